@@ -1,0 +1,2 @@
+//! `cargo regtest`.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `sluiced`.
+fn main() {}

@@ -15,6 +15,7 @@ mod roundtrip;
 mod tests;
 
 use bitcoin::{Amount, SignedAmount};
+use serde::{Deserialize, Serialize};
 
 use crate::units::{Asset, Ppm, PubKey, Scid, SwapId, SwapSecret, TxId};
 
@@ -156,7 +157,7 @@ pub struct CoopClose {
 }
 
 /// poll and request_poll: what the sender offers to the receiver.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Capability {
     /// The sender's protocol version.
     pub version: u64,
@@ -169,7 +170,7 @@ pub struct Capability {
 }
 
 /// Premium rates of one responder for one initiator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Rates {
     /// BTC, swap-in.
     pub btc_in: Ppm,

@@ -3,6 +3,8 @@
 //! Knows encodings. Must not know states, chains' nodes, keys' origin. Where the published specification and the
 //! running Go implementation (ElementsProject/peerswap at 816a5bb) differ, the implementation decides.
 
+pub mod invoice;
+
 mod wire;
 
 use bitcoin::{Amount, SignedAmount};

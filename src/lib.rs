@@ -5,6 +5,7 @@
 //! what lies below it.
 
 pub mod policy;
+pub mod node;
 pub mod ports;
 pub mod protocol;
 pub mod store;

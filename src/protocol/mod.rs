@@ -7,6 +7,8 @@ mod fields;
 mod gojson;
 mod message_type;
 pub mod text;
+pub mod invoice;
+
 mod wire;
 
 #[cfg(test)]

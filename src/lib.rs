@@ -4,7 +4,9 @@
 //! `bin → api → engine → ports → swap → tx, protocol → units`; adapters (`chain`, `node`, `store`) know `ports` and
 //! what lies below it.
 
+pub mod keys;
 pub mod ports;
 pub mod protocol;
 pub mod swap;
+pub mod tx;
 pub mod units;

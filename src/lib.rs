@@ -6,8 +6,10 @@
 
 pub mod policy;
 pub mod node;
+pub mod keys;
 pub mod ports;
 pub mod protocol;
 pub mod store;
 pub mod swap;
+pub mod tx;
 pub mod units;

@@ -28,8 +28,8 @@ const DEFAULT_CLTV_DELTA: u64 = 80;
 const DEFAULT_EXPIRY_SECS: i64 = 86_400;
 /// lnrpc/invoicesrpc/addinvoice.go: one year.
 const MAX_EXPIRY_SECS: i64 = 31_536_000;
-/// invoices/invoices.go, MaxMemoSize; BOLT 11 cannot carry more either.
-const MAX_MEMO: usize = 639;
+/// invoices/invoices.go, MaxMemoSize; BOLT 11 carries 639 bytes at most.
+const MAX_MEMO: usize = 1_024;
 /// invoices/errors.go, ErrInvoiceNotFound.
 const NOT_FOUND: &str = "unable to locate invoice";
 
@@ -200,6 +200,13 @@ fn secs(time: Duration) -> i64 {
     i64::try_from(time.as_secs()).expect("seconds since 1970 fit 63 bits")
 }
 
+/// A large number as Go prints a float.
+fn exponent(number: i64) -> String {
+    let text = format!("{number:e}");
+    let (digits, power) = text.split_once('e').expect("the format has an exponent");
+    format!("{digits}e+{power:0>2}")
+}
+
 /// The terms a request asks for, or LND's refusal (lnrpc/invoicesrpc/addinvoice.go).
 fn terms_of(request: &lnrpc::Invoice, hash: PaymentHash) -> Result<bolt11::Terms, Status> {
     let refuse = |text: String| Err(Status::unknown(text));
@@ -217,9 +224,9 @@ fn terms_of(request: &lnrpc::Invoice, hash: PaymentHash) -> Result<bolt11::Terms
     }
     let amount = request.value.saturating_mul(1_000).max(request.value_msat);
     if request.expiry > MAX_EXPIRY_SECS {
-        let expiry = request.expiry;
+        let (asked, most) = (exponent(request.expiry), exponent(MAX_EXPIRY_SECS));
         return refuse(format!(
-            "expiry of {expiry} seconds greater than max expiry of {MAX_EXPIRY_SECS} seconds"
+            "expiry of {asked} seconds greater than max expiry of {most} seconds"
         ));
     }
     let expiry = if request.expiry > 0 {

@@ -36,6 +36,8 @@ type Guarded = InterceptedService<Channel, Token>;
 #[derive(Clone)]
 pub struct Client {
     channel: Channel,
+    /// What it shows, hex.
+    pub macaroon: Option<String>,
     pub lightning: LightningClient<Guarded>,
     pub router: RouterClient<Guarded>,
     pub invoices: InvoicesClient<Guarded>,
@@ -56,6 +58,7 @@ impl Client {
             router: RouterClient::with_interceptor(channel.clone(), token.clone()),
             invoices: InvoicesClient::with_interceptor(channel.clone(), token),
             state: StateClient::new(channel.clone()),
+            macaroon: macaroon.map(str::to_owned),
             channel,
         }
     }

@@ -18,6 +18,14 @@ async fn a_call_without_a_macaroon_is_refused() {
 }
 
 #[tokio::test]
+async fn another_nodes_macaroon_is_refused() {
+    let pair = Pair::new().await;
+    let other = pair.payer.with_macaroon(pair.payee.macaroon.as_deref());
+    let text = "verification failed: signature mismatch after caveat verification";
+    assert_eq!(refusal(get_info(&other).await), (Code::Unknown, text.into()));
+}
+
+#[tokio::test]
 async fn a_macaroon_that_is_not_hex_is_refused() {
     let pair = Pair::new().await;
     let (code, text) = refusal(get_info(&pair.payer.with_macaroon(Some("0201zz"))).await);

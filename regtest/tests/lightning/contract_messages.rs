@@ -45,6 +45,6 @@ async fn a_type_of_the_protocols_own_range_is_refused() {
     let pair = Pair::new().await;
     let peer = public_key(&pair.payee).await;
     let refused = refusal(message(&pair.payer, &peer, 32_767, b"{}").await);
-    let text = "msg type: 32767 not in custom range: 32768 and not overridden";
+    let text = "msg type: 32767 not in custom range: <unknown> and not overridden";
     assert_eq!((refused.0, refused.1), (Code::Unknown, text.into()));
 }

@@ -38,7 +38,7 @@ fn statuses(updates: &[Payment]) -> Vec<PaymentStatus> {
 #[tokio::test]
 async fn a_payment_moves_exactly_its_amount_and_yields_the_preimage() {
     let pair = Pair::new().await;
-    let before = channel(&pair.payer).await.local_balance;
+    let before = settled_balance(&pair.payer).await;
     let preimage = preimage();
     let added = pair
         .payee

@@ -207,7 +207,7 @@ fn send(state: &mut State, from: &NodeId, message: SendCustomMessageRequest) -> 
     // LND casts to 16 bits.
     let kind = (message.r#type & 0xffff) as u16;
     if kind < FIRST_CUSTOM_TYPE {
-        let text = format!("msg type: {kind} not in custom range: {FIRST_CUSTOM_TYPE} and not overridden");
+        let text = format!("msg type: {kind} not in custom range: <unknown> and not overridden");
         return Err(Status::unknown(text));
     }
     let size = message.data.len();

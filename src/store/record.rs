@@ -192,7 +192,7 @@ pub fn state_name(state: &State) -> &'static str {
         },
         State::Taker(_, taker) => match taker {
             Taker::PayingFee { .. } => "paying_fee",
-            Taker::AwaitingOpening { .. } => "awaiting_opening",
+            Taker::AwaitingOpening => "awaiting_opening",
             Taker::AwaitingConfirmation { .. } => "awaiting_confirmation",
             Taker::PayingClaim { .. } => "paying_claim",
             Taker::AbandoningPayment { .. } => "abandoning_payment",

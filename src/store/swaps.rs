@@ -198,7 +198,7 @@ fn free_channel(transaction: &WriteTransaction, swap: &Swap) -> Result<(), Store
     Ok(())
 }
 
-fn put_swap(transaction: &WriteTransaction, swap: &Swap, updated_at: Timestamp) -> Result<(), StoreError> {
+pub(super) fn put_swap(transaction: &WriteTransaction, swap: &Swap, updated_at: Timestamp) -> Result<(), StoreError> {
     let mut swaps = transaction.open_table(SWAPS).map_err(database)?;
     swaps
         .insert(swap.id.0, record::encode(swap).as_slice())

@@ -8,4 +8,5 @@ pub mod api;
 pub mod ports;
 pub mod protocol;
 pub mod swap;
+pub mod trail;
 pub mod units;

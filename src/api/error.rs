@@ -197,7 +197,7 @@ pub enum ApiError {
         reason: String,
     },
     /// The operator has switched new swaps off.
-    #[error("new swaps are switched off; `policy_set` with new_swaps true switches them on")]
+    #[error("new swaps are switched off; `policy_set` with accept_new_swaps true switches them on")]
     SwapsPaused {},
     /// The daemon is on its way down.
     #[error("the daemon is stopping")]

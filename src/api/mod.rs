@@ -12,7 +12,6 @@ pub mod error;
 mod params;
 pub mod server;
 pub mod token;
-pub mod trail;
 pub mod types;
 pub mod view;
 

@@ -178,7 +178,11 @@ where
 }
 
 fn unauthorized(given: bool) -> Response<HttpBody> {
-    let what = if given { "the token is wrong" } else { "there is no token" };
+    let what = if given {
+        "the token is wrong"
+    } else {
+        "there is no token"
+    };
     let body = serde_json::json!({
         "jsonrpc": "2.0",
         "id": null,

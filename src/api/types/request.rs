@@ -166,19 +166,39 @@ pub struct SwapTopic {
 pub struct PolicyChange {
     /// Whether new swaps are made at all, ours and the peers'.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub new_swaps: Option<bool>,
+    pub accept_new_swaps: Option<bool>,
     /// Whether every peer may request swaps, on the allowlist or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accept_all_peers: Option<bool>,
-    /// The smallest amount that a peer may request.
+    /// The smallest amount of a swap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_amount_sat: Option<u64>,
+    /// The largest amount of a swap; null: what the channel carries.
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Option::is_none")]
+    pub max_amount_sat: Option<Option<u64>>,
     /// Peers to put on the allowlist.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<NodeId>,
     /// Peers to take off the allowlist.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub disallow: Vec<NodeId>,
+    /// Peers not to swap with, whoever asks, whatever else holds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub block: Vec<NodeId>,
+    /// Peers to swap with again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unblock: Vec<NodeId>,
+    /// Assets of which no new swaps are made; swaps under way go on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pause: Vec<Asset>,
+    /// Assets of which new swaps are made again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resume: Vec<Asset>,
+}
+
+/// A field that is there, null or not.
+fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// `premium_get`.

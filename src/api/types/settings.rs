@@ -53,7 +53,7 @@ pub struct Info {
     /// The chains.
     pub chains: Vec<ChainStatus>,
     /// Whether the operator lets new swaps be made.
-    pub new_swaps: bool,
+    pub accept_new_swaps: bool,
     /// Swaps that are not closed.
     pub active_swaps: u64,
     /// All swaps ever made.
@@ -64,13 +64,19 @@ pub struct Info {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyView {
     /// Whether new swaps are made at all, ours and the peers'.
-    pub new_swaps: bool,
+    pub accept_new_swaps: bool,
     /// Whether every peer may request swaps.
     pub accept_all_peers: bool,
-    /// The smallest amount that a peer may request.
-    pub min_amount_sat: u64,
     /// Peers that may request swaps.
     pub allowlist: Vec<NodeId>,
+    /// Peers that are not swapped with.
+    pub blocked: Vec<NodeId>,
+    /// Assets of which no new swaps are made.
+    pub paused: Vec<Asset>,
+    /// The smallest amount of a swap.
+    pub min_amount_sat: u64,
+    /// The largest amount of a swap; None: what the channel carries.
+    pub max_amount_sat: Option<u64>,
 }
 
 /// One premium rate.

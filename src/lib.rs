@@ -7,9 +7,11 @@
 pub mod policy;
 pub mod node;
 pub mod keys;
+pub mod api;
 pub mod ports;
 pub mod protocol;
 pub mod store;
 pub mod swap;
 pub mod tx;
+pub mod trail;
 pub mod units;

@@ -4,14 +4,15 @@
 //! `bin → api → engine → ports → swap → tx, protocol → units`; adapters (`chain`, `node`, `store`) know `ports` and
 //! what lies below it.
 
-pub mod policy;
-pub mod node;
-pub mod keys;
 pub mod api;
+pub mod engine;
+pub mod keys;
+pub mod node;
+pub mod policy;
 pub mod ports;
 pub mod protocol;
 pub mod store;
 pub mod swap;
-pub mod tx;
 pub mod trail;
+pub mod tx;
 pub mod units;

@@ -5,9 +5,9 @@
 
 mod fields;
 mod gojson;
+pub mod invoice;
 mod message_type;
 pub mod text;
-pub mod invoice;
 
 mod wire;
 

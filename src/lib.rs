@@ -9,6 +9,7 @@ pub mod engine;
 pub mod keys;
 pub mod node;
 pub mod policy;
+pub mod chain;
 pub mod ports;
 pub mod protocol;
 pub mod store;

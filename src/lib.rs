@@ -5,8 +5,14 @@
 //! what lies below it.
 
 pub mod api;
+pub mod engine;
+pub mod keys;
+pub mod node;
+pub mod policy;
 pub mod ports;
 pub mod protocol;
+pub mod store;
 pub mod swap;
 pub mod trail;
+pub mod tx;
 pub mod units;

@@ -9,6 +9,7 @@
 
 pub mod effect;
 pub mod event;
+mod facts;
 mod fee;
 mod maker;
 mod payment;

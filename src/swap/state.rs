@@ -32,17 +32,6 @@ pub struct Swap {
     pub state: State,
 }
 
-impl Swap {
-    /// Whether this node made the request.
-    #[must_use]
-    pub fn is_initiator(&self) -> bool {
-        matches!(
-            (self.kind, self.role),
-            (Kind::In, Role::Maker) | (Kind::Out, Role::Taker)
-        )
-    }
-}
-
 /// Where a swap stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,16 +11,16 @@
 
 use super::effect::{Effect, Outgoing};
 use super::event::{
-    ChainView, EffectKind, Event, Failure, InvoiceKind, Made, MessageKind, OpeningView, PaymentStatus, PeerMessage,
-    SpendPath, TxKind, Verdict,
+    ChainView, Event, Failure, InvoiceKind, Made, MessageKind, OpeningView, PaymentStatus, PeerMessage, SpendPath,
+    TxKind, Verdict,
 };
 use super::fee;
 use super::payment::{Calls, proves_unpaid};
-use super::state::{Abandon, Attempt, GivenInvoice, Offer, Outcome, Party, Paying, State, Swap, Taker};
+use super::state::{Attempt, Offer, Outcome, Paying, State, Swap, Taker};
 use super::step::{DRAIN_SECS, Scene, closed_by_peer};
 use super::terms::{Deal, Kind};
 use super::timelocks::{Timelocks, is_final, may_pay};
-use crate::units::{Asset, Blocks, Height, Preimage, RawTx, Timestamp};
+use crate::units::{Asset, Height, Preimage, RawTx, Timestamp};
 
 pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> Option<State> {
     let stay = |taker: Taker| Some(State::Taker(*deal, taker));

@@ -1,0 +1,4 @@
+//! The regtest world of Sluice: embedded chain and Lightning nodes, real daemons, scenarios.
+
+pub mod daemons;
+pub mod lightning;

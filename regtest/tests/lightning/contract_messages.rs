@@ -1,0 +1,50 @@
+use sluice_regtest::lightning::proto::lnrpc::SubscribeCustomMessagesRequest;
+use tokio_stream::StreamExt;
+use tonic::Code;
+
+use crate::pair::{Pair, message, public_key, refusal};
+
+#[tokio::test]
+async fn a_message_reaches_the_peer_with_its_type_and_sender() {
+    let pair = Pair::new().await;
+    let (us, peer) = (public_key(&pair.payer).await, public_key(&pair.payee).await);
+    let request = SubscribeCustomMessagesRequest {};
+    let mut service = pair.payee.lightning.clone();
+    let inbox = tokio::spawn(async move { service.subscribe_custom_messages(request).await.unwrap().into_inner() });
+    // The subscription has no answer of its own: messages are sent until one arrives.
+    let sender = pair.payer.clone();
+    let sending = tokio::spawn(async move {
+        loop {
+            message(&sender, &peer, 42_069, br#"{"a":1}"#).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    });
+    let received = inbox.await.unwrap().next().await.unwrap().unwrap();
+    sending.abort();
+    assert_eq!(
+        (received.peer, received.r#type, received.data),
+        (us, 42_069, br#"{"a":1}"#.to_vec())
+    );
+}
+
+#[tokio::test]
+async fn a_message_to_nobody_is_refused() {
+    let pair = Pair::new().await;
+    let stranger = hex::decode("02eec7245d6b7d2ccb30380bfbe2a3648cd7a942653f5aa340edcea1f283686619").unwrap();
+    let refused = refusal(message(&pair.payer, &stranger, 42_069, b"{}").await);
+    assert_eq!(refused, (Code::NotFound, "peer is not connected".into()));
+    let (code, text) = refusal(message(&pair.payer, &[2; 32], 42_069, b"{}").await);
+    assert_eq!(
+        (code, text),
+        (Code::Unknown, "invalid vertex length of 32, want 33".into())
+    );
+}
+
+#[tokio::test]
+async fn a_type_of_the_protocols_own_range_is_refused() {
+    let pair = Pair::new().await;
+    let peer = public_key(&pair.payee).await;
+    let refused = refusal(message(&pair.payer, &peer, 32_767, b"{}").await);
+    let text = "msg type: 32767 not in custom range: <unknown> and not overridden";
+    assert_eq!((refused.0, refused.1), (Code::Unknown, text.into()));
+}

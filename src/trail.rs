@@ -3,12 +3,13 @@
 //! Folded from the steps of a swap, in their order, and kept beside it. Nothing decides by it: it is for people, for
 //! the API and for measurements. Holds no secret and no transaction.
 
-use bitcoin::Amount;
+use bitcoin::{Amount, ScriptBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::swap::event::{Event, InvoiceStatus, OpeningView, Spend, SpendPath, TxKind, Verdict};
-use crate::swap::state::{Attempt, Claim, Maker, Opened, Opening, State, Swap, Taker, TxCost};
+use crate::swap::state::{Attempt, Claim, Maker, Opened, Opening, Paying, State, Swap, Taker, TxCost};
 use crate::swap::terms::Deal;
+use crate::tx::{self, Coin};
 use crate::units::{Asset, Height, Msat, RawTx, TxId};
 
 /// Milliseconds since 1970, UTC: finer than [`crate::units::Timestamp`], because swaps are measured with it.
@@ -150,7 +151,7 @@ impl Trail {
             }
             State::Taker(deal, taker) => {
                 self.agreed(deal, at);
-                self.note_taker(swap, taker, at);
+                self.note_taker(swap, deal, taker, at);
             }
             State::Closed(_) => {
                 self.marks.closed.get_or_insert(at);
@@ -187,7 +188,7 @@ impl Trail {
                 txid: opening.outpoint.txid,
                 vout: Some(vout),
                 cost: Some(opening.cost),
-                confidential: read(swap, &opening.tx).and_then(|read| read.is_confidential(vout)),
+                confidential: is_confidential(swap.terms.asset, &opening.tx, vout),
                 confirmed_at: None,
             });
         }
@@ -218,7 +219,7 @@ impl Trail {
         }
     }
 
-    fn note_taker(&mut self, swap: &Swap, taker: &Taker, at: Millis) {
+    fn note_taker(&mut self, swap: &Swap, deal: &Deal, taker: &Taker, at: Millis) {
         match taker {
             Taker::PayingFee { fee, .. } => self.fee_invoice = fee.amount.map(Msat::floor),
             Taker::AwaitingOpening => {}
@@ -228,7 +229,7 @@ impl Trail {
             }
             Taker::PayingClaim { paying, attempt } => {
                 self.announced(paying.offer.txid, at);
-                self.verified(swap, &paying.opening);
+                self.verified(swap, deal, paying);
                 self.confirmed_at(Some(paying.confirmed_at));
                 if matches!(attempt, Attempt::Calling(_)) {
                     self.marks.payment_started.get_or_insert(at);
@@ -258,54 +259,37 @@ impl Trail {
         });
     }
 
-    fn verified(&mut self, swap: &Swap, tx: &RawTx) {
+    fn verified(&mut self, swap: &Swap, deal: &Deal, paying: &Paying) {
         let Some(opening) = self.opening.as_mut().filter(|opening| opening.cost.is_none()) else {
             return;
         };
-        if let Some(read) = read(swap, tx) {
-            opening.cost = Some(read.cost());
-            opening.vout = read.vout();
-            opening.confidential = opening.vout.and_then(|vout| read.is_confidential(vout));
+        let tx = &paying.opening;
+        // what cannot be read is not shown; the machine has judged the transaction by its own reading
+        if let Ok(coin) = Coin::of(swap.terms.asset, swap.terms.policy_asset) {
+            opening.cost = tx::cost_of(coin, tx).ok();
+            let script = output_script(swap, deal, paying);
+            opening.vout = script.and_then(|script| tx::find_output(coin, tx, &script).ok().flatten());
         }
+        let vout = opening.vout;
+        opening.confidential = vout.and_then(|vout| is_confidential(swap.terms.asset, tx, vout));
     }
 }
 
-/// An opening on Liquid, decoded.
-struct Read {
-    tx: elements::Transaction,
-    fee_asset: elements::AssetId,
+/// The output script of an opening that this node pays for.
+fn output_script(swap: &Swap, deal: &Deal, paying: &Paying) -> Option<ScriptBuf> {
+    let (maker, taker) = (&deal.peer_key, &swap.keys.swap_key);
+    let csv = swap.terms.timelocks()?.csv;
+    let script = tx::opening_script(maker, taker, paying.offer.invoice.hash, csv);
+    Some(tx::output_script(&script))
 }
 
-/// None on Bitcoin, whose transactions do not tell their fee.
-fn read(swap: &Swap, tx: &RawTx) -> Option<Read> {
-    let fee_asset = match swap.terms.asset {
-        Asset::Lbtc => swap.terms.policy_asset?,
-        Asset::Btc => return None,
-    };
-    let tx = elements::encode::deserialize(&tx.0).ok()?;
-    Some(Read { tx, fee_asset })
-}
-
-impl Read {
-    fn cost(&self) -> TxCost {
-        let size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
-        TxCost {
-            fee: Amount::from_sat(self.tx.fee_in(self.fee_asset)),
-            vsize: size(self.tx.vsize()),
-            discount_vsize: size(self.tx.discount_vsize()),
+fn is_confidential(asset: Asset, tx: &RawTx, vout: u32) -> Option<bool> {
+    match asset {
+        Asset::Lbtc => {
+            let tx: elements::Transaction = elements::encode::deserialize(&tx.0).ok()?;
+            let output = tx.output.get(usize::try_from(vout).ok()?)?;
+            Some(output.value.is_confidential() && output.asset.is_confidential())
         }
-    }
-
-    /// The only output that pays to a script hash; None where there are several.
-    fn vout(&self) -> Option<u32> {
-        let outputs = self.tx.output.iter().zip(0u32..);
-        let mut hashes = outputs.filter(|(output, _)| output.script_pubkey.is_v0_p2wsh());
-        let (_, vout) = hashes.next()?;
-        hashes.next().is_none().then_some(vout)
-    }
-
-    fn is_confidential(&self, vout: u32) -> Option<bool> {
-        let output = self.tx.output.get(usize::try_from(vout).ok()?)?;
-        Some(output.value.is_confidential() && output.asset.is_confidential())
+        Asset::Btc => Some(false),
     }
 }

@@ -4,6 +4,7 @@
 //! `bin → api → engine → ports → swap → tx, protocol → units`; adapters (`chain`, `node`, `store`) know `ports` and
 //! what lies below it.
 
+pub mod config;
 pub mod policy;
 pub mod node;
 pub mod keys;

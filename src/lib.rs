@@ -4,6 +4,10 @@
 //! `bin → api → engine → ports → swap → tx, protocol → units`; adapters (`chain`, `node`, `store`) know `ports` and
 //! what lies below it.
 
+pub mod config;
+pub mod policy;
+pub mod node;
+pub mod keys;
 pub mod api;
 pub mod engine;
 pub mod keys;

@@ -4,16 +4,13 @@
 //! `bin → api → engine → ports → swap → tx, protocol → units`; adapters (`chain`, `node`, `store`) know `ports` and
 //! what lies below it.
 
-pub mod config;
-pub mod policy;
-pub mod node;
-pub mod keys;
 pub mod api;
+pub mod chain;
+pub mod config;
 pub mod engine;
 pub mod keys;
 pub mod node;
 pub mod policy;
-pub mod chain;
 pub mod ports;
 pub mod protocol;
 pub mod store;

@@ -1,5 +1,7 @@
 //! What a swap daemon does on the chain, end to end over RPC.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 #[path = "liquid/client.rs"]
 mod client;
 

@@ -1,5 +1,7 @@
 //! A client that shows the dialect as it is on the wire: status, body, nothing interpreted.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use serde_json::{Value, json};
 use sluice_regtest::liquid::LiquidChain;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -8,6 +8,7 @@
 //! ```
 
 mod args;
+mod auth;
 mod blocks;
 mod control;
 mod decode;
@@ -32,6 +33,7 @@ use args::Args;
 use error::{RpcError, WALLET_NOT_FOUND, WALLET_NOT_SPECIFIED};
 use json::Json;
 
+pub use auth::base64;
 pub use gate::Gate;
 pub use methods::{METHODS, Method, Run, Wait};
 pub use server::{Endpoint, serve};

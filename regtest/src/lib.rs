@@ -1,5 +1,3 @@
-//! The regtest world of Sluice, as a library: an embedded Liquid chain that speaks Elements' JSON-RPC.
-
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+//! The regtest world of Sluice: embedded chain and Lightning nodes, real daemons, scenarios.
 
 pub mod liquid;

@@ -26,11 +26,7 @@ async fn starts_in_less_than_200_ms_with_the_genesis_block_of_elementsd() {
     let start = Instant::now();
     let chain = chain().await;
     let genesis = call(&chain, "/", "getblockhash", json!([0])).await.unwrap();
-    assert!(
-        start.elapsed() < Duration::from_millis(400),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_millis(400), "{:?}", start.elapsed());
     assert_eq!(
         genesis,
         "00902a6b70c2ca83b5d9c815d96a0e2f4202179316970d14ea1847dae5b1ca21"
@@ -46,44 +42,24 @@ async fn an_opening_is_funded_hidden_signed_and_sent() {
         .fund(&address.parse().unwrap(), Amount::from_sat(10_000_000))
         .unwrap();
     chain.mine(1);
-    assert_eq!(
-        maker.call("getbalance", json!([])).await,
-        json!({"bitcoin": 0.1})
-    );
+    assert_eq!(maker.call("getbalance", json!([])).await, json!({"bitcoin": 0.1}));
 
     let to = maker.address().await;
-    let raw = maker
-        .call("createrawtransaction", json!([[], [{to: 0.01}]]))
-        .await;
+    let raw = maker.call("createrawtransaction", json!([[], [{to: 0.01}]])).await;
     let funded = maker
         .call(
             "fundrawtransaction",
             json!({"hexstring": raw, "options": {"feeRate": "0.00000100"}}),
         )
         .await;
-    let blinded = maker
-        .call("blindrawtransaction", json!([funded["hex"]]))
-        .await;
-    let signed = maker
-        .call("signrawtransactionwithwallet", json!([blinded]))
-        .await;
+    let blinded = maker.call("blindrawtransaction", json!([funded["hex"]])).await;
+    let signed = maker.call("signrawtransactionwithwallet", json!([blinded])).await;
     assert_eq!(signed["complete"], true, "{signed}");
-    let decoded = maker
-        .call("decoderawtransaction", json!([signed["hex"]]))
-        .await;
-    println!(
-        "{} {} {}",
-        decoded["discountvsize"], decoded["vsize"], funded["fee"]
-    );
-    let txid = maker
-        .call("sendrawtransaction", json!([signed["hex"]]))
-        .await;
+    let decoded = maker.call("decoderawtransaction", json!([signed["hex"]])).await;
+    let txid = maker.call("sendrawtransaction", json!([signed["hex"]])).await;
     assert_eq!(maker.call("getrawmempool", json!([])).await, json!([txid]));
     chain.mine(2);
-    assert_eq!(
-        maker.call("gettransaction", json!([txid])).await["confirmations"],
-        2
-    );
+    assert_eq!(maker.call("gettransaction", json!([txid])).await["confirmations"], 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,6 +68,5 @@ async fn ten_thousand_empty_blocks_take_seconds() {
     let start = Instant::now();
     chain.mine(10_080);
     assert_eq!(chain.tip().height, 10_081);
-    println!("{:?}", start.elapsed());
     assert!(start.elapsed() < Duration::from_secs(8));
 }

@@ -78,17 +78,13 @@ impl Chain {
             next_sequence: 0,
             bytes: 0,
         };
-        chain
-            .extend(genesis_block())
-            .expect("the genesis block spends nothing");
+        chain.extend(genesis_block()).expect("the genesis block spends nothing");
         chain
     }
 
     /// The last block of the active branch.
     pub fn tip(&self) -> &Arc<BlockEntry> {
-        self.active
-            .last()
-            .expect("the genesis block is never disconnected")
+        self.active.last().expect("the genesis block is never disconnected")
     }
 
     /// Height of the tip.
@@ -108,8 +104,7 @@ impl Chain {
 
     /// Whether this block is part of the active branch.
     pub fn is_active(&self, entry: &BlockEntry) -> bool {
-        self.at(entry.height())
-            .is_some_and(|active| active.hash == entry.hash)
+        self.at(entry.height()).is_some_and(|active| active.hash == entry.hash)
     }
 
     /// Blocks of the active branch, lowest first.
@@ -124,13 +119,8 @@ impl Chain {
             .values()
             .map(|entry| entry.block.header.prev_blockhash)
             .collect();
-        let leaves = self
-            .entries
-            .values()
-            .filter(|entry| !parents.contains(&entry.hash));
-        leaves
-            .map(|entry| (entry.clone(), self.is_invalid(entry)))
-            .collect()
+        let leaves = self.entries.values().filter(|entry| !parents.contains(&entry.hash));
+        leaves.map(|entry| (entry.clone(), self.is_invalid(entry))).collect()
     }
 
     /// An unspent output of the active branch.
@@ -140,18 +130,12 @@ impl Chain {
 
     /// The active block that holds this transaction.
     pub fn block_of(&self, txid: &Txid) -> Option<&Arc<BlockEntry>> {
-        self.transactions
-            .get(txid)
-            .and_then(|height| self.at(*height))
+        self.transactions.get(txid).and_then(|height| self.at(*height))
     }
 
     /// A transaction of the active branch.
     pub fn transaction(&self, txid: &Txid) -> Option<&Transaction> {
-        self.block_of(txid)?
-            .block
-            .txdata
-            .iter()
-            .find(|tx| tx.txid() == *txid)
+        self.block_of(txid)?.block.txdata.iter().find(|tx| tx.txid() == *txid)
     }
 
     /// Median time past as of an active block, seconds since 1970.
@@ -239,13 +223,8 @@ impl Chain {
     }
 
     fn is_invalid(&self, entry: &BlockEntry) -> bool {
-        let marked = self
-            .invalid
-            .iter()
-            .filter_map(|hash| self.entries.get(hash));
-        marked
-            .into_iter()
-            .any(|invalid| self.descends(entry, invalid))
+        let marked = self.invalid.iter().filter_map(|hash| self.entries.get(hash));
+        marked.into_iter().any(|invalid| self.descends(entry, invalid))
     }
 
     fn activate_best(&mut self) -> Reorganisation {

@@ -6,9 +6,7 @@ use elements::confidential::Nonce;
 use elements::{Address, LockTime, OutPoint, Transaction, TxIn, TxOut, Txid};
 
 use super::node::{FAUCET, Node};
-use super::params::{
-    INITIAL_FREE_COINS_SAT, MIN_RELAY_FEE_RATE, explicit_output, genesis_block, policy_asset,
-};
+use super::params::{INITIAL_FREE_COINS_SAT, MIN_RELAY_FEE_RATE, explicit_output, genesis_block, policy_asset};
 use super::policy::fee_for;
 use super::wallet::{FundOptions, WalletError};
 
@@ -27,9 +25,7 @@ impl Node {
             .map(Transaction::txid)
             .ok_or(WalletError::InsufficientFunds)?;
         let faucet = self.wallet_mut(FAUCET)?;
-        let scripts: Vec<_> = (0..COINS)
-            .map(|_| faucet.new_address(false).script_pubkey())
-            .collect();
+        let scripts: Vec<_> = (0..COINS).map(|_| faucet.new_address(false).script_pubkey()).collect();
         let mining = faucet.new_address(false).script_pubkey();
         let input = TxIn {
             previous_output: OutPoint::new(issuance, 0),
@@ -65,9 +61,7 @@ impl Node {
     /// An amount of zero, or a mempool that holds too long a chain of payments: mine a block.
     pub fn pay_from_faucet(&mut self, address: &Address, sat: u64) -> Result<Txid, WalletError> {
         let mut output = explicit_output(policy_asset(), sat, address.script_pubkey());
-        output.nonce = address
-            .blinding_pubkey
-            .map_or(Nonce::Null, Nonce::Confidential);
+        output.nonce = address.blinding_pubkey.map_or(Nonce::Null, Nonce::Confidential);
         let tx = Transaction {
             version: 2,
             lock_time: LockTime::ZERO,

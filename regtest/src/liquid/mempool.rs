@@ -178,9 +178,7 @@ impl Mempool {
 
     /// All waiting transactions that this one, itself waiting or not, stands on.
     pub fn ancestors(&self, tx: &Transaction) -> BTreeSet<Txid> {
-        self.closure(self.parents(tx), |txid| {
-            self.parents(&self.entries[txid].tx)
-        })
+        self.closure(self.parents(tx), |txid| self.parents(&self.entries[txid].tx))
     }
 
     /// A waiting transaction and all that stand on it.
@@ -188,11 +186,7 @@ impl Mempool {
         self.closure(BTreeSet::from([*txid]), |txid| self.children(txid))
     }
 
-    fn closure(
-        &self,
-        start: BTreeSet<Txid>,
-        next: impl Fn(&Txid) -> BTreeSet<Txid>,
-    ) -> BTreeSet<Txid> {
+    fn closure(&self, start: BTreeSet<Txid>, next: impl Fn(&Txid) -> BTreeSet<Txid>) -> BTreeSet<Txid> {
         let mut queue: VecDeque<_> = start.iter().copied().collect();
         let mut found = start;
         while let Some(txid) = queue.pop_front() {

@@ -97,8 +97,7 @@ impl Node {
 
     fn announce(&self) {
         let now = self.tip();
-        self.tip
-            .send_if_modified(|tip| std::mem::replace(tip, now) != now);
+        self.tip.send_if_modified(|tip| std::mem::replace(tip, now) != now);
     }
 
     /// The clock, seconds since 1970, unless `setmocktime` stopped it.
@@ -234,14 +233,7 @@ impl Node {
         let (txdata, fees_sat) = self.select();
         let header_time = (self.now() as u32).max(self.state.chain.tip().median_time + 1);
         let height = self.state.chain.height() + 1;
-        let block = template::assemble(
-            height,
-            self.tip().hash,
-            header_time,
-            txdata,
-            fees_sat,
-            coinbase_script,
-        );
+        let block = template::assemble(height, self.tip().hash, header_time, txdata, fees_sat, coinbase_script);
         let entry = self
             .state
             .chain
@@ -301,12 +293,7 @@ impl Node {
                 .iter()
                 .rev()
                 .flat_map(|entry| entry.block.txdata.iter().skip(1).cloned());
-            let waiting = self
-                .state
-                .mempool
-                .drain()
-                .into_iter()
-                .map(|entry| (*entry.tx).clone());
+            let waiting = self.state.mempool.drain().into_iter().map(|entry| (*entry.tx).clone());
             for tx in lost.chain(waiting).collect::<Vec<_>>() {
                 // What a connected block holds, conflicts with it or lost its inputs is refused here, as it should be.
                 if let Ok(acceptance) = self.check(&tx, true) {

@@ -12,9 +12,9 @@ use elements::opcodes::all::OP_RETURN;
 use elements::script::Builder;
 use elements::secp256k1_zkp::{All, Secp256k1};
 use elements::{
-    AddressParams, AssetBlindingNonce, AssetEntropy, AssetId, AssetIssuance, Block, BlockExtData,
-    BlockHash, BlockHeader, ContractHash, LockTime, OutPoint, Script, Sequence, Transaction, TxIn,
-    TxInWitness, TxMerkleNode, TxOut, TxOutWitness, Txid, confidential, dynafed,
+    AddressParams, AssetBlindingNonce, AssetEntropy, AssetId, AssetIssuance, Block, BlockExtData, BlockHash,
+    BlockHeader, ContractHash, LockTime, OutPoint, Script, Sequence, Transaction, TxIn, TxInWitness, TxMerkleNode,
+    TxOut, TxOutWitness, Txid, confidential, dynafed,
 };
 
 /// The name of the chain, as `getblockchaininfo` says it and as the genesis block commits to it.
@@ -34,8 +34,7 @@ pub const INCREMENTAL_RELAY_FEE_RATE: u64 = 100;
 /// Rate that decides what is dust, sat per 1000 bytes (`DUST_RELAY_TX_FEE` of Elements).
 pub const DUST_RELAY_FEE_RATE: u64 = 100;
 /// Genesis block of the parent chain, bitcoin regtest, display order.
-pub const PARENT_GENESIS_HASH: &str =
-    "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206";
+pub const PARENT_GENESIS_HASH: &str = "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206";
 /// Largest block weight (consensus/consensus.h).
 pub const MAX_BLOCK_WEIGHT: usize = 4_000_000;
 /// Time of the genesis block, seconds since 1970.
@@ -72,8 +71,7 @@ pub fn op_true() -> Script {
 }
 
 fn commitment() -> [u8; 32] {
-    let params =
-        NetworkParams::custom_network(CHAIN_NAME.into(), None, None, Some(INITIAL_FREE_COINS_SAT));
+    let params = NetworkParams::custom_network(CHAIN_NAME.into(), None, None, Some(INITIAL_FREE_COINS_SAT));
     commit_to_custom_network_parameters(&params).to_byte_array()
 }
 
@@ -83,9 +81,7 @@ fn issuance_prevout() -> OutPoint {
 
 /// Elements puts the parent chain's genesis hash where an issuance has its contract.
 fn parent_as_contract() -> ContractHash {
-    let hash: BlockHash = PARENT_GENESIS_HASH
-        .parse()
-        .expect("a constant of 64 hex digits");
+    let hash: BlockHash = PARENT_GENESIS_HASH.parse().expect("a constant of 64 hex digits");
     ContractHash::from_byte_array(hash.to_byte_array())
 }
 
@@ -214,11 +210,7 @@ pub fn witness_only_hash(tx: &Transaction) -> [u8; 32] {
                 hash(&serialize(&witness.amount_rangeproof)),
                 hash(&serialize(&witness.inflation_keys_rangeproof)),
                 hash(&serialize(
-                    &witness
-                        .script_witness
-                        .iter()
-                        .map(<[u8]>::to_vec)
-                        .collect::<Vec<_>>(),
+                    &witness.script_witness.iter().map(<[u8]>::to_vec).collect::<Vec<_>>(),
                 )),
                 hash(&serialize(&witness.pegin_witness)),
             ])

@@ -43,8 +43,7 @@ struct Saved {
 /// The file cannot be written.
 pub fn save(node: &Node, seed: &[u8; 32], path: &Path) -> Result<(), StateFileError> {
     let state = &node.state;
-    let records =
-        |wallets: &BTreeMap<String, Wallet>| wallets.values().map(Wallet::record).collect();
+    let records = |wallets: &BTreeMap<String, Wallet>| wallets.values().map(Wallet::record).collect();
     let saved = Saved {
         format: FORMAT,
         seed: hex::encode(seed),
@@ -65,8 +64,7 @@ pub fn save(node: &Node, seed: &[u8; 32], path: &Path) -> Result<(), StateFileEr
         wallets: records(&state.wallets),
         unloaded: records(&state.unloaded),
     };
-    let text =
-        serde_json::to_vec(&saved).map_err(|error| StateFileError::Broken(error.to_string()))?;
+    let text = serde_json::to_vec(&saved).map_err(|error| StateFileError::Broken(error.to_string()))?;
     // Written beside and renamed, so that a crash leaves the old file.
     let beside = path.with_extension("new");
     std::fs::write(&beside, text)?;
@@ -79,8 +77,8 @@ pub fn save(node: &Node, seed: &[u8; 32], path: &Path) -> Result<(), StateFileEr
 /// The file cannot be read, is of another format or holds a block that does not connect.
 pub fn load(path: &Path) -> Result<(Node, [u8; 32]), StateFileError> {
     let broken = |what: &str| StateFileError::Broken(what.to_owned());
-    let saved: Saved = serde_json::from_slice(&std::fs::read(path)?)
-        .map_err(|error| StateFileError::Broken(error.to_string()))?;
+    let saved: Saved =
+        serde_json::from_slice(&std::fs::read(path)?).map_err(|error| StateFileError::Broken(error.to_string()))?;
     if saved.format != FORMAT {
         return Err(StateFileError::Broken(format!(
             "format {}, this program knows {FORMAT}",

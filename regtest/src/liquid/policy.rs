@@ -6,9 +6,7 @@ use elements::{Script, Transaction, TxOut, Txid};
 
 use super::consensus::{Coin, Reject, output_size, stripped_size};
 use super::mempool::Mempool;
-use super::params::{
-    DUST_RELAY_FEE_RATE, INCREMENTAL_RELAY_FEE_RATE, MIN_RELAY_FEE_RATE, policy_asset,
-};
+use super::params::{DUST_RELAY_FEE_RATE, INCREMENTAL_RELAY_FEE_RATE, MIN_RELAY_FEE_RATE, policy_asset};
 
 const MAX_STANDARD_WEIGHT: usize = 400_000;
 const MIN_STANDARD_STRIPPED_SIZE: usize = 65;
@@ -43,11 +41,7 @@ pub fn check_standard(tx: &Transaction) -> Result<(), Reject> {
     {
         return Err(Reject::new("scriptsig-size"));
     }
-    if !tx
-        .output
-        .iter()
-        .all(|output| is_standard_output(&output.script_pubkey))
-    {
+    if !tx.output.iter().all(|output| is_standard_output(&output.script_pubkey)) {
         return Err(Reject::new("scriptpubkey"));
     }
     if tx.output.iter().filter(|output| is_dust(output)).count() > 1 {
@@ -84,8 +78,7 @@ fn is_dust(output: &TxOut) -> bool {
     let (Some(value), Some(asset)) = (output.value.explicit(), output.asset.explicit()) else {
         return false;
     };
-    if asset != policy_asset() || output.is_fee() || output.script_pubkey.is_provably_unspendable()
-    {
+    if asset != policy_asset() || output.is_fee() || output.script_pubkey.is_provably_unspendable() {
         return false;
     }
     // An input of 41 bytes and its signature, which counts a quarter in a witness.
@@ -132,20 +125,13 @@ pub fn check_standard_witnesses(tx: &Transaction, coins: &[Coin]) -> Result<(), 
 pub fn check_relay_fee(tx: &Transaction, fee_sat: u64) -> Result<(), Reject> {
     let needed = fee_for(MIN_RELAY_FEE_RATE, tx.discount_vsize() as u64);
     if fee_sat < needed {
-        return Err(Reject::with(
-            "min relay fee not met",
-            format!("{fee_sat} < {needed}"),
-        ));
+        return Err(Reject::with("min relay fee not met", format!("{fee_sat} < {needed}")));
     }
     Ok(())
 }
 
 /// Limits on chains of waiting transactions.
-pub fn check_family(
-    tx: &Transaction,
-    mempool: &Mempool,
-    replaced: &BTreeSet<Txid>,
-) -> Result<(), Reject> {
+pub fn check_family(tx: &Transaction, mempool: &Mempool, replaced: &BTreeSet<Txid>) -> Result<(), Reject> {
     let ancestors = mempool.ancestors(tx);
     let too_long = |detail: String| Reject::with("too-long-mempool-chain", detail);
     let family = mempool.family(&ancestors);
@@ -188,8 +174,7 @@ pub fn direct_conflicts(tx: &Transaction, mempool: &Mempool) -> Result<BTreeSet<
         .filter_map(|input| mempool.spender(&input.previous_output))
         .collect();
     for entry in conflicts.iter().filter_map(|txid| mempool.get(txid)) {
-        let signals =
-            entry.tx.input.iter().any(|input| input.sequence.is_rbf()) || entry.tx.version == 3;
+        let signals = entry.tx.input.iter().any(|input| input.sequence.is_rbf()) || entry.tx.version == 3;
         if !signals {
             return Err(Reject::new("txn-mempool-conflict"));
         }
@@ -212,12 +197,7 @@ pub fn check_replacement(
         return Err(Reject::with("bad-txns-spends-conflicting-tx", detail));
     }
     let vsize = tx.vsize() as u64;
-    let refuse = |detail: String| {
-        Reject::with(
-            "insufficient fee",
-            format!("rejecting replacement {txid}{detail}"),
-        )
-    };
+    let refuse = |detail: String| Reject::with("insufficient fee", format!("rejecting replacement {txid}{detail}"));
     for old in direct.iter().filter_map(|txid| mempool.get(txid)) {
         let (new_rate, old_rate) = (rate(fee_sat, vsize), rate(old.fee_sat, old.vsize));
         if new_rate <= old_rate {
@@ -228,10 +208,7 @@ pub fn check_replacement(
             )));
         }
     }
-    let all: BTreeSet<_> = direct
-        .iter()
-        .flat_map(|txid| mempool.descendants(txid))
-        .collect();
+    let all: BTreeSet<_> = direct.iter().flat_map(|txid| mempool.descendants(txid)).collect();
     let gone = mempool.family(&all);
     if gone.count > MAX_REPLACED {
         let detail = format!(
@@ -261,29 +238,16 @@ pub fn check_replacement(
     Ok(all)
 }
 
-fn check_no_new_unconfirmed(
-    tx: &Transaction,
-    direct: &BTreeSet<Txid>,
-    mempool: &Mempool,
-) -> Result<(), Reject> {
+fn check_no_new_unconfirmed(tx: &Transaction, direct: &BTreeSet<Txid>, mempool: &Mempool) -> Result<(), Reject> {
     let old_parents: BTreeSet<Txid> = direct
         .iter()
         .filter_map(|txid| mempool.get(txid))
-        .flat_map(|entry| {
-            entry
-                .tx
-                .input
-                .iter()
-                .map(|input| input.previous_output.txid)
-        })
+        .flat_map(|entry| entry.tx.input.iter().map(|input| input.previous_output.txid))
         .collect();
     for (index, input) in tx.input.iter().enumerate() {
         let parent = input.previous_output.txid;
         if !old_parents.contains(&parent) && mempool.get(&parent).is_some() {
-            let detail = format!(
-                "replacement {} adds unconfirmed input, idx {index}",
-                tx.txid()
-            );
+            let detail = format!("replacement {} adds unconfirmed input, idx {index}", tx.txid());
             return Err(Reject::with("replacement-adds-unconfirmed", detail));
         }
     }

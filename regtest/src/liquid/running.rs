@@ -203,11 +203,7 @@ impl LiquidChain {
     /// A transaction that waits or is on the active branch.
     pub fn transaction(&self, txid: &Txid) -> Option<Transaction> {
         let node = self.node();
-        let waiting = node
-            .state
-            .mempool
-            .get(txid)
-            .map(|entry| (*entry.tx).clone());
+        let waiting = node.state.mempool.get(txid).map(|entry| (*entry.tx).clone());
         waiting.or_else(|| node.state.chain.transaction(txid).cloned())
     }
 
@@ -265,11 +261,7 @@ impl LiquidChain {
 
     /// Forgets what a real daemon keeps in memory alone: locks of outputs that were not persistent.
     pub fn forget_memory(&self) {
-        self.node()
-            .state
-            .wallets
-            .values_mut()
-            .for_each(Wallet::forget_locks);
+        self.node().state.wallets.values_mut().for_each(Wallet::forget_locks);
     }
 
     /// Returns once somebody called the method `stop`.

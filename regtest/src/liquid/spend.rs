@@ -6,9 +6,7 @@ use elements::script::Builder;
 use elements::{Transaction, TxOutSecrets, Txid};
 
 use super::node::Node;
-use super::wallet::{
-    FundOptions, Funded, Signed, View, Wallet, WalletError, blind, explicit_secrets,
-};
+use super::wallet::{FundOptions, Funded, Signed, View, Wallet, WalletError, blind, explicit_secrets};
 
 impl Node {
     /// A wallet that is loaded.
@@ -35,21 +33,14 @@ impl Node {
     ///
     /// # Errors
     /// Insufficient funds above all.
-    pub fn fund(
-        &mut self,
-        name: &str,
-        tx: Transaction,
-        options: &FundOptions,
-    ) -> Result<Funded, WalletError> {
+    pub fn fund(&mut self, name: &str, tx: Transaction, options: &FundOptions) -> Result<Funded, WalletError> {
         let change = match &options.change {
             Some(change) => change.clone(),
             None => {
                 let address = self.wallet_mut(name)?.new_address(true);
                 (
                     address.script_pubkey(),
-                    address
-                        .blinding_pubkey
-                        .map_or(Nonce::Null, Nonce::Confidential),
+                    address.blinding_pubkey.map_or(Nonce::Null, Nonce::Confidential),
                 )
             }
         };
@@ -69,12 +60,7 @@ impl Node {
     ///
     /// # Errors
     /// Inputs of others, or nothing to balance against.
-    pub fn blind(
-        &mut self,
-        name: &str,
-        tx: Transaction,
-        ignore_fail: bool,
-    ) -> Result<Transaction, WalletError> {
+    pub fn blind(&mut self, name: &str, tx: Transaction, ignore_fail: bool) -> Result<Transaction, WalletError> {
         let view = self.view(name)?;
         let secrets = tx.input.iter().map(|input| {
             let coin = view.wallet.coin(&input.previous_output);
@@ -82,7 +68,8 @@ impl Node {
                 .or_else(|| explicit_secrets(&self.output(&input.previous_output)?.output))
         });
         let secrets: Vec<TxOutSecrets> = secrets.collect::<Option<_>>().ok_or_else(|| {
-            let text = "Invalid parameter: transaction spends from non-wallet output and no assetcommitment list was given.";
+            let text =
+                "Invalid parameter: transaction spends from non-wallet output and no assetcommitment list was given.";
             WalletError::InvalidParameter(text.into())
         })?;
         let op_return = Builder::new().push_opcode(OP_RETURN).into_script();
@@ -108,12 +95,7 @@ impl Node {
     ///
     /// # Errors
     /// Whatever fails first; a refusal by the mempool has its reason as text.
-    pub fn send(
-        &mut self,
-        name: &str,
-        tx: Transaction,
-        options: &FundOptions,
-    ) -> Result<Txid, WalletError> {
+    pub fn send(&mut self, name: &str, tx: Transaction, options: &FundOptions) -> Result<Txid, WalletError> {
         let funded = self.fund(name, tx, options)?;
         let blinded = self.blind(name, funded.tx, true)?;
         let signed = self.sign(name, blinded)?;

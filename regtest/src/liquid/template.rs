@@ -4,8 +4,8 @@ use elements::hashes::sha256d;
 use elements::opcodes::all::OP_RETURN;
 use elements::script::Builder;
 use elements::{
-    Block, BlockExtData, BlockHash, BlockHeader, LockTime, OutPoint, Script, Sequence, Transaction,
-    TxIn, TxInWitness, dynafed,
+    Block, BlockExtData, BlockHash, BlockHeader, LockTime, OutPoint, Script, Sequence, Transaction, TxIn, TxInWitness,
+    dynafed,
 };
 
 use super::params::{self, policy_asset};
@@ -45,10 +45,7 @@ fn coinbase(height: u32, fees_sat: u64, script: &Script) -> Transaction {
     let input = TxIn {
         previous_output: OutPoint::null(),
         is_pegin: false,
-        script_sig: Builder::new()
-            .push_int(i64::from(height))
-            .push_int(0)
-            .into_script(),
+        script_sig: Builder::new().push_int(i64::from(height)).push_int(0).into_script(),
         sequence: Sequence::MAX,
         asset_issuance: elements::AssetIssuance::null(),
         witness: TxInWitness {
@@ -79,8 +76,5 @@ fn witness_commitment(txdata: &[Transaction]) -> Script {
     let root = params::fast_root(&leaves);
     let digest = sha256d::Hash::hash(&[root, [0; 32]].concat()).to_byte_array();
     let data = [&[0xaa, 0x21, 0xa9, 0xed][..], &digest].concat();
-    Builder::new()
-        .push_opcode(OP_RETURN)
-        .push_slice(&data)
-        .into_script()
+    Builder::new().push_opcode(OP_RETURN).push_slice(&data).into_script()
 }

@@ -20,12 +20,7 @@ impl Reply {
 }
 
 /// Posts a body to a path.
-pub async fn post(
-    chain: &LiquidChain,
-    path: &str,
-    credentials: &str,
-    body: &str,
-) -> std::io::Result<Reply> {
+pub async fn post(chain: &LiquidChain, path: &str, credentials: &str, body: &str) -> std::io::Result<Reply> {
     let mut stream = TcpStream::connect(chain.address()).await?;
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Basic {}\r\nContent-Length: {}\r\n\r\n",
@@ -36,9 +31,7 @@ pub async fn post(
     stream.write_all(body.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    let (head, text) = answer
-        .split_once("\r\n\r\n")
-        .ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let (head, text) = answer.split_once("\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Ok(Reply {
         status,
@@ -59,25 +52,17 @@ fn base64(text: &str) -> String {
         .chunks(6)
         .map(|chunk| {
             let word = format!("{:0<6}", String::from_utf8_lossy(chunk));
-            digits
-                .chars()
-                .nth(usize::from_str_radix(&word, 2).unwrap())
-                .unwrap()
+            digits.chars().nth(usize::from_str_radix(&word, 2).unwrap()).unwrap()
         })
         .collect();
-    while out.len() % 4 != 0 {
+    while !out.len().is_multiple_of(4) {
         out.push('=');
     }
     out
 }
 
 /// Calls a method; the error is its code and text.
-pub async fn call(
-    chain: &LiquidChain,
-    path: &str,
-    method: &str,
-    params: Value,
-) -> Result<Value, (i64, String)> {
+pub async fn call(chain: &LiquidChain, path: &str, method: &str, params: Value) -> Result<Value, (i64, String)> {
     let body = json!({"jsonrpc": "1.0", "id": 1, "method": method, "params": params}).to_string();
     let credentials = format!("{}:{}", chain.user(), chain.password());
     let reply = post(chain, path, &credentials, &body).await.unwrap().json();
@@ -123,10 +108,6 @@ impl<'a> WalletClient<'a> {
     }
 
     pub async fn address(&self) -> String {
-        self.call("getnewaddress", json!([]))
-            .await
-            .as_str()
-            .unwrap()
-            .to_owned()
+        self.call("getnewaddress", json!([])).await.as_str().unwrap().to_owned()
     }
 }

@@ -53,18 +53,13 @@ fn balanced(spent: &[TxOut], tx: &Transaction) -> Option<()> {
         let generator = generator(&output.asset)?;
         if output.value == Value::Explicit(0) {
             // Nothing that can be spent may be worth nothing: a token of value zero would still allow reissuance.
-            output
-                .script_pubkey
-                .is_provably_unspendable()
-                .then_some(())?;
+            output.script_pubkey.is_provably_unspendable().then_some(())?;
         } else {
             outputs.push(commitment(&output.value, generator)?);
         }
     }
     verify_commitments_sum_to_equal(secp(), &inputs, &outputs).then_some(())?;
-    tx.output
-        .iter()
-        .try_for_each(|output| proofs_hold(output, &generators))
+    tx.output.iter().try_for_each(|output| proofs_hold(output, &generators))
 }
 
 fn generator(asset: &Asset) -> Option<Generator> {
@@ -82,11 +77,7 @@ fn commitment(value: &Value, generator: Generator) -> Option<PedersenCommitment>
 }
 
 /// What an input issues adds to the inputs' side, as one or two pseudo-inputs. Only new, visible issuances are known here.
-fn issued(
-    input: &TxIn,
-    generators: &mut Vec<Generator>,
-    inputs: &mut Vec<PedersenCommitment>,
-) -> Option<()> {
+fn issued(input: &TxIn, generators: &mut Vec<Generator>, inputs: &mut Vec<PedersenCommitment>) -> Option<()> {
     if !input.has_issuance() {
         return Some(());
     }
@@ -114,12 +105,7 @@ fn proofs_hold(output: &TxOut, domain: &[Generator]) -> Option<()> {
         Value::Confidential(commitment) => {
             let proof = witness.rangeproof.as_ref()?;
             proof
-                .verify(
-                    secp(),
-                    commitment,
-                    output.script_pubkey.as_bytes(),
-                    generator,
-                )
+                .verify(secp(), commitment, output.script_pubkey.as_bytes(), generator)
                 .ok()?;
         }
         Value::Explicit(_) => witness.rangeproof.is_empty().then_some(())?,

@@ -45,8 +45,7 @@ pub fn sequence_locks_met(tx: &Transaction, coins: &[Coin], context: &LockContex
             true
         } else if sequence & TIME_FLAG != 0 {
             let coin_time = (context.median_time_at)(coin.height.saturating_sub(1));
-            u64::from(coin_time) + (u64::from(value) << GRANULARITY)
-                <= u64::from(context.median_time_past)
+            u64::from(coin_time) + (u64::from(value) << GRANULARITY) <= u64::from(context.median_time_past)
         } else {
             u64::from(coin.height) + u64::from(value) <= u64::from(context.height)
         }

@@ -107,11 +107,7 @@ pub fn check_transaction(tx: &Transaction) -> Result<(), Reject> {
     }
     check_explicit_values(tx)?;
     let mut seen = HashSet::new();
-    if !tx
-        .input
-        .iter()
-        .all(|input| seen.insert(input.previous_output))
-    {
+    if !tx.input.iter().all(|input| seen.insert(input.previous_output)) {
         return Err(Reject::new("bad-txns-inputs-duplicate"));
     }
     if !tx.is_coinbase() && tx.input.iter().any(|input| input.previous_output.is_null()) {

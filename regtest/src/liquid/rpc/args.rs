@@ -8,8 +8,7 @@ use serde_json::Value;
 
 use super::super::params::{ADDRESS_PARAMS, MAX_MONEY_SAT};
 use super::error::{
-    DESERIALIZATION_ERROR, INVALID_ADDRESS_OR_KEY, INVALID_PARAMETER, MISC_ERROR, RpcError,
-    TYPE_ERROR,
+    DESERIALIZATION_ERROR, INVALID_ADDRESS_OR_KEY, INVALID_PARAMETER, MISC_ERROR, RpcError, TYPE_ERROR,
 };
 
 /// The parameters of one call.
@@ -70,10 +69,7 @@ impl Args {
         };
         let required = params.iter().filter(|param| !param.optional).count();
         if values.len() > params.len() || values.len() < required {
-            return Err(RpcError::new(
-                MISC_ERROR,
-                format!("{}\n", usage(method, text)),
-            ));
+            return Err(RpcError::new(MISC_ERROR, format!("{}\n", usage(method, text))));
         }
         check_types(&params, &values)?;
         values.resize(params.len(), Value::Null);
@@ -92,16 +88,12 @@ impl Args {
 
     /// A string; empty if absent.
     pub fn text(&self, position: usize) -> &str {
-        self.get(position)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.get(position).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// A truth value.
     pub fn flag(&self, position: usize, default: bool) -> bool {
-        self.get(position)
-            .and_then(Value::as_bool)
-            .unwrap_or(default)
+        self.get(position).and_then(Value::as_bool).unwrap_or(default)
     }
 
     /// An integer.
@@ -134,22 +126,16 @@ impl Args {
 
     /// A raw transaction in hex.
     pub fn transaction(&self, position: usize, error: &str) -> Result<Transaction, RpcError> {
-        decode_transaction(self.text(position))
-            .ok_or_else(|| RpcError::new(DESERIALIZATION_ERROR, error))
+        decode_transaction(self.text(position)).ok_or_else(|| RpcError::new(DESERIALIZATION_ERROR, error))
     }
 
     /// An array; empty if absent.
     pub fn array(&self, position: usize) -> &[Value] {
-        self.get(position)
-            .and_then(Value::as_array)
-            .map_or(&[], Vec::as_slice)
+        self.get(position).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 }
 
-fn by_position(
-    params: &[Param<'_>],
-    mut named: serde_json::Map<String, Value>,
-) -> Result<Vec<Value>, RpcError> {
+fn by_position(params: &[Param<'_>], mut named: serde_json::Map<String, Value>) -> Result<Vec<Value>, RpcError> {
     let mut values = match named.remove("args") {
         Some(Value::Array(values)) => values,
         _ => Vec::new(),
@@ -220,10 +206,7 @@ fn type_name(value: &Value) -> &'static str {
 /// A hash of 64 hex digits.
 pub fn parse_hash<T: FromStr>(text: &str, name: &str) -> Result<T, RpcError> {
     if text.len() != 64 {
-        let message = format!(
-            "{name} must be of length 64 (not {}, for '{text}')",
-            text.len()
-        );
+        let message = format!("{name} must be of length 64 (not {}, for '{text}')", text.len());
         return Err(RpcError::new(INVALID_PARAMETER, message));
     }
     let broken = || {
@@ -244,21 +227,10 @@ pub fn decode_transaction(text: &str) -> Option<Transaction> {
 pub fn parse_outpoint(value: &Value) -> Result<OutPoint, RpcError> {
     let txid = parse_hash(value["txid"].as_str().unwrap_or_default(), "txid")?;
     let Some(vout) = value["vout"].as_i64() else {
-        return Err(RpcError::new(
-            INVALID_PARAMETER,
-            "Invalid parameter, missing vout key",
-        ));
+        return Err(RpcError::new(INVALID_PARAMETER, "Invalid parameter, missing vout key"));
     };
-    let negative = || {
-        RpcError::new(
-            INVALID_PARAMETER,
-            "Invalid parameter, vout cannot be negative",
-        )
-    };
-    Ok(OutPoint::new(
-        txid,
-        u32::try_from(vout).map_err(|_| negative())?,
-    ))
+    let negative = || RpcError::new(INVALID_PARAMETER, "Invalid parameter, vout cannot be negative");
+    Ok(OutPoint::new(txid, u32::try_from(vout).map_err(|_| negative())?))
 }
 
 /// An amount of BTC, a number or a string of at most eight decimals, as sat (`AmountFromValue`).
@@ -272,14 +244,10 @@ pub fn parse_decimal(value: &Value, decimals: u32) -> Result<u64, RpcError> {
         Value::Number(number) => number.to_string(),
         Value::String(text) => text.clone(),
         _ => {
-            return Err(RpcError::new(
-                TYPE_ERROR,
-                "Amount is not a number or string",
-            ));
+            return Err(RpcError::new(TYPE_ERROR, "Amount is not a number or string"));
         }
     };
-    let units =
-        fixed_point(&text, decimals).ok_or_else(|| RpcError::new(TYPE_ERROR, "Invalid amount"))?;
+    let units = fixed_point(&text, decimals).ok_or_else(|| RpcError::new(TYPE_ERROR, "Invalid amount"))?;
     let out_of_range = || RpcError::new(TYPE_ERROR, "Amount out of range");
     u64::try_from(units)
         .ok()
@@ -289,9 +257,7 @@ pub fn parse_decimal(value: &Value, decimals: u32) -> Result<u64, RpcError> {
 
 /// `-12.34e-5` exactly, in units of the given decimal (`ParseFixedPoint`).
 fn fixed_point(text: &str, decimals: u32) -> Option<i128> {
-    let (negative, text) = text
-        .strip_prefix('-')
-        .map_or((false, text), |rest| (true, rest));
+    let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (text, 0),
@@ -324,8 +290,7 @@ fn fixed_point(text: &str, decimals: u32) -> Option<i128> {
 
 /// An address of this chain, confidential or not.
 pub fn parse_address(text: &str, error: &str) -> Result<Address, RpcError> {
-    Address::parse_with_params(text, ADDRESS_PARAMS)
-        .map_err(|_| RpcError::new(INVALID_ADDRESS_OR_KEY, error))
+    Address::parse_with_params(text, ADDRESS_PARAMS).map_err(|_| RpcError::new(INVALID_ADDRESS_OR_KEY, error))
 }
 
 #[cfg(test)]
@@ -336,10 +301,7 @@ mod tests {
     #[test]
     fn amounts_are_read_exactly_from_numbers_and_strings() {
         assert_eq!(parse_amount(&json!(0.1)), Ok(10_000_000));
-        assert_eq!(
-            parse_amount(&json!("20999999.99999999")),
-            Ok(2_099_999_999_999_999)
-        );
+        assert_eq!(parse_amount(&json!("20999999.99999999")), Ok(2_099_999_999_999_999));
         assert_eq!(
             parse_amount(&serde_json::from_str("20999999.99999999").unwrap()),
             Ok(2_099_999_999_999_999)
@@ -350,14 +312,8 @@ mod tests {
             parse_amount(&json!("0.000000001")).unwrap_err().message,
             "Invalid amount"
         );
-        assert_eq!(
-            parse_amount(&json!(-1)).unwrap_err().message,
-            "Amount out of range"
-        );
-        assert_eq!(
-            parse_amount(&json!("01")).unwrap_err().message,
-            "Invalid amount"
-        );
+        assert_eq!(parse_amount(&json!(-1)).unwrap_err().message, "Amount out of range");
+        assert_eq!(parse_amount(&json!("01")).unwrap_err().message, "Invalid amount");
     }
 
     #[test]
@@ -369,15 +325,9 @@ mod tests {
             json!({"include_mempool": false, "txid": "00", "n": 1}),
         )
         .unwrap();
-        assert_eq!(
-            (args.text(0), args.int(1, 0), args.flag(2, true)),
-            ("00", Ok(1), false)
-        );
+        assert_eq!((args.text(0), args.int(1, 0), args.flag(2, true)), ("00", Ok(1), false));
         let error = Args::bind("gettxout", text, json!({"txid": "00", "m": 1})).unwrap_err();
-        assert_eq!(
-            (error.code, error.message.as_str()),
-            (-8, "Unknown named parameter m")
-        );
+        assert_eq!((error.code, error.message.as_str()), (-8, "Unknown named parameter m"));
     }
 
     #[test]

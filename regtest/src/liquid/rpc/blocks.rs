@@ -28,8 +28,7 @@ pub fn get_best_block_hash(call: &mut Call<'_>) -> Answer {
 pub fn get_block_hash(call: &mut Call<'_>) -> Answer {
     let height = u32::try_from(call.args.int(0, 0)?).ok();
     let entry = height.and_then(|height| call.node.state.chain.at(height));
-    let entry =
-        entry.ok_or_else(|| RpcError::new(INVALID_PARAMETER, "Block height out of range"))?;
+    let entry = entry.ok_or_else(|| RpcError::new(INVALID_PARAMETER, "Block height out of range"))?;
     Ok(Json::text(entry.hash))
 }
 
@@ -72,9 +71,7 @@ pub fn get_block(call: &mut Call<'_>) -> Answer {
 
 fn stripped_size(entry: &BlockEntry) -> usize {
     let witness = match &entry.block.header.ext {
-        BlockExtData::Dynafed {
-            signblock_witness, ..
-        } => serialize(signblock_witness).len(),
+        BlockExtData::Dynafed { signblock_witness, .. } => serialize(signblock_witness).len(),
         BlockExtData::Proof { .. } => 0,
     };
     let in_transactions = entry
@@ -104,10 +101,7 @@ fn header(chain: &Chain, entry: &BlockEntry) -> Json {
         "mediantime" => entry.median_time,
     };
     match &header.ext {
-        BlockExtData::Proof {
-            challenge,
-            solution,
-        } => {
+        BlockExtData::Proof { challenge, solution } => {
             json.push("signblock_witness_asm", decode::asm(solution));
             json.push("signblock_witness_hex", hex::encode(solution.as_bytes()));
             json.push("signblock_challenge", hex::encode(challenge.as_bytes()));
@@ -119,10 +113,7 @@ fn header(chain: &Chain, entry: &BlockEntry) -> Json {
         } => {
             json.push(
                 "signblock_witness_hex",
-                signblock_witness
-                    .iter()
-                    .map(hex::encode)
-                    .collect::<Vec<_>>(),
+                signblock_witness.iter().map(hex::encode).collect::<Vec<_>>(),
             );
             let both = obj! { "current" => dynafed_params(current), "proposed" => dynafed_params(proposed) };
             json.push("dynamic_parameters", both);
@@ -151,8 +142,7 @@ fn dynafed_params(params: &dynafed::Params) -> Json {
             "null"
         },
     );
-    let (Some(script), Some(limit)) = (params.signblockscript(), params.signblock_witness_limit())
-    else {
+    let (Some(script), Some(limit)) = (params.signblockscript(), params.signblock_witness_limit()) else {
         return json;
     };
     json.push("root", display(params.calculate_root().to_byte_array()));
@@ -167,17 +157,11 @@ fn dynafed_params(params: &dynafed::Params) -> Json {
         json.push("extra_root", display(compact.to_byte_array()));
     }
     if let Some(full) = params.full() {
-        json.push(
-            "fedpeg_program",
-            hex::encode(full.fedpeg_program.as_bytes()),
-        );
+        json.push("fedpeg_program", hex::encode(full.fedpeg_program.as_bytes()));
         json.push("fedpegscript", hex::encode(&full.fedpegscript));
         json.push(
             "extension_space",
-            full.extension_space
-                .iter()
-                .map(hex::encode)
-                .collect::<Vec<_>>(),
+            full.extension_space.iter().map(hex::encode).collect::<Vec<_>>(),
         );
     }
     json
@@ -189,9 +173,7 @@ pub fn get_blockchain_info(call: &mut Call<'_>) -> Answer {
     let time = tip.block.header.time;
     let catching_up = call.node.now().saturating_sub(u64::from(time)) > MAX_TIP_AGE;
     let current = params::dynafed_params(1);
-    let full = current
-        .full()
-        .expect("block 1 announces its parameters in full");
+    let full = current.full().expect("block 1 announces its parameters in full");
     let warnings = match call.release {
         Release::V23 => Json::from(""),
         Release::V28 => Json::Arr(Vec::new()),
@@ -254,9 +236,7 @@ pub fn get_chain_tips(call: &mut Call<'_>) -> Answer {
 
 pub fn get_sidechain_info(_: &mut Call<'_>) -> Answer {
     let current = params::dynafed_params(1);
-    let full = current
-        .full()
-        .expect("block 1 announces its parameters in full");
+    let full = current.full().expect("block 1 announces its parameters in full");
     let script = hex::encode(&full.fedpegscript);
     Ok(obj! {
         "fedpegscript" => script.as_str(),
@@ -288,21 +268,14 @@ pub fn get_tx_out(call: &mut Call<'_>) -> Answer {
         return Ok(Json::Null);
     };
     let confirmations = on_chain.map_or(0, |coin| chain.height() - coin.height + 1);
-    let mut json =
-        obj! { "bestblock" => Json::text(chain.tip().hash), "confirmations" => confirmations };
+    let mut json = obj! { "bestblock" => Json::text(chain.tip().hash), "confirmations" => confirmations };
     match coin.output.value.explicit() {
         Some(sat) => json.push("value", Json::btc(sat)),
-        None => json.push(
-            "valuecommitment",
-            hex::encode(serialize(&coin.output.value)),
-        ),
+        None => json.push("valuecommitment", hex::encode(serialize(&coin.output.value))),
     }
     match coin.output.asset.explicit() {
         Some(asset) => json.push("asset", Json::text(asset)),
-        None => json.push(
-            "assetcommitment",
-            hex::encode(serialize(&coin.output.asset)),
-        ),
+        None => json.push("assetcommitment", hex::encode(serialize(&coin.output.asset))),
     }
     let nonce = if coin.output.nonce.is_null() {
         String::new()

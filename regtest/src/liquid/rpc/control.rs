@@ -4,9 +4,7 @@ use elements::hex::{Case, DisplayHex};
 use elements::{Address, address::Payload};
 
 use super::super::Release;
-use super::super::params::{
-    ADDRESS_PARAMS, INCREMENTAL_RELAY_FEE_RATE, MIN_RELAY_FEE_RATE, policy_asset,
-};
+use super::super::params::{ADDRESS_PARAMS, INCREMENTAL_RELAY_FEE_RATE, MIN_RELAY_FEE_RATE, policy_asset};
 use super::args::usage;
 use super::error::{INVALID_PARAMETER, RpcError};
 use super::json::{Json, obj};
@@ -132,10 +130,7 @@ pub fn describe_address(json: &mut Json, address: &Address) {
     json.push("address", address.to_string());
     json.push(
         "scriptPubKey",
-        address
-            .script_pubkey()
-            .as_bytes()
-            .to_hex_string(Case::Lower),
+        address.script_pubkey().as_bytes().to_hex_string(Case::Lower),
     );
     json.push(
         "isscript",

@@ -64,12 +64,7 @@ fn input(input: &TxIn) -> Json {
     if !input.witness.script_witness.is_empty() {
         json.push(
             "txinwitness",
-            input
-                .witness
-                .script_witness
-                .iter()
-                .map(hex::encode)
-                .collect::<Vec<_>>(),
+            input.witness.script_witness.iter().map(hex::encode).collect::<Vec<_>>(),
         );
     }
     if input.has_issuance() {
@@ -110,10 +105,7 @@ fn issuance(input: &TxIn) -> Json {
         match value {
             Value::Explicit(sat) => json.push(name, Json::btc(sat)),
             Value::Confidential(commitment) => {
-                json.push(
-                    format!("{name}commitment"),
-                    hex::encode(commitment.serialize()),
-                );
+                json.push(format!("{name}commitment"), hex::encode(commitment.serialize()));
             }
             Value::Null => {}
         }
@@ -130,28 +122,20 @@ fn output(output: &TxOut, n: u32) -> Json {
             info.write(&mut json);
         }
         if !output.witness.surjection_proof.is_empty() {
-            json.push(
-                "surjectionproof",
-                hex::encode(output.witness.surjection_proof.to_vec()),
-            );
+            json.push("surjectionproof", hex::encode(output.witness.surjection_proof.to_vec()));
         }
         json.push("valuecommitment", hex::encode(serialize(&output.value)));
     }
     match output.asset {
         Asset::Explicit(asset) => json.push("asset", Json::text(asset)),
-        Asset::Confidential(_) | Asset::Null => {
-            json.push("assetcommitment", hex::encode(serialize(&output.asset)))
-        }
+        Asset::Confidential(_) | Asset::Null => json.push("assetcommitment", hex::encode(serialize(&output.asset))),
     }
     let nonce = match output.nonce {
         Nonce::Null => String::new(),
         Nonce::Explicit(_) | Nonce::Confidential(_) => hex::encode(serialize(&output.nonce)),
     };
     json.push("commitmentnonce", nonce);
-    json.push(
-        "commitmentnonce_fully_valid",
-        output.nonce.is_confidential(),
-    );
+    json.push("commitmentnonce_fully_valid", output.nonce.is_confidential());
     json.push("n", n);
     json.push("scriptPubKey", script(&output.script_pubkey));
     json
@@ -208,8 +192,7 @@ impl RangeInfo {
 
 /// A script: its text, descriptor, hex, address and kind.
 pub fn script(script: &Script) -> Json {
-    let address =
-        Address::from_script(script, None, ADDRESS_PARAMS).map(|address| address.to_string());
+    let address = Address::from_script(script, None, ADDRESS_PARAMS).map(|address| address.to_string());
     let descriptor = match &address {
         Some(address) => format!("addr({address})"),
         None => format!("raw({})", hex::encode(script.as_bytes())),

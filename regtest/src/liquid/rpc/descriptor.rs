@@ -31,8 +31,7 @@ pub fn with_checksum(text: &str) -> String {
         state = step(state, 0);
     }
     state ^= 1;
-    let digits =
-        (0..8).map(|digit| char::from(CHECKSUM[(state >> (5 * (7 - digit)) & 31) as usize]));
+    let digits = (0..8).map(|digit| char::from(CHECKSUM[(state >> (5 * (7 - digit)) & 31) as usize]));
     format!("{text}#{}", digits.collect::<String>())
 }
 

@@ -67,19 +67,11 @@ impl Request {
                 "1.0" => Dialect::Legacy,
                 "2.0" => Dialect::V2,
                 _ => {
-                    return Err(invalid(
-                        Dialect::Legacy,
-                        id,
-                        "JSON-RPC version not supported",
-                    ));
+                    return Err(invalid(Dialect::Legacy, id, "JSON-RPC version not supported"));
                 }
             },
             (Release::V28, Some(_)) => {
-                return Err(invalid(
-                    Dialect::Legacy,
-                    id,
-                    "jsonrpc field must be a string",
-                ));
+                return Err(invalid(Dialect::Legacy, id, "jsonrpc field must be a string"));
             }
         };
         let method = match object.get("method") {

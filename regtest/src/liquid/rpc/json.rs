@@ -167,10 +167,7 @@ mod tests {
     fn amounts_are_exact_decimals() {
         assert_eq!(Json::btc(1_u64).to_string(), "0.00000001");
         assert_eq!(Json::btc(-33_i64).to_string(), "-0.00000033");
-        assert_eq!(
-            Json::btc(2_100_000_000_000_000_u64).to_string(),
-            "21000000.00000000"
-        );
+        assert_eq!(Json::btc(2_100_000_000_000_000_u64).to_string(), "21000000.00000000");
     }
 
     #[test]

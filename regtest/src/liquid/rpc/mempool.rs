@@ -52,8 +52,7 @@ pub fn get_mempool_entry(call: &mut Call<'_>) -> Answer {
     let txid = call.args.txid(0, "txid")?;
     let mempool = &call.node.state.mempool;
     let entry = mempool.get(&txid);
-    let entry =
-        entry.ok_or_else(|| RpcError::new(INVALID_ADDRESS_OR_KEY, "Transaction not in mempool"))?;
+    let entry = entry.ok_or_else(|| RpcError::new(INVALID_ADDRESS_OR_KEY, "Transaction not in mempool"))?;
     Ok(describe(mempool, entry))
 }
 
@@ -62,9 +61,8 @@ fn describe(mempool: &Mempool, entry: &MempoolEntry) -> Json {
     with_self.insert(entry.txid);
     let ancestors = mempool.family(&with_self);
     let descendants = mempool.family(&mempool.descendants(&entry.txid));
-    let texts = |txids: std::collections::BTreeSet<elements::Txid>| -> Json {
-        txids.into_iter().map(Json::text).collect()
-    };
+    let texts =
+        |txids: std::collections::BTreeSet<elements::Txid>| -> Json { txids.into_iter().map(Json::text).collect() };
     let signals = |txid: &elements::Txid| {
         mempool
             .get(txid)

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use elements::BlockHash;
 
-use super::{
-    Answer, Call, RpcError, blocks, control, mempool, mining, rawtx, wallet, wallet_admin,
-    wallet_tx,
-};
+use super::{Answer, Call, RpcError, blocks, control, mempool, mining, rawtx, wallet, wallet_admin, wallet_tx};
 
 /// A method.
 pub struct Method {

@@ -11,8 +11,8 @@ use super::super::params::{explicit_output, policy_asset};
 use super::super::policy::{fee_for, rate};
 use super::args::{decode_transaction, parse_address, parse_amount, parse_outpoint};
 use super::error::{
-    ALREADY_IN_UTXO_SET, DESERIALIZATION_ERROR, INVALID_ADDRESS_OR_KEY, INVALID_PARAMETER,
-    RpcError, TYPE_ERROR, VERIFY_ERROR,
+    ALREADY_IN_UTXO_SET, DESERIALIZATION_ERROR, INVALID_ADDRESS_OR_KEY, INVALID_PARAMETER, RpcError, TYPE_ERROR,
+    VERIFY_ERROR,
 };
 use super::json::{Json, obj};
 use super::{Answer, Call, decode};
@@ -80,10 +80,7 @@ pub fn decode_raw_transaction(call: &mut Call<'_>) -> Answer {
 }
 
 fn max_fee_rate(call: &Call<'_>, position: usize) -> Result<u64, RpcError> {
-    let rate = call
-        .args
-        .get(position)
-        .map_or(Ok(DEFAULT_MAX_FEE_RATE), parse_amount)?;
+    let rate = call.args.get(position).map_or(Ok(DEFAULT_MAX_FEE_RATE), parse_amount)?;
     if rate >= 100_000_000 {
         return Err(RpcError::new(
             INVALID_PARAMETER,
@@ -98,11 +95,7 @@ pub fn send_raw_transaction(call: &mut Call<'_>) -> Answer {
     let max_burn = call.args.get(2).map_or(Ok(0), parse_amount)?;
     let max_rate = max_fee_rate(call, 1)?;
     let burns = |output: &TxOut| {
-        output.script_pubkey.is_op_return()
-            && output
-                .value
-                .explicit()
-                .is_some_and(|value| value > max_burn)
+        output.script_pubkey.is_op_return() && output.value.explicit().is_some_and(|value| value > max_burn)
     };
     if tx.output.iter().any(burns) {
         let text = "Unspendable output exceeds maximum configured by user (maxburnamount)";
@@ -123,13 +116,7 @@ pub fn send_raw_transaction(call: &mut Call<'_>) -> Answer {
 /// Puts a transaction into the mempool. One that waits there already is sent again, which is no error.
 fn broadcast(call: &mut Call<'_>, tx: &Transaction, max_rate: u64) -> Answer {
     let txid = tx.txid();
-    let confirmed = |vout| {
-        call.node
-            .state
-            .chain
-            .coin(&OutPoint::new(txid, vout))
-            .is_some()
-    };
+    let confirmed = |vout| call.node.state.chain.coin(&OutPoint::new(txid, vout)).is_some();
     if (0..tx.output.len() as u32).any(confirmed) {
         return Err(RpcError::new(
             ALREADY_IN_UTXO_SET,
@@ -158,10 +145,8 @@ pub fn test_mempool_accept(call: &mut Call<'_>) -> Answer {
     let mut results = Vec::new();
     for value in &raw {
         let text = value.as_str().unwrap_or_default();
-        let failed =
-            || format!("TX decode failed: {text} Make sure the tx has at least one input.");
-        let tx = decode_transaction(text)
-            .ok_or_else(|| RpcError::new(DESERIALIZATION_ERROR, failed()))?;
+        let failed = || format!("TX decode failed: {text} Make sure the tx has at least one input.");
+        let tx = decode_transaction(text).ok_or_else(|| RpcError::new(DESERIALIZATION_ERROR, failed()))?;
         results.push(test_one(call, &tx, max_rate));
     }
     Ok(Json::Arr(results))
@@ -199,12 +184,8 @@ fn test_one(call: &mut Call<'_>, tx: &Transaction, max_rate: u64) -> Json {
 }
 
 pub fn create_raw_transaction(call: &mut Call<'_>) -> Answer {
-    let lock_time = u32::try_from(call.args.int(2, 0)?).map_err(|_| {
-        RpcError::new(
-            INVALID_PARAMETER,
-            "Invalid parameter, locktime out of range",
-        )
-    })?;
+    let lock_time = u32::try_from(call.args.int(2, 0)?)
+        .map_err(|_| RpcError::new(INVALID_PARAMETER, "Invalid parameter, locktime out of range"))?;
     let replaceable = call.args.flag(3, true);
     let version = u32::try_from(call.args.int(4, 2)?).unwrap_or(2);
     let mut inputs = Vec::new();
@@ -227,9 +208,9 @@ pub fn create_raw_transaction(call: &mut Call<'_>) -> Answer {
     let outputs = match call.args.get(1) {
         Some(Value::Array(items)) => items.iter().map(parse_output).collect::<Result<_, _>>()?,
         Some(Value::Object(map)) => {
-            let items = map.iter().map(|(key, value)| {
-                parse_output(&Value::from_iter([(key.clone(), value.clone())]))
-            });
+            let items = map
+                .iter()
+                .map(|(key, value)| parse_output(&Value::from_iter([(key.clone(), value.clone())])));
             items.collect::<Result<_, _>>()?
         }
         _ => {
@@ -266,9 +247,7 @@ fn parse_output(value: &Value) -> Result<TxOut, RpcError> {
             "blinder_index" => {}
             "data" => {
                 let data = hex::decode(value.as_str().unwrap_or_default());
-                let data = data.map_err(|_| {
-                    RpcError::new(INVALID_PARAMETER, "Data must be hexadecimal string")
-                })?;
+                let data = data.map_err(|_| RpcError::new(INVALID_PARAMETER, "Data must be hexadecimal string"))?;
                 output.script_pubkey = Builder::new()
                     .push_opcode(elements::opcodes::all::OP_RETURN)
                     .push_slice(&data)
@@ -287,13 +266,10 @@ fn parse_output(value: &Value) -> Result<TxOut, RpcError> {
                     return Err(RpcError::new(INVALID_PARAMETER, text));
                 }
                 named = true;
-                let address =
-                    parse_address(address, &format!("Invalid Bitcoin address: {address}"))?;
+                let address = parse_address(address, &format!("Invalid Bitcoin address: {address}"))?;
                 output.value = ConfidentialValue::Explicit(parse_amount(value)?);
                 output.script_pubkey = address.script_pubkey();
-                output.nonce = address
-                    .blinding_pubkey
-                    .map_or(Nonce::Null, Nonce::Confidential);
+                output.nonce = address.blinding_pubkey.map_or(Nonce::Null, Nonce::Confidential);
             }
         }
     }

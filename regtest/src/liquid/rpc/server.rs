@@ -152,11 +152,7 @@ async fn respond(endpoint: &Arc<Endpoint>, wallet: Option<String>, body: &[u8]) 
     let value: Value = match serde_json::from_slice(body) {
         Ok(value) => value,
         Err(_) => {
-            return single(
-                Dialect::Legacy,
-                None,
-                &Err(RpcError::new(PARSE_ERROR, "Parse error")),
-            );
+            return single(Dialect::Legacy, None, &Err(RpcError::new(PARSE_ERROR, "Parse error")));
         }
     };
     match &value {
@@ -186,18 +182,12 @@ fn single(dialect: Dialect, id: Option<&Value>, outcome: &Answer) -> Response {
     } else {
         id
     };
-    let status =
-        StatusCode::from_u16(status(dialect, outcome)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(status(dialect, outcome)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     json_response(status, &reply(dialect, id, outcome))
 }
 
 fn json_response(status: StatusCode, body: &Json) -> Response {
-    (
-        status,
-        [(CONTENT_TYPE, "application/json")],
-        format!("{body}\n"),
-    )
-        .into_response()
+    (status, [(CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
 
 /// Executes a batch in order. Its errors are never HTTP errors.
@@ -220,18 +210,12 @@ async fn batch(endpoint: &Arc<Endpoint>, wallet: Option<String>, requests: &[Val
     json_response(StatusCode::OK, &Json::Arr(replies))
 }
 
-fn execute<'a>(
-    endpoint: &'a Arc<Endpoint>,
-    wallet: Option<String>,
-    request: &'a Request,
-) -> BoxFuture<'a, Answer> {
+fn execute<'a>(endpoint: &'a Arc<Endpoint>, wallet: Option<String>, request: &'a Request) -> BoxFuture<'a, Answer> {
     Box::pin(async move {
         let Some(method) = find(&request.method) else {
             return Err(RpcError::new(METHOD_NOT_FOUND, "Method not found"));
         };
-        *lock(&endpoint.calls)
-            .entry(method.name.to_owned())
-            .or_default() += 1;
+        *lock(&endpoint.calls).entry(method.name.to_owned()).or_default() += 1;
         let args = Args::bind(method.name, method.params, request.params.clone())?;
         match &method.run {
             Run::Stop => {
@@ -250,38 +234,22 @@ fn execute<'a>(
 }
 
 /// Runs on a thread for blocking work: proofs take milliseconds.
-async fn run_now(
-    endpoint: Arc<Endpoint>,
-    method: &'static Method,
-    wallet: Option<String>,
-    args: Args,
-) -> Answer {
+async fn run_now(endpoint: Arc<Endpoint>, method: &'static Method, wallet: Option<String>, args: Args) -> Answer {
     let work = move || {
-        with_call(&endpoint, wallet.as_deref(), args, |call| {
-            match &method.run {
-                Run::Now(run) => run(call),
-                Run::Wait(_) | Run::Stop => {
-                    Err(RpcError::new(METHOD_NOT_FOUND, "Method not found"))
-                }
-            }
+        with_call(&endpoint, wallet.as_deref(), args, |call| match &method.run {
+            Run::Now(run) => run(call),
+            Run::Wait(_) | Run::Stop => Err(RpcError::new(METHOD_NOT_FOUND, "Method not found")),
         })
     };
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| {
-            Err(RpcError::new(
-                super::error::MISC_ERROR,
-                format!("internal error: {error}"),
-            ))
-        })
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(RpcError::new(
+            super::error::MISC_ERROR,
+            format!("internal error: {error}"),
+        ))
+    })
 }
 
-fn with_call<T>(
-    endpoint: &Endpoint,
-    wallet: Option<&str>,
-    args: Args,
-    run: impl FnOnce(&mut Call<'_>) -> T,
-) -> T {
+fn with_call<T>(endpoint: &Endpoint, wallet: Option<&str>, args: Args, run: impl FnOnce(&mut Call<'_>) -> T) -> T {
     let mut node = lock(&endpoint.node);
     run(&mut Call {
         node: &mut node,

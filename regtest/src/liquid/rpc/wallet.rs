@@ -84,8 +84,7 @@ pub fn get_address_info(call: &mut Call<'_>) -> Answer {
         json.push("desc", with_checksum(&keys.descriptor(path)));
         json.push("parent_desc", with_checksum(&keys.parent_descriptor(path)));
         json.push("pubkey", hex::encode(keys.public(path).serialize()));
-        let confidential =
-            Address::from_script(&script, Some(keys.blinding_public(&script)), ADDRESS_PARAMS);
+        let confidential = Address::from_script(&script, Some(keys.blinding_public(&script)), ADDRESS_PARAMS);
         if let Some(confidential) = confidential {
             json.push("confidential", confidential.to_string());
         }
@@ -106,8 +105,7 @@ pub fn get_balance(call: &mut Call<'_>) -> Answer {
         let text = "dummy first argument must be excluded or set to \"*\".";
         return Err(RpcError::new(super::error::MISC_ERROR, text));
     }
-    let balance =
-        view.balance(|coin| coin.trusted && !coin.immature && coin.confirmations >= least);
+    let balance = view.balance(|coin| coin.trusted && !coin.immature && coin.confirmations >= least);
     let label = call.args.text(4);
     if label.is_empty() {
         return Ok(balance_json(&balance));
@@ -152,9 +150,7 @@ pub fn list_unspent(call: &mut Call<'_>) -> Answer {
     let mut scripts = Vec::new();
     for value in call.args.array(2) {
         let text = value.as_str().unwrap_or_default();
-        scripts.push(
-            parse_address(text, &format!("Invalid Bitcoin address: {text}"))?.script_pubkey(),
-        );
+        scripts.push(parse_address(text, &format!("Invalid Bitcoin address: {text}"))?.script_pubkey());
     }
     let view = call.view()?;
     let wanted = |coin: &Spendable| {
@@ -204,10 +200,7 @@ fn unspent_json(view: &View<'_>, coin: &Spendable) -> Json {
     }
     json.push("spendable", true);
     json.push("solvable", true);
-    json.push(
-        "desc",
-        with_checksum(&view.wallet.keys().descriptor(coin.coin.path)),
-    );
+    json.push("desc", with_checksum(&view.wallet.keys().descriptor(coin.coin.path)));
     json.push("safe", coin.trusted);
     json
 }
@@ -227,34 +220,17 @@ fn add_family(view: &View<'_>, coin: &Spendable, json: &mut Json) {
 
 /// Factors are shown in display order, as hashes are.
 pub fn value_factor(factor: &ValueBlindingFactor) -> String {
-    hex::encode(
-        factor
-            .into_inner()
-            .as_ref()
-            .iter()
-            .rev()
-            .copied()
-            .collect::<Vec<u8>>(),
-    )
+    hex::encode(factor.into_inner().as_ref().iter().rev().copied().collect::<Vec<u8>>())
 }
 
 /// As [`value_factor`].
 pub fn asset_factor(factor: &AssetBlindingFactor) -> String {
-    hex::encode(
-        factor
-            .into_inner()
-            .as_ref()
-            .iter()
-            .rev()
-            .copied()
-            .collect::<Vec<u8>>(),
-    )
+    hex::encode(factor.into_inner().as_ref().iter().rev().copied().collect::<Vec<u8>>())
 }
 
 pub fn list_lock_unspent(call: &mut Call<'_>) -> Answer {
     let view = call.view()?;
-    let json =
-        |outpoint: &OutPoint| obj! { "txid" => Json::text(outpoint.txid), "vout" => outpoint.vout };
+    let json = |outpoint: &OutPoint| obj! { "txid" => Json::text(outpoint.txid), "vout" => outpoint.vout };
     Ok(view.wallet.locked().keys().map(json).collect())
 }
 
@@ -292,12 +268,7 @@ fn check_lockable(
     unlock: bool,
     persistent: bool,
 ) -> Result<(), RpcError> {
-    let invalid = |text: &str| {
-        Err(RpcError::new(
-            INVALID_PARAMETER,
-            format!("Invalid parameter, {text}"),
-        ))
-    };
+    let invalid = |text: &str| Err(RpcError::new(INVALID_PARAMETER, format!("Invalid parameter, {text}")));
     let Some(wallet) = call.node.state.wallets.get(wallet) else {
         return Ok(());
     };
@@ -313,9 +284,7 @@ fn check_lockable(
     match (unlock, wallet.locked().get(outpoint)) {
         (true, None) => invalid("expected locked output"),
         // A lock in memory may be made persistent, nothing else may be locked twice.
-        (false, Some(was_persistent)) if *was_persistent || !persistent => {
-            invalid("output already locked")
-        }
+        (false, Some(was_persistent)) if *was_persistent || !persistent => invalid("output already locked"),
         _ => Ok(()),
     }
 }

@@ -4,8 +4,7 @@ use super::super::Release;
 use super::super::node::FAUCET;
 use super::super::wallet::{Wallet, wallet_seed};
 use super::error::{
-    INVALID_PARAMETER, RpcError, WALLET_ALREADY_EXISTS, WALLET_ALREADY_LOADED, WALLET_ERROR,
-    WALLET_NOT_FOUND,
+    INVALID_PARAMETER, RpcError, WALLET_ALREADY_EXISTS, WALLET_ALREADY_LOADED, WALLET_ERROR, WALLET_NOT_FOUND,
 };
 use super::json::{Json, obj};
 use super::wallet::balance_json;
@@ -53,9 +52,8 @@ pub fn load_wallet(call: &mut Call<'_>) -> Answer {
         return Err(RpcError::new(code, text));
     }
     let Some(wallet) = state.unloaded.remove(&name) else {
-        let text = format!(
-            "Wallet file verification failed. Failed to load database path '{name}'. Path does not exist."
-        );
+        let text =
+            format!("Wallet file verification failed. Failed to load database path '{name}'. Path does not exist.");
         return Err(RpcError::new(WALLET_NOT_FOUND, text));
     };
     state.wallets.insert(name.clone(), wallet);
@@ -81,12 +79,7 @@ pub fn unload_wallet(call: &mut Call<'_>) -> Answer {
         (_, false) => given,
     };
     let state = &mut call.node.state;
-    let missing = || {
-        RpcError::new(
-            WALLET_NOT_FOUND,
-            "Requested wallet does not exist or is not loaded",
-        )
-    };
+    let missing = || RpcError::new(WALLET_NOT_FOUND, "Requested wallet does not exist or is not loaded");
     let mut wallet = state.wallets.remove(&name).ok_or_else(missing)?;
     wallet.forget_locks();
     state.unloaded.insert(name, wallet);
@@ -113,9 +106,7 @@ pub fn rescan_blockchain(call: &mut Call<'_>) -> Answer {
 
 pub fn get_wallet_info(call: &mut Call<'_>) -> Answer {
     let view = call.view()?;
-    let sum = |passes: &dyn Fn(&super::super::wallet::Spendable) -> bool| {
-        balance_json(&view.balance(passes))
-    };
+    let sum = |passes: &dyn Fn(&super::super::wallet::Spendable) -> bool| balance_json(&view.balance(passes));
     Ok(obj! {
         "walletname" => view.wallet.name(),
         "walletversion" => 169_900,

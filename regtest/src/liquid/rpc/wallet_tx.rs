@@ -2,18 +2,13 @@
 
 use elements::confidential::{Asset, Nonce, Value as ConfidentialValue};
 use elements::encode::serialize_hex;
-use elements::{
-    LockTime, OutPoint, Sequence, Transaction, TxOut, TxOutSecrets, TxOutWitness, Txid,
-};
+use elements::{LockTime, OutPoint, Sequence, Transaction, TxOut, TxOutSecrets, TxOutWitness, Txid};
 use serde_json::Value;
 
 use super::super::params::{MIN_RELAY_FEE_RATE, explicit_output, policy_asset};
 use super::super::wallet::{FundOptions, Recipient, View, WalletError, explicit_secrets, open};
 use super::args::{parse_address, parse_amount, parse_decimal};
-use super::error::{
-    INSUFFICIENT_FUNDS, INVALID_ADDRESS_OR_KEY, INVALID_PARAMETER, RpcError, TYPE_ERROR,
-    WALLET_ERROR,
-};
+use super::error::{INSUFFICIENT_FUNDS, INVALID_ADDRESS_OR_KEY, INVALID_PARAMETER, RpcError, TYPE_ERROR, WALLET_ERROR};
 use super::json::{Json, obj};
 use super::wallet::{asset_factor, balance_json, output_address, value_factor};
 use super::{Answer, Call, decode};
@@ -28,14 +23,11 @@ pub fn fund_raw_transaction(call: &mut Call<'_>) -> Answer {
         read_options(given, &mut options)?;
     }
     let name = call.wallet_name()?;
-    let funded = call
-        .node
-        .fund(&name, tx, &options)
-        .map_err(|error| match error {
-            // fundrawtransaction has its own code for what sendtoaddress says with −6.
-            WalletError::InsufficientFunds => RpcError::new(WALLET_ERROR, error.to_string()),
-            other => other.into(),
-        })?;
+    let funded = call.node.fund(&name, tx, &options).map_err(|error| match error {
+        // fundrawtransaction has its own code for what sendtoaddress says with −6.
+        WalletError::InsufficientFunds => RpcError::new(WALLET_ERROR, error.to_string()),
+        other => other.into(),
+    })?;
     Ok(obj! {
         "hex" => serialize_hex(&funded.tx),
         "fee" => Json::btc(funded.fee_sat),
@@ -43,33 +35,24 @@ pub fn fund_raw_transaction(call: &mut Call<'_>) -> Answer {
     })
 }
 
-fn read_options(
-    given: &serde_json::Map<String, Value>,
-    options: &mut FundOptions,
-) -> Result<(), RpcError> {
+fn read_options(given: &serde_json::Map<String, Value>, options: &mut FundOptions) -> Result<(), RpcError> {
     for (key, value) in given {
         match key.as_str() {
             "feeRate" => options.fee_rate = fee_rate_floor(parse_amount(value)?),
             // sat per vbyte, up to three decimals.
             "fee_rate" => options.fee_rate = fee_rate_floor(parse_decimal(value, 3)?),
-            "changePosition" | "change_position" => {
-                options.change_position = Some(change_position(value)?)
-            }
+            "changePosition" | "change_position" => options.change_position = Some(change_position(value)?),
             "changeAddress" | "change_address" => options.change = Some(recipient(value)?),
             "lockUnspents" | "lock_unspents" => options.lock = value.as_bool().unwrap_or(false),
             "include_unsafe" => options.include_unsafe = value.as_bool().unwrap_or(false),
             "add_inputs" => options.add_inputs = value.as_bool().unwrap_or(true),
-            "replaceable" if value == &Value::Bool(false) => {
-                options.sequence = Sequence::ENABLE_LOCKTIME_NO_RBF
-            }
+            "replaceable" if value == &Value::Bool(false) => options.sequence = Sequence::ENABLE_LOCKTIME_NO_RBF,
             "subtractFeeFromOutputs" | "subtract_fee_from_outputs" => {
                 let indices = value.as_array().map_or(&[][..], Vec::as_slice).iter();
-                options.subtract_fee_from = indices
-                    .filter_map(|n| n.as_u64().map(|n| n as usize))
-                    .collect();
+                options.subtract_fee_from = indices.filter_map(|n| n.as_u64().map(|n| n as usize)).collect();
             }
-            "replaceable" | "includeWatching" | "include_watching" | "change_type"
-            | "conf_target" | "estimate_mode" => {}
+            "replaceable" | "includeWatching" | "include_watching" | "change_type" | "conf_target"
+            | "estimate_mode" => {}
             other => return Err(RpcError::new(TYPE_ERROR, format!("Unexpected key {other}"))),
         }
     }
@@ -82,9 +65,7 @@ fn fee_rate_floor(rate: u64) -> u64 {
 }
 
 fn change_position(value: &Value) -> Result<usize, RpcError> {
-    let position = value
-        .as_u64()
-        .and_then(|position| usize::try_from(position).ok());
+    let position = value.as_u64().and_then(|position| usize::try_from(position).ok());
     position.ok_or_else(|| RpcError::new(INVALID_PARAMETER, "changePosition out of bounds"))
 }
 
@@ -95,9 +76,7 @@ fn recipient(value: &Value) -> Result<Recipient, RpcError> {
     )?;
     Ok((
         address.script_pubkey(),
-        address
-            .blinding_pubkey
-            .map_or(Nonce::Null, Nonce::Confidential),
+        address.blinding_pubkey.map_or(Nonce::Null, Nonce::Confidential),
     ))
 }
 
@@ -109,13 +88,11 @@ pub fn blind_raw_transaction(call: &mut Call<'_>) -> Answer {
 }
 
 pub fn sign_raw_transaction(call: &mut Call<'_>) -> Answer {
-    let tx = call.args.transaction(
-        0,
-        "TX decode failed. Make sure the tx has at least one input.",
-    )?;
+    let tx = call
+        .args
+        .transaction(0, "TX decode failed. Make sure the tx has at least one input.")?;
     let signed = call.node.sign(&call.wallet_name()?, tx)?;
-    let mut json =
-        obj! { "hex" => serialize_hex(&signed.tx), "complete" => signed.failures.is_empty() };
+    let mut json = obj! { "hex" => serialize_hex(&signed.tx), "complete" => signed.failures.is_empty() };
     let errors: Vec<Json> = signed
         .failures
         .iter()
@@ -140,11 +117,7 @@ pub fn sign_raw_transaction(call: &mut Call<'_>) -> Answer {
 pub fn unblind_raw_transaction(call: &mut Call<'_>) -> Answer {
     let mut tx = call.args.transaction(0, "TX decode failed")?;
     let keys = call.view()?.wallet.keys();
-    for output in tx
-        .output
-        .iter_mut()
-        .filter(|output| output.value.is_confidential())
-    {
+    for output in tx.output.iter_mut().filter(|output| output.value.is_confidential()) {
         if let Some(secrets) = open(output, keys.blinding_secret(&output.script_pubkey)) {
             output.asset = Asset::Explicit(secrets.asset);
             output.value = ConfidentialValue::Explicit(secrets.value);
@@ -160,10 +133,7 @@ pub fn send_to_address(call: &mut Call<'_>) -> Answer {
     let address = parse_address(&text, &format!("Invalid Bitcoin address: {text}"))?;
     let sat = parse_amount(call.args.get(1).unwrap_or(&Value::Null))?;
     if sat == 0 {
-        return Err(RpcError::new(
-            INSUFFICIENT_FUNDS,
-            "Transaction amount too small",
-        ));
+        return Err(RpcError::new(INSUFFICIENT_FUNDS, "Transaction amount too small"));
     }
     let mut options = FundOptions::at_rate(FALLBACK_FEE_RATE);
     if let Some(value) = call.args.get(11) {
@@ -176,9 +146,7 @@ pub fn send_to_address(call: &mut Call<'_>) -> Answer {
         options.sequence = Sequence::ENABLE_LOCKTIME_NO_RBF;
     }
     let mut output = explicit_output(policy_asset(), sat, address.script_pubkey());
-    output.nonce = address
-        .blinding_pubkey
-        .map_or(Nonce::Null, Nonce::Confidential);
+    output.nonce = address.blinding_pubkey.map_or(Nonce::Null, Nonce::Confidential);
     let height = call.node.tip().height;
     let lock_time = LockTime::from_consensus(height);
     let tx = Transaction {
@@ -270,10 +238,7 @@ fn describe_place(view: &View<'_>, txid: &Txid, json: &mut Json) {
     json.push("timereceived", entry.time);
     let signals = entry.tx.input.iter().any(|input| input.sequence.is_rbf());
     let waits = view.state.mempool.get(txid).is_some();
-    json.push(
-        "bip125-replaceable",
-        if waits && signals { "yes" } else { "no" },
-    );
+    json.push("bip125-replaceable", if waits && signals { "yes" } else { "no" });
 }
 
 /// One entry per output that was sent or received. Change is left out.
@@ -298,14 +263,7 @@ fn details(view: &View<'_>, tx: &Transaction) -> Json {
             entries.push(json);
         }
         if let Some(coin) = ours {
-            entries.push(detail(
-                view,
-                output,
-                vout,
-                category(view, tx),
-                Some(coin.secrets),
-                1,
-            ));
+            entries.push(detail(view, output, vout, category(view, tx), Some(coin.secrets), 1));
         }
     }
     Json::Arr(entries)
@@ -315,9 +273,7 @@ fn category(view: &View<'_>, tx: &Transaction) -> &'static str {
     match (tx.is_coinbase(), view.confirmations(&tx.txid())) {
         (false, _) => "receive",
         (true, None) => "orphan",
-        (true, Some(confirmations)) if confirmations > super::super::params::COINBASE_MATURITY => {
-            "generate"
-        }
+        (true, Some(confirmations)) if confirmations > super::super::params::COINBASE_MATURITY => "generate",
         (true, Some(_)) => "immature",
     }
 }
@@ -350,10 +306,9 @@ fn detail(
 
 pub fn list_transactions(call: &mut Call<'_>) -> Answer {
     let label = call.args.text(0).to_owned();
-    let count = usize::try_from(call.args.int(1, 10)?)
-        .map_err(|_| RpcError::new(INVALID_PARAMETER, "Negative count"))?;
-    let skip = usize::try_from(call.args.int(2, 0)?)
-        .map_err(|_| RpcError::new(INVALID_PARAMETER, "Negative from"))?;
+    let count =
+        usize::try_from(call.args.int(1, 10)?).map_err(|_| RpcError::new(INVALID_PARAMETER, "Negative count"))?;
+    let skip = usize::try_from(call.args.int(2, 0)?).map_err(|_| RpcError::new(INVALID_PARAMETER, "Negative from"))?;
     let view = call.view()?;
     let mut entries = Vec::new();
     for tx in view.wallet.transactions() {

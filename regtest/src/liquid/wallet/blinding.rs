@@ -1,8 +1,6 @@
 //! Hides outputs: a key in an output's nonce field says for whom (`blindrawtransaction`, blind.cpp).
 
-use elements::confidential::{
-    Asset, AssetBlindingFactor, Nonce, RangeProof, Value, ValueBlindingFactor,
-};
+use elements::confidential::{Asset, AssetBlindingFactor, Nonce, RangeProof, Value, ValueBlindingFactor};
 use elements::opcodes::all::OP_RETURN;
 use elements::script::Builder;
 use elements::secp256k1_zkp::{PublicKey, SecretKey};
@@ -59,10 +57,7 @@ pub fn blind(
         (true, []) => wanted.push(add_dummy(tx, dummy_key)?),
         _ => {}
     }
-    if wanted
-        .iter()
-        .any(|index| !can_surject(&tx.output[*index], inputs))
-    {
+    if wanted.iter().any(|index| !can_surject(&tx.output[*index], inputs)) {
         let text = "Unable to blind transaction: Are you sure each asset type to blind is represented in the inputs?";
         return Err(WalletError::InvalidParameter(text.into()));
     }
@@ -77,15 +72,15 @@ fn outputs_to_blind(tx: &Transaction) -> Vec<usize> {
 }
 
 fn add_dummy(tx: &mut Transaction, key: PublicKey) -> Result<usize, WalletError> {
-    let asset = tx.output.last().and_then(|output| output.asset.explicit()).ok_or_else(|| {
-        let text = "Unable to blind transaction: transaction has no outputs to balance blinded inputs against.";
-        WalletError::InvalidParameter(text.into())
-    })?;
-    let mut dummy = explicit_output(
-        asset,
-        0,
-        Builder::new().push_opcode(OP_RETURN).into_script(),
-    );
+    let asset = tx
+        .output
+        .last()
+        .and_then(|output| output.asset.explicit())
+        .ok_or_else(|| {
+            let text = "Unable to blind transaction: transaction has no outputs to balance blinded inputs against.";
+            WalletError::InvalidParameter(text.into())
+        })?;
+    let mut dummy = explicit_output(asset, 0, Builder::new().push_opcode(OP_RETURN).into_script());
     dummy.nonce = Nonce::Confidential(key);
     tx.output.push(dummy);
     Ok(tx.output.len() - 1)
@@ -113,18 +108,8 @@ fn blind_all(
         let asset_bf = AssetBlindingFactor::new(&mut OsRng);
         // The last factor is whatever makes the sums equal.
         let value_bf = if position + 1 == wanted.len() {
-            let side = |all: &[TxOutSecrets]| {
-                all.iter()
-                    .map(TxOutSecrets::value_blind_inputs)
-                    .collect::<Vec<_>>()
-            };
-            ValueBlindingFactor::last(
-                secp(),
-                visible.value,
-                asset_bf,
-                &side(inputs),
-                &side(&known),
-            )
+            let side = |all: &[TxOutSecrets]| all.iter().map(TxOutSecrets::value_blind_inputs).collect::<Vec<_>>();
+            ValueBlindingFactor::last(secp(), visible.value, asset_bf, &side(inputs), &side(&known))
         } else {
             ValueBlindingFactor::new(&mut OsRng)
         };
@@ -137,11 +122,7 @@ fn blind_all(
 }
 
 /// The output with commitments and proofs in place of what it showed.
-fn hide(
-    output: &TxOut,
-    secrets: TxOutSecrets,
-    inputs: &[TxOutSecrets],
-) -> Result<TxOut, WalletError> {
+fn hide(output: &TxOut, secrets: TxOutSecrets, inputs: &[TxOutSecrets]) -> Result<TxOut, WalletError> {
     let receiver = output.nonce.commitment().ok_or(WalletError::Blinding)?;
     let script_pubkey = output.script_pubkey.clone();
     let (asset, surjection_proof) = Asset::Explicit(secrets.asset)
@@ -150,8 +131,7 @@ fn hide(
     let message = RangeProofMessage::new(secrets.asset, secrets.asset_bf);
     let generator = message.commitment(secp());
     let value = Value::new_confidential(secp(), secrets.value, generator, secrets.value_bf);
-    let (nonce, shared_secret) =
-        Nonce::with_ephemeral_sk(secp(), SecretKey::new(&mut OsRng), &receiver);
+    let (nonce, shared_secret) = Nonce::with_ephemeral_sk(secp(), SecretKey::new(&mut OsRng), &receiver);
     // A worthless output can only prove to be at least zero.
     let least = u64::from(!script_pubkey.is_provably_unspendable());
     let rangeproof = RangeProof::new(

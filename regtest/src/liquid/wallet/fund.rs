@@ -82,18 +82,10 @@ impl View<'_> {
     ///
     /// # Errors
     /// Insufficient funds, or outputs in an asset that the wallet does not fund.
-    pub fn fund(
-        &self,
-        mut tx: Transaction,
-        options: &FundOptions,
-        change: Recipient,
-    ) -> Result<Funded, WalletError> {
+    pub fn fund(&self, mut tx: Transaction, options: &FundOptions, change: Recipient) -> Result<Funded, WalletError> {
         tx.output.retain(|output| !output.is_fee());
         let target = target_sat(&tx)?;
-        if let Some(position) = options
-            .change_position
-            .filter(|position| *position > tx.output.len())
-        {
+        if let Some(position) = options.change_position.filter(|position| *position > tx.output.len()) {
             return Err(WalletError::InvalidParameter(format!(
                 "changePosition out of bounds ({position})"
             )));
@@ -119,27 +111,16 @@ impl View<'_> {
             let at = &input.previous_output;
             let value = match self.wallet.coin(at) {
                 Some(coin) => Some(coin.secrets.value),
-                None => self
-                    .state
-                    .chain
-                    .coin(at)
-                    .and_then(|coin| coin.output.value.explicit()),
+                None => self.state.chain.coin(at).and_then(|coin| coin.output.value.explicit()),
             };
-            let value =
-                value.ok_or_else(|| WalletError::InvalidParameter("Insufficient funds".into()))?;
+            let value = value.ok_or_else(|| WalletError::InvalidParameter("Insufficient funds".into()))?;
             sum.checked_add(value).ok_or(WalletError::InsufficientFunds)
         })
     }
 
     /// Coins in the order to take them: one that suffices alone if there is one, the smallest such; else the largest first.
     /// Unconfirmed change is used only when the confirmed coins do not suffice.
-    fn selection(
-        &self,
-        tx: &Transaction,
-        sum: u64,
-        target: u64,
-        options: &FundOptions,
-    ) -> Vec<Spendable> {
+    fn selection(&self, tx: &Transaction, sum: u64, target: u64, options: &FundOptions) -> Vec<Spendable> {
         let preset: Vec<_> = tx.input.iter().map(|input| input.previous_output).collect();
         let usable = |coin: &Spendable| {
             coin.coin.secrets.asset == policy_asset()
@@ -149,16 +130,9 @@ impl View<'_> {
                 && !preset.contains(&coin.outpoint)
         };
         let coins: Vec<_> = self.unspent().into_iter().filter(usable).collect();
-        let confirmed: Vec<_> = coins
-            .iter()
-            .filter(|coin| coin.confirmations > 0)
-            .cloned()
-            .collect();
+        let confirmed: Vec<_> = coins.iter().filter(|coin| coin.confirmations > 0).cloned().collect();
         let needed = target.saturating_sub(sum);
-        if confirmed
-            .iter()
-            .map(|coin| coin.coin.secrets.value)
-            .sum::<u64>()
+        if confirmed.iter().map(|coin| coin.coin.secrets.value).sum::<u64>()
             > needed + fee_for(options.fee_rate, 10_000)
         {
             ordered(confirmed, needed, tx, options)
@@ -168,19 +142,11 @@ impl View<'_> {
     }
 }
 
-fn ordered(
-    mut coins: Vec<Spendable>,
-    needed: u64,
-    tx: &Transaction,
-    options: &FundOptions,
-) -> Vec<Spendable> {
+fn ordered(mut coins: Vec<Spendable>, needed: u64, tx: &Transaction, options: &FundOptions) -> Vec<Spendable> {
     coins.sort_unstable_by_key(|coin| (coin.coin.secrets.value, coin.outpoint));
     let with_one = size_with(tx, 1, true);
     let enough = needed.saturating_add(fee_for(options.fee_rate, with_one));
-    if let Some(single) = coins
-        .iter()
-        .position(|coin| coin.coin.secrets.value >= enough)
-    {
+    if let Some(single) = coins.iter().position(|coin| coin.coin.secrets.value >= enough) {
         let single = coins.swap_remove(single);
         return vec![single];
     }
@@ -191,9 +157,7 @@ fn ordered(
 fn target_sat(tx: &Transaction) -> Result<u64, WalletError> {
     tx.output.iter().try_fold(0_u64, |sum, output| {
         let (Some(value), Some(asset)) = (output.value.explicit(), output.asset.explicit()) else {
-            return Err(WalletError::InvalidParameter(
-                "All outputs must be explicit".into(),
-            ));
+            return Err(WalletError::InvalidParameter("All outputs must be explicit".into()));
         };
         if asset != policy_asset() {
             return Err(WalletError::InsufficientFunds);
@@ -203,13 +167,7 @@ fn target_sat(tx: &Transaction) -> Result<u64, WalletError> {
 }
 
 /// What is left for fee and change with these inputs; `None` if they do not suffice.
-fn evaluate(
-    tx: &Transaction,
-    sum: u64,
-    target: u64,
-    options: &FundOptions,
-    change: &Recipient,
-) -> Option<Choice> {
+fn evaluate(tx: &Transaction, sum: u64, target: u64, options: &FundOptions, change: &Recipient) -> Option<Choice> {
     let fee_alone = fee_for(options.fee_rate, size_with(tx, 0, false));
     let mut with_change = tx.clone();
     with_change.output.push(change_output(change, 1));
@@ -259,12 +217,10 @@ fn finish(
         let position = options
             .change_position
             .unwrap_or_else(|| OsRng.gen_range(0..=tx.output.len()));
-        tx.output
-            .insert(position, change_output(&change, choice.change_sat));
+        tx.output.insert(position, change_output(&change, choice.change_sat));
         change_position = Some(position);
     }
-    tx.output
-        .push(TxOut::new_fee(choice.fee_sat, policy_asset()));
+    tx.output.push(TxOut::new_fee(choice.fee_sat, policy_asset()));
     Ok(Funded {
         tx,
         fee_sat: choice.fee_sat,
@@ -273,23 +229,11 @@ fn finish(
 }
 
 /// Takes the fee from the named outputs in equal parts, the first one paying what does not divide.
-fn subtract_fee(
-    tx: &mut Transaction,
-    choice: &Choice,
-    options: &FundOptions,
-) -> Result<(), WalletError> {
+fn subtract_fee(tx: &mut Transaction, choice: &Choice, options: &FundOptions) -> Result<(), WalletError> {
     let payers = options.subtract_fee_from.len() as u64;
     for (position, index) in options.subtract_fee_from.iter().enumerate() {
-        let share = choice.fee_sat / payers
-            + if position == 0 {
-                choice.fee_sat % payers
-            } else {
-                0
-            };
-        let output = tx
-            .output
-            .get_mut(*index)
-            .ok_or(WalletError::InsufficientFunds)?;
+        let share = choice.fee_sat / payers + if position == 0 { choice.fee_sat % payers } else { 0 };
+        let output = tx.output.get_mut(*index).ok_or(WalletError::InsufficientFunds)?;
         let left = output
             .value
             .explicit()
@@ -325,11 +269,9 @@ fn size_with(tx: &Transaction, more: usize, change: bool) -> u64 {
         output.nonce = Nonce::Null;
     }
     if change {
-        dummy.output.push(explicit_output(
-            policy_asset(),
-            1,
-            Script::from(vec![0; 22]),
-        ));
+        dummy
+            .output
+            .push(explicit_output(policy_asset(), 1, Script::from(vec![0; 22])));
     }
     dummy.output.push(TxOut::new_fee(1, policy_asset()));
     dummy
@@ -350,10 +292,7 @@ impl Wallet {
         hidden: &[(usize, elements::TxOutSecrets)],
     ) {
         for (index, secrets) in hidden {
-            let key = before
-                .output
-                .get(*index)
-                .and_then(|output| output.nonce.commitment());
+            let key = before.output.get(*index).and_then(|output| output.nonce.commitment());
             if let (Some(output), Some(key)) = (tx.output.get(*index), key) {
                 self.made.insert(output.value, (*secrets, key));
             }

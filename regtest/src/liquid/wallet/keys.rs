@@ -43,8 +43,7 @@ impl KeyRing {
     /// The keys of this seed.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let secp = bitcoin::secp256k1::Secp256k1::new();
-        let master =
-            Xpriv::new_master(NetworkKind::Test, seed).expect("a seed of 32 bytes makes a key");
+        let master = Xpriv::new_master(NetworkKind::Test, seed).expect("a seed of 32 bytes makes a key");
         let path: DerivationPath = ACCOUNT.parse().expect("a constant path");
         let account = master
             .derive_priv(&secp, &path)
@@ -67,13 +66,8 @@ impl KeyRing {
     /// The signing key of this path.
     pub fn secret(&self, path: KeyPath) -> SecretKey {
         let secp = bitcoin::secp256k1::SECP256K1;
-        let chain = if path.change {
-            &self.change
-        } else {
-            &self.receiving
-        };
-        let child =
-            ChildNumber::from_normal_idx(path.index).expect("indices are counted up from 0");
+        let chain = if path.change { &self.change } else { &self.receiving };
+        let child = ChildNumber::from_normal_idx(path.index).expect("indices are counted up from 0");
         chain
             .derive_priv(secp, &[child])
             .expect("derivation fails with probability 2^-127")
@@ -94,8 +88,7 @@ impl KeyRing {
     /// The key that hides outputs to this script: HMAC-SHA256 of the script (SLIP-77).
     pub fn blinding_secret(&self, script: &Script) -> SecretKey {
         let digest = hmac::<sha256::Hash>(&self.blinding_master, script.as_bytes());
-        SecretKey::from_slice(digest.as_byte_array())
-            .expect("a digest is a key but with probability 2^-128")
+        SecretKey::from_slice(digest.as_byte_array()).expect("a digest is a key but with probability 2^-128")
     }
 
     /// The public half of [`KeyRing::blinding_secret`].

@@ -130,11 +130,7 @@ impl Wallet {
                 .labels
                 .insert(Script::from(hex::decode(script).ok()?), label.clone());
         }
-        wallet.locked = record
-            .locked
-            .iter()
-            .map(|outpoint| (*outpoint, true))
-            .collect();
+        wallet.locked = record.locked.iter().map(|outpoint| (*outpoint, true)).collect();
         Some(wallet)
     }
 
@@ -170,10 +166,7 @@ impl Wallet {
 
     fn new_script(&mut self, change: bool) -> Script {
         let index = &mut self.next[usize::from(change)];
-        let path = KeyPath {
-            change,
-            index: *index,
-        };
+        let path = KeyPath { change, index: *index };
         *index += 1;
         let script = self.keys.script(path);
         self.scripts.insert(script.clone(), path);
@@ -271,10 +264,7 @@ impl Wallet {
             let time = u64::from(entry.block.header.time);
             entry.block.txdata.iter().for_each(|tx| self.see(tx, time));
         }
-        mempool
-            .in_order()
-            .iter()
-            .for_each(|entry| self.see(&entry.tx, now));
+        mempool.in_order().iter().for_each(|entry| self.see(&entry.tx, now));
     }
 
     /// Looks at a transaction and keeps it if it pays or spends us.
@@ -298,8 +288,7 @@ impl Wallet {
             let Some(path) = self.path(&output.script_pubkey) else {
                 continue;
             };
-            let Some(secrets) = open(output, self.keys.blinding_secret(&output.script_pubkey))
-            else {
+            let Some(secrets) = open(output, self.keys.blinding_secret(&output.script_pubkey)) else {
                 continue;
             };
             let coin = WalletCoin {

@@ -30,11 +30,7 @@ pub struct SignFailure {
 
 impl Wallet {
     /// Signs what is ours; `outputs` finds the spent outputs of all inputs.
-    pub fn sign(
-        &self,
-        mut tx: Transaction,
-        outputs: impl Fn(&OutPoint) -> Option<TxOut>,
-    ) -> Signed {
+    pub fn sign(&self, mut tx: Transaction, outputs: impl Fn(&OutPoint) -> Option<TxOut>) -> Signed {
         let mut failures = Vec::new();
         for index in 0..tx.input.len() {
             let outpoint = tx.input[index].previous_output;
@@ -54,11 +50,7 @@ impl Wallet {
                 } else {
                     error.to_string()
                 };
-                failures.push(SignFailure {
-                    outpoint,
-                    index,
-                    error,
-                });
+                failures.push(SignFailure { outpoint, index, error });
             }
         }
         Signed { tx, failures }
@@ -71,15 +63,9 @@ impl Wallet {
         let key = self.keys().secret(path);
         let public = self.keys().public(path).serialize();
         let code = p2pkh_code(&output.script_pubkey);
-        let digest = SighashCache::new(&*tx).segwitv0_sighash(
-            index,
-            &code,
-            output.value,
-            EcdsaSighashType::All,
-        );
+        let digest = SighashCache::new(&*tx).segwitv0_sighash(index, &code, output.value, EcdsaSighashType::All);
         // Low R makes every signature 71 bytes with its hash type, so that fees are exact.
-        let signature =
-            secp().sign_ecdsa_low_r(&Message::from_digest(digest.to_byte_array()), &key);
+        let signature = secp().sign_ecdsa_low_r(&Message::from_digest(digest.to_byte_array()), &key);
         let mut encoded = signature.serialize_der().to_vec();
         encoded.push(EcdsaSighashType::All as u8);
         tx.input[index].witness.script_witness = vec![encoded, public.to_vec()].into();

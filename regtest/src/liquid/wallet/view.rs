@@ -103,8 +103,7 @@ impl View<'_> {
     pub fn balance(&self, passes: impl Fn(&Spendable) -> bool) -> Balance {
         let mut sums = Balance::new();
         for coin in self.unspent().into_iter().filter(passes) {
-            *sums.entry(coin.coin.secrets.asset).or_default() +=
-                i128::from(coin.coin.secrets.value);
+            *sums.entry(coin.coin.secrets.asset).or_default() += i128::from(coin.coin.secrets.value);
         }
         sums
     }

@@ -24,11 +24,7 @@ pub struct Machine<'a> {
 
 impl<'a> Machine<'a> {
     /// A machine before its first opcode.
-    pub fn new(
-        script: &'a Script,
-        stack: Vec<Vec<u8>>,
-        context: &'a InputContext<'a>,
-    ) -> Result<Self, ScriptError> {
+    pub fn new(script: &'a Script, stack: Vec<Vec<u8>>, context: &'a InputContext<'a>) -> Result<Self, ScriptError> {
         if script.len() > MAX_SCRIPT_SIZE {
             return Err(ScriptError::ScriptSize);
         }
@@ -96,10 +92,7 @@ impl<'a> Machine<'a> {
         match op {
             all::OP_IF | all::OP_NOTIF => self.open_condition(op == all::OP_IF),
             all::OP_ELSE => {
-                let last = self
-                    .conditions
-                    .last_mut()
-                    .ok_or(ScriptError::UnbalancedConditional)?;
+                let last = self.conditions.last_mut().ok_or(ScriptError::UnbalancedConditional)?;
                 *last = !*last;
                 Ok(())
             }

@@ -63,14 +63,8 @@ pub fn verify_inputs(tx: &Transaction, spent: &[TxOut]) -> Result<(), Reject> {
             prevout.vout
         );
         return Err(match verify_input(tx, index, output, Rules::Mandatory) {
-            Ok(()) => Reject::with(
-                format!("non-mandatory-script-verify-flag ({standard})"),
-                detail,
-            ),
-            Err(mandatory) => Reject::with(
-                format!("mandatory-script-verify-flag-failed ({mandatory})"),
-                detail,
-            ),
+            Ok(()) => Reject::with(format!("non-mandatory-script-verify-flag ({standard})"), detail),
+            Err(mandatory) => Reject::with(format!("mandatory-script-verify-flag-failed ({mandatory})"), detail),
         });
     }
     Ok(())
@@ -80,12 +74,7 @@ pub fn verify_inputs(tx: &Transaction, spent: &[TxOut]) -> Result<(), Reject> {
 ///
 /// # Errors
 /// The first rule that is broken.
-pub fn verify_input(
-    tx: &Transaction,
-    index: usize,
-    spent: &TxOut,
-    rules: Rules,
-) -> Result<(), ScriptError> {
+pub fn verify_input(tx: &Transaction, index: usize, spent: &TxOut, rules: Rules) -> Result<(), ScriptError> {
     let input = &tx.input[index];
     let context = InputContext {
         tx,
@@ -93,12 +82,7 @@ pub fn verify_input(
         value: spent.value,
         rules,
     };
-    let witness: Vec<Vec<u8>> = input
-        .witness
-        .script_witness
-        .iter()
-        .map(<[u8]>::to_vec)
-        .collect();
+    let witness: Vec<Vec<u8>> = input.witness.script_witness.iter().map(<[u8]>::to_vec).collect();
     let program = &spent.script_pubkey;
     if program.is_witness_program() && !input.script_sig.is_empty() {
         return Err(ScriptError::WitnessMalleated);
@@ -116,11 +100,7 @@ pub fn verify_input(
     }
 }
 
-fn verify_key_hash(
-    hash: &[u8],
-    witness: Vec<Vec<u8>>,
-    context: &InputContext<'_>,
-) -> Result<(), ScriptError> {
+fn verify_key_hash(hash: &[u8], witness: Vec<Vec<u8>>, context: &InputContext<'_>) -> Result<(), ScriptError> {
     if witness.len() != 2 || hash160::Hash::hash(&witness[1]).as_ref() as &[u8] != hash {
         return Err(ScriptError::WitnessProgramMismatch);
     }
@@ -134,11 +114,7 @@ fn verify_key_hash(
     run_witness_script(&script, witness, context)
 }
 
-fn verify_script_hash(
-    hash: &[u8],
-    mut witness: Vec<Vec<u8>>,
-    context: &InputContext<'_>,
-) -> Result<(), ScriptError> {
+fn verify_script_hash(hash: &[u8], mut witness: Vec<Vec<u8>>, context: &InputContext<'_>) -> Result<(), ScriptError> {
     let script = witness.pop().ok_or(ScriptError::WitnessProgramEmpty)?;
     if sha256::Hash::hash(&script).as_ref() as &[u8] != hash {
         return Err(ScriptError::WitnessProgramMismatch);
@@ -147,15 +123,8 @@ fn verify_script_hash(
 }
 
 /// A witness script must leave exactly one true item: for witnesses a clean stack is consensus.
-fn run_witness_script(
-    script: &Script,
-    stack: Vec<Vec<u8>>,
-    context: &InputContext<'_>,
-) -> Result<(), ScriptError> {
-    if stack
-        .iter()
-        .any(|item| item.len() > machine::MAX_ELEMENT_SIZE)
-    {
+fn run_witness_script(script: &Script, stack: Vec<Vec<u8>>, context: &InputContext<'_>) -> Result<(), ScriptError> {
+    if stack.iter().any(|item| item.len() > machine::MAX_ELEMENT_SIZE) {
         return Err(ScriptError::PushSize);
     }
     let left = Machine::new(script, stack, context)?.run()?;
@@ -166,17 +135,11 @@ fn run_witness_script(
     }
 }
 
-fn verify_bare(
-    script_sig: &Script,
-    program: &Script,
-    context: &InputContext<'_>,
-) -> Result<(), ScriptError> {
+fn verify_bare(script_sig: &Script, program: &Script, context: &InputContext<'_>) -> Result<(), ScriptError> {
     if context.rules == Rules::Standard && !machine::is_push_only(script_sig) {
         return Err(ScriptError::SigPushOnly);
     }
-    let stack = Machine::new(script_sig, Vec::new(), context)?
-        .bare()
-        .run()?;
+    let stack = Machine::new(script_sig, Vec::new(), context)?.bare().run()?;
     let left = Machine::new(program, stack, context)?.bare().run()?;
     match left.last() {
         Some(top) if number::is_true(top) => {}

@@ -10,10 +10,7 @@ pub fn read(item: &[u8], max_len: usize, minimal: bool) -> Result<i64, ScriptErr
     let Some((last, _)) = item.split_last() else {
         return Ok(0);
     };
-    let magnitude = item
-        .iter()
-        .rev()
-        .fold(0_i64, |acc, byte| (acc << 8) | i64::from(*byte));
+    let magnitude = item.iter().rev().fold(0_i64, |acc, byte| (acc << 8) | i64::from(*byte));
     let sign_bit = 0x80_i64 << (8 * (item.len() - 1));
     Ok(if last & 0x80 == 0 {
         magnitude

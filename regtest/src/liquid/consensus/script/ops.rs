@@ -42,9 +42,7 @@ pub fn execute(m: &mut Machine<'_>, op: All) -> Result<(), ScriptError> {
             check_multisig(m)?;
             verify(m, ScriptError::CheckMultisigVerify)?;
         }
-        all::OP_SHA256 | all::OP_HASH160 | all::OP_HASH256 | all::OP_RIPEMD160 | all::OP_SHA1 => {
-            hash(m, op)?
-        }
+        all::OP_SHA256 | all::OP_HASH160 | all::OP_HASH256 | all::OP_RIPEMD160 | all::OP_SHA1 => hash(m, op)?,
         _ if is_stack_op(op) => rearrange(m, op)?,
         _ => arithmetic(m, op)?,
     }
@@ -54,11 +52,7 @@ pub fn execute(m: &mut Machine<'_>, op: All) -> Result<(), ScriptError> {
 /// Takes the top item and fails with this error unless it is true.
 fn verify(m: &mut Machine<'_>, error: ScriptError) -> Result<(), ScriptError> {
     let item = m.pop()?;
-    if number::is_true(&item) {
-        Ok(())
-    } else {
-        Err(error)
-    }
+    if number::is_true(&item) { Ok(()) } else { Err(error) }
 }
 
 fn hash(m: &mut Machine<'_>, op: All) -> Result<(), ScriptError> {
@@ -155,12 +149,7 @@ fn arithmetic(m: &mut Machine<'_>, op: All) -> Result<(), ScriptError> {
             }
             return Ok(());
         }
-        all::OP_1ADD
-        | all::OP_1SUB
-        | all::OP_NEGATE
-        | all::OP_ABS
-        | all::OP_NOT
-        | all::OP_0NOTEQUAL => {
+        all::OP_1ADD | all::OP_1SUB | all::OP_NEGATE | all::OP_ABS | all::OP_NOT | all::OP_0NOTEQUAL => {
             let a = m.pop_number()?;
             m.push_number(match op {
                 all::OP_1ADD => a + 1,
@@ -236,9 +225,7 @@ fn check_sequence(m: &mut Machine<'_>) -> Result<(), ScriptError> {
     if wanted & SEQUENCE_DISABLE_FLAG != 0 {
         return Ok(());
     }
-    let sequence = m.context.tx.input[m.context.index]
-        .sequence
-        .to_consensus_u32();
+    let sequence = m.context.tx.input[m.context.index].sequence.to_consensus_u32();
     let wanted = (wanted & 0xffff_ffff) as u32 & (SEQUENCE_TIME_FLAG | SEQUENCE_MASK);
     let actual = sequence & (SEQUENCE_TIME_FLAG | SEQUENCE_MASK);
     let enabled = m.context.tx.version >= 2 && i64::from(sequence) & SEQUENCE_DISABLE_FLAG == 0;
@@ -270,16 +257,12 @@ fn check_multisig(m: &mut Machine<'_>) -> Result<(), ScriptError> {
         return Err(ScriptError::PubkeyCount);
     }
     m.count_ops(key_count as usize)?;
-    let keys = (0..key_count)
-        .map(|_| m.pop())
-        .collect::<Result<Vec<_>, _>>()?;
+    let keys = (0..key_count).map(|_| m.pop()).collect::<Result<Vec<_>, _>>()?;
     let sig_count = m.pop_number()?;
     if !(0..=key_count).contains(&sig_count) {
         return Err(ScriptError::SigCount);
     }
-    let sigs = (0..sig_count)
-        .map(|_| m.pop())
-        .collect::<Result<Vec<_>, _>>()?;
+    let sigs = (0..sig_count).map(|_| m.pop()).collect::<Result<Vec<_>, _>>()?;
     let good = all_signed(m, &sigs, &keys)?;
     if !good && m.minimal() && sigs.iter().any(|sig| !sig.is_empty()) {
         return Err(ScriptError::SigNullFail);

@@ -10,12 +10,7 @@ use super::{InputContext, Rules, ScriptError};
 ///
 /// # Errors
 /// Encodings that the rules forbid; under the standard rules also a wrong signature that is not empty.
-pub fn check(
-    sig: &[u8],
-    key: &[u8],
-    code: &Script,
-    context: &InputContext<'_>,
-) -> Result<bool, ScriptError> {
+pub fn check(sig: &[u8], key: &[u8], code: &Script, context: &InputContext<'_>) -> Result<bool, ScriptError> {
     check_encoding(sig, context.rules)?;
     check_key(key, context.rules)?;
     let good = is_valid(sig, key, code, context);
@@ -33,8 +28,7 @@ pub fn is_valid(sig: &[u8], key: &[u8], code: &Script, context: &InputContext<'_
     let Ok(hash_type) = EcdsaSighashType::from_standard(u32::from(*hash_type)) else {
         return false;
     };
-    let (Ok(key), Ok(mut signature)) = (PublicKey::from_slice(key), Signature::from_der_lax(der))
-    else {
+    let (Ok(key), Ok(mut signature)) = (PublicKey::from_slice(key), Signature::from_der_lax(der)) else {
         return false;
     };
     // The curve library verifies low S alone; a high one is the same signature, refused by the standard rules already.

@@ -48,3 +48,17 @@ async fn a_type_of_the_protocols_own_range_is_refused() {
     let text = "msg type: 32767 not in custom range: <unknown> and not overridden";
     assert_eq!((refused.0, refused.1), (Code::Unknown, text.into()));
 }
+
+#[tokio::test]
+async fn a_message_that_is_too_long_costs_the_connection_for_a_moment() {
+    let pair = Pair::new().await;
+    let peer = public_key(&pair.payee).await;
+    message(&pair.payer, &peer, 42_069, &[b'a'; 65_533]).await.unwrap();
+    let refused = refusal(message(&pair.payer, &peer, 42_069, &[b'a'; 65_534]).await);
+    let text = "message payload is too large - encoded 65534 bytes, but maximum message payload is 65533 bytes";
+    assert_eq!(refused, (Code::Unknown, text.into()));
+    assert!(message(&pair.payer, &peer, 42_069, b"{}").await.is_err());
+    while message(&pair.payer, &peer, 42_069, b"{}").await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}

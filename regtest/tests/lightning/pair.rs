@@ -85,6 +85,10 @@ impl Pair {
     }
 
     async fn of(payer: Client, payee: Client, world: Option<World>) -> Pair {
+        // Real nodes may have lost their connection in the test before.
+        while !channel(&payer).await.active || !channel(&payee).await.active {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
         let scid = channel(&payer).await.chan_id;
         Pair {
             payer,

@@ -212,6 +212,8 @@ fn send(state: &mut State, from: &NodeId, message: SendCustomMessageRequest) -> 
     }
     let size = message.data.len();
     if size > MAX_MESSAGE {
+        // LND finds out when it writes, and gives the connection up.
+        state.lose_link(from, &peer);
         let text = format!(
             "message payload is too large - encoded {size} bytes, but maximum message payload is {MAX_MESSAGE} bytes"
         );

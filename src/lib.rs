@@ -5,6 +5,8 @@
 //! what lies below it.
 
 pub mod api;
+pub mod chain;
+pub mod config;
 pub mod engine;
 pub mod keys;
 pub mod node;

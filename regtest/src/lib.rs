@@ -2,3 +2,4 @@
 
 pub mod daemons;
 pub mod lightning;
+pub mod liquid;

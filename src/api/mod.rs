@@ -11,6 +11,7 @@ pub mod cancel;
 pub mod error;
 mod params;
 pub mod server;
+pub mod service;
 pub mod token;
 pub mod types;
 pub mod view;

@@ -16,7 +16,7 @@ use tracing::{debug, error, info, warn};
 use super::Shared;
 use super::perform::{self, Task};
 use crate::store::state_name;
-use crate::swap::event::{InvoiceKind, Made, PaymentStatus};
+use crate::swap::event::{InvoiceKind, Made, PaymentStatus, TxKind};
 use crate::swap::state::Maker;
 use crate::swap::{Effect, Event, Now, State, Step, Swap, step, wants};
 
@@ -181,6 +181,7 @@ impl Driver {
         let next = match stepped {
             Step::Stay => {
                 alarm_about_nonsense(&swap, event);
+                self.note_published(&swap, event);
                 self.free_what_is_unused(&swap, event);
                 return true;
             }
@@ -201,6 +202,18 @@ impl Driver {
         self.swap.send_replace(next.clone());
         self.shared.announce(next);
         true
+    }
+
+    /// A claim's arrival in the network changes nothing, but people ask when it was.
+    fn note_published(&self, swap: &Swap, event: &Event) {
+        if !matches!(event, Event::Accepted(TxKind::Claim)) {
+            return;
+        }
+        info!("the claim is with the network");
+        match self.shared.store.note_published(swap.id) {
+            Ok(()) => self.shared.announce(self.swap.borrow().clone()),
+            Err(failure) => warn!(%failure, "the time of the claim's publication could not be noted"),
+        }
     }
 
     /// An opening that was made when it was no longer wanted keeps coins locked for nothing.

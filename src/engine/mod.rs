@@ -32,7 +32,7 @@ use openings::Openings;
 
 pub use admit::Denial;
 pub use peers::{PeerState, Peers};
-pub use start::{NewSwap, StartError};
+pub use start::{NewSwap, StartError, Started};
 
 /// One chain: its node, the wallet on it, and what the node is.
 pub struct Side {
@@ -221,7 +221,7 @@ impl Engine {
     ///
     /// # Errors
     /// Why it cannot be: nothing is changed then.
-    pub async fn start(&self, new: NewSwap) -> Result<Arc<Swap>, StartError> {
+    pub async fn start(&self, new: NewSwap) -> Result<Started, StartError> {
         start::initiate(&self.shared, new).await
     }
 

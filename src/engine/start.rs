@@ -59,6 +59,14 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// The idempotency key was used for another order.
+    #[error("the idempotency key has made swap {swap}, with another {differs}")]
+    KeyReused {
+        /// The swap it made.
+        swap: SwapId,
+        /// What differs.
+        differs: &'static str,
+    },
     /// A backend did not answer, or said no.
     #[error("{0}")]
     Port(#[from] PortError),
@@ -67,11 +75,20 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
-pub(super) async fn initiate(shared: &Arc<Shared>, new: NewSwap) -> Result<Arc<Swap>, StartError> {
+/// A swap that was wanted, and is stored.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// It.
+    pub swap: Arc<Swap>,
+    /// An earlier order with the same idempotency key made it.
+    pub repeated: bool,
+}
+
+pub(super) async fn initiate(shared: &Arc<Shared>, new: NewSwap) -> Result<Started, StartError> {
     if let Some(key) = &new.idempotency_key
         && let Some(earlier) = shared.store.swap_of_key(key)?
     {
-        return known(shared, earlier);
+        return repeated(shared, &new, earlier);
     }
     let policy = shared.policy();
     let side = fit(shared, new.asset)?;
@@ -126,15 +143,36 @@ pub(super) async fn initiate(shared: &Arc<Shared>, new: NewSwap) -> Result<Arc<S
         Created::New(_) => {
             info!(id = %swap.id, kind = ?swap.kind, amount_sat = swap.terms.amount.to_sat(), peer = %swap.peer, "swap begun");
             shared.spawn(swap.clone(), false);
-            Ok(Arc::new(swap))
+            Ok(Started {
+                swap: Arc::new(swap),
+                repeated: false,
+            })
         }
-        Created::Earlier(earlier) => known(shared, earlier),
+        Created::Earlier(earlier) => repeated(shared, &new, earlier),
     }
 }
 
-fn known(shared: &Arc<Shared>, id: SwapId) -> Result<Arc<Swap>, StartError> {
+/// The same key and the same order: the swap that it made. The same key and another order is a mistake.
+fn repeated(shared: &Arc<Shared>, new: &NewSwap, id: SwapId) -> Result<Started, StartError> {
     let swap = shared.store.swap(id)?.ok_or(StoreError::Unknown(id))?;
-    Ok(Arc::new(swap))
+    let terms = &swap.terms;
+    let differs = [
+        ("direction", new.kind != swap.kind),
+        ("channel", new.scid != terms.scid),
+        ("amount_sat", new.amount != terms.amount),
+        ("asset", new.asset != terms.asset),
+        (
+            "max_premium_ppm",
+            new.max_premium.of(new.amount) != Some(terms.premium_limit),
+        ),
+    ];
+    if let Some((differs, _)) = differs.into_iter().find(|(_, differs)| *differs) {
+        return Err(StartError::KeyReused { swap: id, differs });
+    }
+    Ok(Started {
+        swap: Arc::new(swap),
+        repeated: true,
+    })
 }
 
 /// The chain of an asset, if it takes new swaps.
@@ -170,8 +208,9 @@ async fn check_money(
         let balance = side.wallet.balance().await?;
         admit::wallet(balance.spendable, amounts.opening, rate.fee(OPENING_DVSIZE))?;
     }
-    if shared.store.channel_holder(channel.scid)?.is_some() {
-        return Err(Denial::Busy(channel.scid).into());
+    if let Some(holder) = shared.store.channel_holder(channel.scid)? {
+        let scid = channel.scid;
+        return Err(Denial::Busy { scid, holder }.into());
     }
     Ok(())
 }
@@ -330,7 +369,10 @@ impl StartError {
     pub(super) fn for_peer(&self) -> String {
         match self {
             StartError::Denied(denial) => denial.for_peer(),
-            StartError::Peer { .. } | StartError::Port(_) | StartError::Store(_) => {
+            StartError::Store(StoreError::ChannelHeld { scid, .. }) => {
+                format!("another swap is active on channel {scid}")
+            }
+            StartError::Peer { .. } | StartError::KeyReused { .. } | StartError::Port(_) | StartError::Store(_) => {
                 "the swap is not possible just now".into()
             }
         }

@@ -18,6 +18,7 @@ mod settings;
 mod swaps;
 #[cfg(test)]
 mod tests;
+mod trails;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 
@@ -44,6 +45,8 @@ const JOURNAL_BY_SWAP: TableDefinition<(Id, u64), ()> = TableDefinition::new("jo
 /// One swap per channel; short channel ids are the same on both ends, so the peer need not be in the key.
 const CHANNELS: TableDefinition<u64, Id> = TableDefinition::new("channels");
 const IDEMPOTENCY: TableDefinition<&str, Id> = TableDefinition::new("idempotency");
+/// What people want to know of a swap beside its state.
+const TRAILS: TableDefinition<Id, &[u8]> = TableDefinition::new("trails");
 const SETTINGS: TableDefinition<&str, &[u8]> = TableDefinition::new("settings");
 const CAPABILITIES: TableDefinition<[u8; 33], &[u8]> = TableDefinition::new("capabilities");
 

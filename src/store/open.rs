@@ -14,7 +14,7 @@ use super::error::database;
 use super::record::{self, SCHEMA};
 use super::{
     CAPABILITIES, CHANNELS, FILE_NAME, IDEMPOTENCY, JOURNAL, JOURNAL_BY_SWAP, META, OPEN, SETTINGS, SUMMARIES, SWAPS,
-    Store, StoreError,
+    Store, StoreError, TRAILS,
 };
 use crate::units::{Asset, NodeId};
 
@@ -161,5 +161,6 @@ fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(IDEMPOTENCY).map_err(database)?;
     transaction.open_table(SETTINGS).map_err(database)?;
     transaction.open_table(CAPABILITIES).map_err(database)?;
+    transaction.open_table(TRAILS).map_err(database)?;
     Ok(())
 }

@@ -4,8 +4,9 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::error::database;
 use super::record::{self, JournalRow, Seq, Summary};
-use super::{CHANNELS, IDEMPOTENCY, Id, OPEN, SUMMARIES, SWAPS, Store, StoreError, journal};
+use super::{CHANNELS, IDEMPOTENCY, Id, OPEN, SUMMARIES, SWAPS, Store, StoreError, journal, trails};
 use crate::swap::{Event, Now, State, Swap, holds_channel};
+use crate::trail::Millis;
 use crate::units::{Asset, NodeId, Scid, SwapId, Timestamp};
 
 /// What became of a wish to make a swap.
@@ -58,6 +59,7 @@ impl Store {
             take_channel(transaction, swap)?;
             let seq = journal::append(transaction, swap.id, |seq| JournalRow::creation(seq, swap))?;
             put_swap(transaction, swap, swap.created_at)?;
+            trails::begin(transaction, swap)?;
             Ok(Created::New(seq))
         })
     }
@@ -83,6 +85,7 @@ impl Store {
                 free_channel(transaction, next)?;
             }
             put_swap(transaction, next, now.time)?;
+            trails::note(transaction, next.id, |trail| trail.note(event, next, Millis::now()))?;
             journal::append(transaction, next.id, |seq| {
                 JournalRow::step(seq, now, prev, event, next)
             })

@@ -3,7 +3,7 @@
 use sluice::units::{NodeId, Scid};
 use tonic::{Request, Response, Status};
 
-use super::{Api, Updates, payment_hash, updates, vertex};
+use super::{Answer, Api, Updates, answer, heard, payment_hash, vertex};
 use crate::lightning::channel::Channel;
 use crate::lightning::proto::lnrpc;
 use crate::lightning::proto::lnrpc::lightning_server::Lightning;
@@ -80,20 +80,14 @@ impl Lightning for Api {
         .ok_or_else(|| Status::not_found("edge not found"))
     }
 
-    async fn subscribe_peer_events(
-        &self,
-        _: Request<PeerEventSubscription>,
-    ) -> Result<Response<Updates<PeerEvent>>, Status> {
+    async fn subscribe_peer_events(&self, _: Request<PeerEventSubscription>) -> Answer<PeerEvent> {
         let events = self.with(|state, node| state.node_mut(node).peer_events.add());
-        Ok(Response::new(updates(events)))
+        answer(heard(events)).await
     }
 
-    async fn subscribe_channel_events(
-        &self,
-        _: Request<ChannelEventSubscription>,
-    ) -> Result<Response<Updates<ChannelEventUpdate>>, Status> {
+    async fn subscribe_channel_events(&self, _: Request<ChannelEventSubscription>) -> Answer<ChannelEventUpdate> {
         let events = self.with(|state, node| state.node_mut(node).channel_events.add());
-        Ok(Response::new(updates(events)))
+        answer(heard(events)).await
     }
 
     async fn add_invoice(&self, request: Request<Invoice>) -> Result<Response<AddInvoiceResponse>, Status> {
@@ -111,13 +105,10 @@ impl Lightning for Api {
         invoice.map(Response::new)
     }
 
-    async fn subscribe_invoices(
-        &self,
-        request: Request<InvoiceSubscription>,
-    ) -> Result<Response<Updates<Invoice>>, Status> {
+    async fn subscribe_invoices(&self, request: Request<InvoiceSubscription>) -> Answer<Invoice> {
         let from = request.into_inner();
         let invoices = self.with(|state, node| state.node_mut(node).invoices.listen(&from));
-        Ok(Response::new(updates(invoices)))
+        answer(heard(invoices)).await
     }
 
     async fn send_custom_message(
@@ -131,12 +122,9 @@ impl Lightning for Api {
         }))
     }
 
-    async fn subscribe_custom_messages(
-        &self,
-        _: Request<SubscribeCustomMessagesRequest>,
-    ) -> Result<Response<Updates<CustomMessage>>, Status> {
+    async fn subscribe_custom_messages(&self, _: Request<SubscribeCustomMessagesRequest>) -> Answer<CustomMessage> {
         let messages = self.with(|state, node| state.node_mut(node).messages.add());
-        Ok(Response::new(updates(messages)))
+        answer(heard(messages)).await
     }
 }
 
@@ -212,6 +200,8 @@ fn send(state: &mut State, from: &NodeId, message: SendCustomMessageRequest) -> 
     }
     let size = message.data.len();
     if size > MAX_MESSAGE {
+        // LND finds out when it writes, and gives the connection up.
+        state.lose_link(from, &peer);
         let text = format!(
             "message payload is too large - encoded {size} bytes, but maximum message payload is {MAX_MESSAGE} bytes"
         );

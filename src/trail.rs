@@ -104,8 +104,7 @@ impl Trail {
         trail
     }
 
-    /// Adds what was observed, and the swap after it. To be told of every event, of those too that the machine makes no
-    /// step of: that our claim is in the mempool is nothing to the machine, and much to people.
+    /// Adds one committed step: what was observed, and the swap after it.
     pub fn note(&mut self, event: &Event, next: &Swap, at: Millis) {
         match event {
             Event::Chain(view) => {
@@ -136,6 +135,11 @@ impl Trail {
             | Event::Abort(_) => {}
         }
         self.note_state(next, at);
+    }
+
+    /// Our claim reached the network without a step of the machine: it learns nothing from that, people do.
+    pub fn note_published(&mut self, at: Millis) {
+        self.marks.spend_published.get_or_insert(at);
     }
 
     fn note_state(&mut self, swap: &Swap, at: Millis) {

@@ -44,13 +44,13 @@ pub async fn a_restarted_node_is_found_again_with_its_new_cookie(mut world: Worl
     world.mine(1).await;
     let cookie = std::fs::read(world.node.cookie()).unwrap();
 
-    world.node.stop().await.unwrap();
+    world.node.stop().await;
     let mut tips = world.adapter.tips();
     tokio::time::timeout(Duration::from_secs(30), tips.wait_for(Option::is_none)).await.expect("away").unwrap();
     unreachable(world.adapter.view(&watch).await);
     unreachable(world.adapter.balance().await);
 
-    world.node.launch().await.unwrap();
+    world.node.launch().await;
     assert_ne!(std::fs::read(world.node.cookie()).unwrap(), cookie);
     tokio::time::timeout(Duration::from_secs(30), tips.wait_for(Option::is_some)).await.expect("back").unwrap();
     assert_eq!(world.view(&watch).await.opening.unwrap().at, Some(Height(since.0 + 1)));
@@ -62,8 +62,8 @@ pub async fn a_restarted_node_is_found_again_with_its_new_cookie(mut world: Worl
 pub async fn locks_survive_the_restart_of_the_node(mut world: World) {
     let (opening, _) = world.opening(AMOUNT).await;
     let locked = world.adapter.balance().await.unwrap().locked;
-    world.node.stop().await.unwrap();
-    world.node.launch().await.unwrap();
+    world.node.stop().await;
+    world.node.launch().await;
     let balance = eventually(async || world.adapter.balance().await.ok()).await;
     assert_eq!(balance.locked, locked);
     world.adapter.keep_only(std::slice::from_ref(&opening)).await.unwrap();

@@ -13,15 +13,10 @@ use sluice::chain::elements_rpc::{Auth, ElementsRpc, Endpoint};
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE, LIQUID_FEE_FLOOR};
 use sluice::ports::{Chain, OpeningOutput, PortError, Sighting, Tip, Wallet, Watch};
 use sluice::swap::state::Opening;
+use sluice::swap::terms::Payout;
 use sluice::units::{FeeRate, Height, OutPoint, RawTx, SwapId, TxId};
-use sluice_regtest::daemons::elementsd as daemon;
 
-/// Which node a test runs against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
-    /// A real one.
-    Elementsd,
-}
+use crate::node::{Backend, Node};
 
 /// How long a condition may take to come true.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,41 +28,30 @@ pub const COINS: u64 = 12;
 pub const RATE: FeeRate = FeeRate(100);
 
 pub struct World {
-    pub node: daemon::Elementsd,
+    pub node: Node,
     /// The wallet that mines, and calls behind the adapter's back.
     pub miner: ElementsRpc,
     pub adapter: Elementsd,
     pub config: ElementsdConfig,
 }
 
-fn endpoint(node: &daemon::Elementsd, wallet: &str, poll: Duration) -> Endpoint {
-    Endpoint {
-        url: node.url(),
-        auth: Auth::Cookie(node.cookie()),
-        wallet: wallet.into(),
-        timeout: Duration::from_secs(20),
-        poll,
-    }
-}
-
 impl World {
     pub async fn start(backend: Backend) -> Option<World> {
-        let options = ["-acceptdiscountct=1", "-creatediscountct=1"];
-        Self::start_with(backend, &options, Duration::from_secs(10)).await
+        Self::on(Node::start(backend).await?).await
     }
 
-    /// None, loudly, where there is no such node.
-    pub async fn start_with(backend: Backend, options: &[&str], poll: Duration) -> Option<World> {
-        let Backend::Elementsd = backend;
-        let Some(exe) = daemon::find() else {
-            eprintln!("SKIPPED: elementsd not found: set {} or put it into the PATH", daemon::EXE);
-            return None;
+    pub async fn on(node: Node) -> Option<World> {
+        let endpoint = |wallet: &str| Endpoint {
+            url: node.url(),
+            auth: Auth::Cookie(node.cookie()),
+            wallet: wallet.into(),
+            timeout: Duration::from_secs(20),
+            poll: Duration::from_secs(10),
         };
-        let node = daemon::Elementsd::start(&exe, options).await.unwrap();
-        let miner = ElementsRpc::new(&endpoint(&node, "miner", poll)).unwrap();
+        let miner = ElementsRpc::new(&endpoint("miner")).unwrap();
         eventually(async || miner.ensure_wallet().await.ok()).await;
         let config = ElementsdConfig {
-            endpoint: endpoint(&node, "sluice", poll),
+            endpoint: endpoint("sluice"),
             fee_floor: LIQUID_FEE_FLOOR,
             fee_ceiling: FeeRate(10_000),
             safe_releases: KNOWN_SAFE.to_vec(),
@@ -78,8 +62,26 @@ impl World {
         Some(world)
     }
 
-    /// Gives the wallet its coins, out of the genesis block's, which anyone can spend.
+    /// Gives the wallet its coins.
     async fn endow(&self) {
+        let mut coins = Vec::new();
+        for _ in 0..COINS {
+            coins.push(self.adapter.new_address("").await.unwrap());
+        }
+        match &self.node {
+            Node::Embedded(node) => {
+                for coin in &coins {
+                    let address: elements::Address = coin.address.parse().unwrap();
+                    node.chain().fund(&address.to_unconfidential(), COIN).unwrap();
+                }
+            }
+            Node::Elementsd(_) => self.spend_genesis(&coins).await,
+        }
+        self.mine(1).await;
+    }
+
+    /// The genesis block's coins can be spent by anyone.
+    async fn spend_genesis(&self, coins: &[Payout]) {
         let genesis = self.miner.block(self.miner.block_hash(Height(0)).await.unwrap()).await.unwrap();
         let free = |output: &TxOut| output.script_pubkey.as_bytes() == [0x51];
         let (source, vout) = genesis
@@ -87,31 +89,26 @@ impl World {
             .iter()
             .find_map(|tx| Some((tx, tx.output.iter().position(free)?)))
             .expect("the chain begins with free coins");
-        let total = source.output[vout].value.explicit().unwrap();
-        let asset = self.adapter.policy_asset();
-        let explicit = |sat: u64, script: Vec<u8>| TxOut {
+        let (fee, asset) = (1_000, self.adapter.policy_asset());
+        let rest = source.output[vout].value.explicit().unwrap() - COIN.to_sat() * COINS - fee;
+        // not to anyone again: a wallet of a new node takes such coins for its own
+        let miner = self.miner.address_info(&self.miner.new_address("").await.unwrap()).await.unwrap();
+        let paid = coins.iter().map(|coin| (COIN.to_sat(), &coin.script)).chain([(rest, &miner.script)]);
+        let explicit = |(sat, script): (u64, &ScriptBuf)| TxOut {
             asset: Asset::Explicit(asset),
             value: Value::Explicit(sat),
             nonce: Nonce::Null,
-            script_pubkey: Script::from(script),
+            script_pubkey: Script::from(script.to_bytes()),
             witness: TxOutWitness::default(),
         };
-        let mut output = Vec::new();
-        for _ in 0..COINS {
-            let own = self.adapter.new_address("").await.unwrap();
-            output.push(explicit(COIN.to_sat(), own.script.to_bytes()));
-        }
-        let fee = 1_000;
-        // not to anyone again: a wallet of a new node takes such coins for its own
-        let miner = self.miner.address_info(&self.miner.new_address("").await.unwrap()).await.unwrap();
-        output.push(explicit(total - COIN.to_sat() * COINS - fee, miner.script.to_bytes()));
-        output.push(TxOut::new_fee(fee, asset));
         let outpoint = elements::OutPoint { txid: source.txid(), vout: u32::try_from(vout).unwrap() };
-        let input =
-            vec![TxIn { previous_output: outpoint, sequence: Sequence::MAX, ..TxIn::default() }];
-        let tx = Transaction { version: 2, lock_time: LockTime::ZERO, input, output };
+        let tx = Transaction {
+            version: 2,
+            lock_time: LockTime::ZERO,
+            input: vec![TxIn { previous_output: outpoint, sequence: Sequence::MAX, ..TxIn::default() }],
+            output: paid.map(explicit).chain([TxOut::new_fee(fee, asset)]).collect(),
+        };
         self.miner.send_raw_transaction(&RawTx(elements::encode::serialize(&tx))).await.unwrap();
-        self.mine(1).await;
     }
 
     /// Mines, and waits until the adapter has matched it.

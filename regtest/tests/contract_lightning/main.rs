@@ -10,6 +10,10 @@ mod messages;
 mod payments;
 mod real;
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+
 use bench::Bench;
 
 /// Names every case once, for the embedded and for the real nodes.
@@ -76,5 +80,8 @@ async fn lnd_keeps_the_contract() {
         return;
     };
     let mut bench = real::Real::start(&lnd, &bitcoind).await.unwrap();
-    run_all(&mut bench).await;
+    if let Err(failed) = AssertUnwindSafe(run_all(&mut bench)).catch_unwind().await {
+        eprintln!("{}", bench.tails());
+        std::panic::resume_unwind(failed);
+    }
 }

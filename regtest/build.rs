@@ -1,4 +1,4 @@
-//! Generates the server of LND's gRPC; `protox` compiles the definitions, so that no `protoc` is needed.
+//! Generates LND's gRPC, servers for the embedded nodes and clients for the tests; `protox` needs no `protoc`.
 
 use std::error::Error;
 
@@ -9,7 +9,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=../proto");
     let definitions = protox::compile(["routerrpc.proto", "invoicesrpc.proto"], ["../proto"])?;
     tonic_prost_build::configure()
-        .build_client(false)
         .skip_debug(SECRET)
         .include_file("lnd.rs")
         .compile_fds(definitions)?;

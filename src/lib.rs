@@ -4,8 +4,17 @@
 //! `bin → api → engine → ports → swap → tx, protocol → units`; adapters (`chain`, `node`, `store`) know `ports` and
 //! what lies below it.
 
+pub mod api;
+pub mod chain;
+pub mod config;
+pub mod engine;
+pub mod keys;
 pub mod node;
+pub mod policy;
 pub mod ports;
 pub mod protocol;
+pub mod store;
 pub mod swap;
+pub mod trail;
+pub mod tx;
 pub mod units;

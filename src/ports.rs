@@ -52,6 +52,8 @@ pub struct ChainInfo {
     pub policy_asset: Option<elements::AssetId>,
     /// The node's release, as it names itself.
     pub version: String,
+    /// Liquid: the node judges fees by the discounted size (ELIP-200). Else, and always on Bitcoin, by the virtual size.
+    pub discount: bool,
     /// Why no new swap may be made on it (syncing, unsafe release); None when all is well.
     pub unfit: Option<String>,
 }

@@ -3,15 +3,27 @@
 //! Knows encodings. Must not know states, chains' nodes, keys' origin. Where the published specification and the
 //! running Go implementation (ElementsProject/peerswap at 816a5bb) differ, the implementation decides.
 
+mod fields;
+mod gojson;
 pub mod invoice;
+mod message_type;
+pub mod text;
 
 mod wire;
 
+#[cfg(test)]
+mod roundtrip;
+#[cfg(test)]
+mod tests;
+
 use bitcoin::{Amount, SignedAmount};
+use serde::{Deserialize, Serialize};
 
 use crate::units::{Asset, Ppm, PubKey, Scid, SwapId, SwapSecret, TxId};
 
-pub use wire::{DecodeError, decode, encode};
+pub use fields::MAX_PAYLOAD;
+pub use message_type::MessageType;
+pub use wire::{DecodeError, MAX_RATE, decode, encode};
 
 /// The newest protocol version that Sluice speaks.
 pub const VERSION: u8 = 7;
@@ -37,6 +49,37 @@ pub enum Message {
     Poll(Capability),
     /// 42085: what the sender offers, and a wish for the same.
     RequestPoll(Capability),
+}
+
+impl Message {
+    /// Which message it is.
+    #[must_use]
+    pub fn message_type(&self) -> MessageType {
+        match self {
+            Message::SwapInRequest(_) => MessageType::SwapInRequest,
+            Message::SwapOutRequest(_) => MessageType::SwapOutRequest,
+            Message::SwapInAgreement(_) => MessageType::SwapInAgreement,
+            Message::SwapOutAgreement(..) => MessageType::SwapOutAgreement,
+            Message::OpeningTxBroadcasted(_) => MessageType::OpeningTxBroadcasted,
+            Message::Cancel(_) => MessageType::Cancel,
+            Message::CoopClose(_) => MessageType::CoopClose,
+            Message::Poll(_) => MessageType::Poll,
+            Message::RequestPoll(_) => MessageType::RequestPoll,
+        }
+    }
+
+    /// The swap it speaks of; None for polls and for a cancel that names none.
+    #[must_use]
+    pub fn swap_id(&self) -> Option<SwapId> {
+        match self {
+            Message::SwapInRequest(request) | Message::SwapOutRequest(request) => Some(request.swap_id),
+            Message::SwapInAgreement(agreement) | Message::SwapOutAgreement(agreement, _) => Some(agreement.swap_id),
+            Message::OpeningTxBroadcasted(opening) => Some(opening.swap_id),
+            Message::Cancel(cancel) => cancel.swap_id,
+            Message::CoopClose(close) => Some(close.swap_id),
+            Message::Poll(_) | Message::RequestPoll(_) => None,
+        }
+    }
 }
 
 /// The chain that a request names: exactly one of `asset` and `network` is set on the wire.
@@ -116,7 +159,7 @@ pub struct CoopClose {
 }
 
 /// poll and request_poll: what the sender offers to the receiver.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Capability {
     /// The sender's protocol version.
     pub version: u64,
@@ -129,7 +172,7 @@ pub struct Capability {
 }
 
 /// Premium rates of one responder for one initiator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Rates {
     /// BTC, swap-in.
     pub btc_in: Ppm,

@@ -9,13 +9,17 @@
 
 pub mod effect;
 pub mod event;
-pub mod maker;
-pub mod payment;
+mod facts;
+mod fee;
+mod maker;
+mod payment;
 pub mod state;
-pub mod taker;
+mod taker;
 pub mod terms;
 pub mod timelocks;
 
+mod paying;
+mod refund;
 mod step;
 
 pub use effect::{Effect, Outgoing, Payee};

@@ -3,6 +3,7 @@
 use bitcoin::Amount;
 use serde::{Deserialize, Serialize};
 
+use super::event::InvoiceStatus;
 use super::terms::{Deal, Kind, Role, SwapKeys, Terms};
 use crate::units::{
     CltvDelta, Height, Msat, NodeId, OutPoint, PaymentHash, Preimage, RawTx, SwapId, SwapSecret, Timestamp, TxId,
@@ -29,17 +30,6 @@ pub struct Swap {
     pub created_at: Timestamp,
     /// Where it stands.
     pub state: State,
-}
-
-impl Swap {
-    /// Whether this node made the request.
-    #[must_use]
-    pub fn is_initiator(&self) -> bool {
-        matches!(
-            (self.kind, self.role),
-            (Kind::In, Role::Maker) | (Kind::Out, Role::Taker)
-        )
-    }
 }
 
 /// Where a swap stands.
@@ -133,8 +123,8 @@ pub struct Opened {
     pub invoice: OwnInvoice,
     /// Whether the taker is still told of the opening.
     pub announce: bool,
-    /// The claim invoice was paid.
-    pub paid: bool,
+    /// The claim invoice, as our node last stated it.
+    pub status: InvoiceStatus,
     /// The block that holds the opening, as last seen.
     pub confirmed_at: Option<Height>,
 }
@@ -142,9 +132,9 @@ pub struct Opened {
 /// A maker's refund under way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Refund {
-    /// Since when.
-    pub since: Timestamp,
-    /// The claim invoice can no longer be paid, or its node did not answer for ten minutes.
+    /// When to go on although our node has not confirmed that the claim invoice can no longer be paid.
+    pub until: Timestamp,
+    /// The claim invoice can no longer be paid, or `until` has passed.
     pub invoice_closed: bool,
     /// Every refund signed so far, the newest last.
     pub claims: Vec<Claim>,
@@ -164,14 +154,11 @@ pub enum Taker {
         cancel: Option<Abandon>,
         /// The node has shown the payment once: from then on its absence proves nothing.
         seen: bool,
-        /// Since when no payment call can be open except the wanted one.
-        since: Timestamp,
+        /// From when no call of an earlier process can be open.
+        quiet_from: Timestamp,
     },
     /// Waiting for the maker's announcement of the opening.
-    AwaitingOpening {
-        /// When the fee was paid or the agreement was made.
-        since: Timestamp,
-    },
+    AwaitingOpening,
     /// The opening was announced: waiting for its confirmations.
     AwaitingConfirmation {
         /// What was announced.
@@ -192,8 +179,8 @@ pub enum Taker {
         paying: Paying,
         /// Why.
         reason: String,
-        /// Since when no payment call can be open.
-        quiet_since: Timestamp,
+        /// Since when no new attempt was wanted.
+        since: Timestamp,
     },
     /// Paid. Claiming with the preimage.
     ClaimingInvoice {
@@ -205,6 +192,8 @@ pub enum Taker {
         preimage: Preimage,
         /// Every claim signed so far, without the preimage, the newest last.
         claims: Vec<Claim>,
+        /// A reorg has taken the opening out of the chain: it is published again.
+        opening_gone: bool,
     },
     /// No payment can exist: giving the maker our key so that it need not wait for the timelock.
     CoopClosing {
@@ -214,8 +203,6 @@ pub enum Taker {
         sent: bool,
         /// Why.
         reason: String,
-        /// Since when.
-        since: Timestamp,
     },
 }
 
@@ -234,6 +221,8 @@ pub struct Paying {
     pub first_attempt: Timestamp,
     /// The node has shown the payment once: from then on its absence proves nothing.
     pub seen: bool,
+    /// From when no call of an earlier process can be open.
+    pub quiet_from: Timestamp,
 }
 
 /// Where an attempt to pay stands.

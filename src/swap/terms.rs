@@ -102,9 +102,30 @@ pub struct SwapKeys {
     pub fee_hash: Option<PaymentHash>,
 }
 
-fn add(amount: Amount, premium: SignedAmount) -> Option<Amount> {
+/// What goes over the channel and what goes over the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amounts {
+    /// What the claim invoice asks for.
+    pub claim: Amount,
+    /// What the opening output holds.
+    pub opening: Amount,
+}
+
+/// The amounts of a swap; None if amount and premium leave nothing.
+#[must_use]
+pub fn amounts(kind: Kind, amount: Amount, premium: SignedAmount) -> Option<Amounts> {
     let sum = i64::try_from(amount.to_sat()).ok()?.checked_add(premium.to_sat())?;
-    u64::try_from(sum).ok().filter(|sat| *sat > 0).map(Amount::from_sat)
+    let sum = u64::try_from(sum).ok().filter(|sat| *sat > 0).map(Amount::from_sat)?;
+    Some(match kind {
+        Kind::In => Amounts {
+            claim: amount,
+            opening: sum,
+        },
+        Kind::Out => Amounts {
+            claim: sum,
+            opening: amount,
+        },
+    })
 }
 
 impl Terms {
@@ -117,19 +138,12 @@ impl Terms {
     /// What the opening output holds; None if amount and premium leave nothing.
     #[must_use]
     pub fn opening_amount(&self, kind: Kind, deal: &Deal) -> Option<Amount> {
-        match kind {
-            Kind::In => add(self.amount, deal.premium),
-            Kind::Out => Some(self.amount),
-        }
+        amounts(kind, self.amount, deal.premium).map(|amounts| amounts.opening)
     }
 
     /// What the claim invoice asks for, a whole number of satoshi; None if amount and premium leave nothing.
     #[must_use]
     pub fn claim_amount(&self, kind: Kind, deal: &Deal) -> Option<Msat> {
-        let amount = match kind {
-            Kind::In => Some(self.amount),
-            Kind::Out => add(self.amount, deal.premium),
-        };
-        amount.and_then(Msat::from_amount)
+        amounts(kind, self.amount, deal.premium).and_then(|amounts| Msat::from_amount(amounts.claim))
     }
 }

@@ -23,6 +23,8 @@ pub struct Timelocks {
     pub pay_call: Blocks,
     /// Own blocks to resolve a force-closed HTLC and claim, with the operator's allowed outage.
     pub claim_margin: Blocks,
+    /// Own blocks in a day.
+    pub day: Blocks,
     /// How long a claim invoice lives, in seconds.
     pub invoice_expiry_secs: u64,
 }
@@ -36,6 +38,7 @@ const BITCOIN: Timelocks = Timelocks {
     blocks_per_cltv: 1,
     pay_call: Blocks(3),
     claim_margin: Blocks(144),
+    day: Blocks(144),
     invoice_expiry_secs: 86_400,
 };
 
@@ -48,6 +51,7 @@ const LIQUID_V7: Timelocks = Timelocks {
     blocks_per_cltv: 20,
     pay_call: Blocks(15),
     claim_margin: Blocks(2880),
+    day: Blocks(1440),
     invoice_expiry_secs: 3600,
 };
 

@@ -1,0 +1,36 @@
+//! Methods that make blocks.
+
+use super::args::{decode_transaction, parse_address};
+use super::error::{DESERIALIZATION_ERROR, INVALID_ADDRESS_OR_KEY, RpcError};
+use super::json::{Json, obj};
+use super::{Answer, Call};
+
+pub fn generate_to_address(call: &mut Call<'_>) -> Answer {
+    let blocks = call.args.int(0, 0)?.max(0);
+    let address = parse_address(call.args.text(1), "Error: Invalid address")?;
+    let script = address.script_pubkey();
+    Ok((0..blocks).map(|_| Json::text(call.node.mine(&script))).collect())
+}
+
+/// Mines what waits together with the given raw transactions, which must be acceptable.
+pub fn generate_block(call: &mut Call<'_>) -> Answer {
+    let script = parse_address(call.args.text(0), "Error: Invalid address or descriptor")?.script_pubkey();
+    for value in call.args.array(1).to_vec() {
+        let text = value.as_str().unwrap_or_default();
+        if let Ok(txid) = text.parse::<elements::Txid>() {
+            if call.node.state.mempool.get(&txid).is_none() {
+                let message = format!("Transaction {text} not in mempool.");
+                return Err(RpcError::new(INVALID_ADDRESS_OR_KEY, message));
+            }
+            continue;
+        }
+        let failed = || {
+            RpcError::new(
+                DESERIALIZATION_ERROR,
+                format!("Transaction decode failed for {text}. Make sure the tx has at least one input."),
+            )
+        };
+        call.node.accept(&decode_transaction(text).ok_or_else(failed)?)?;
+    }
+    Ok(obj! { "hash" => Json::text(call.node.mine(&script)) })
+}

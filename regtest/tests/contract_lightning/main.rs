@@ -5,6 +5,7 @@
 
 mod access;
 mod bench;
+mod embedded;
 mod invoices;
 mod messages;
 mod payments;
@@ -26,6 +27,17 @@ macro_rules! contract {
                 eprintln!("case {} …", stringify!($case));
                 $module::$case(bench).await;
                 eprintln!("case {} ok, {} ms", stringify!($case), began.elapsed().as_millis());
+            )+
+        }
+
+        /// Every case on a world of its own.
+        mod on_embedded_nodes {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let mut bench = super::embedded::Embedded::start().await;
+                    super::$module::$case(&mut bench).await;
+                }
             )+
         }
     };

@@ -5,10 +5,15 @@
 
 mod access;
 mod bench;
+mod embedded;
 mod invoices;
 mod messages;
 mod payments;
 mod real;
+
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
 
 use bench::Bench;
 
@@ -22,6 +27,17 @@ macro_rules! contract {
                 eprintln!("case {} …", stringify!($case));
                 $module::$case(bench).await;
                 eprintln!("case {} ok, {} ms", stringify!($case), began.elapsed().as_millis());
+            )+
+        }
+
+        /// Every case on a world of its own.
+        mod on_embedded_nodes {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let mut bench = super::embedded::Embedded::start().await;
+                    super::$module::$case(&mut bench).await;
+                }
             )+
         }
     };
@@ -76,5 +92,8 @@ async fn lnd_keeps_the_contract() {
         return;
     };
     let mut bench = real::Real::start(&lnd, &bitcoind).await.unwrap();
-    run_all(&mut bench).await;
+    if let Err(failed) = AssertUnwindSafe(run_all(&mut bench)).catch_unwind().await {
+        eprintln!("{}", bench.tails());
+        std::panic::resume_unwind(failed);
+    }
 }

@@ -47,6 +47,11 @@ impl Real {
         })
     }
 
+    /// The last lines of both nodes, for a failed case.
+    pub fn tails(&self) -> String {
+        format!("payer:\n{}\npayee:\n{}", self.payer.tail(), self.payee.tail())
+    }
+
     async fn invoice_state(&self, hash: PaymentHash) -> Result<String> {
         let invoice = self.payee.cli(&["lookupinvoice", &hash.to_string()]).await?;
         Ok(invoice["state"].as_str().unwrap_or_default().to_string())
@@ -141,6 +146,7 @@ impl Bench for Real {
         self.payer.restart().await.unwrap();
         // After a restart only a recent tip counts as synced.
         self.bitcoind.mine(1).await.unwrap();
+        self.payer.wait_synced().await.unwrap();
         self.payer.connect(&self.payee).await.unwrap();
     }
 

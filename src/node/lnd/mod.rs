@@ -26,6 +26,7 @@ mod channels;
 mod connection;
 mod error;
 mod invoices;
+mod limits;
 mod messages;
 mod payments;
 mod tls;

@@ -244,11 +244,7 @@ impl Node {
         (chosen.0.len() == wanted.len()).then(|| self.mine_chosen(coinbase_script, chosen))
     }
 
-    fn mine_chosen(
-        &mut self,
-        coinbase_script: &Script,
-        (txdata, fees_sat): (Vec<Transaction>, u64),
-    ) -> BlockHash {
+    fn mine_chosen(&mut self, coinbase_script: &Script, (txdata, fees_sat): (Vec<Transaction>, u64)) -> BlockHash {
         let header_time = (self.now() as u32).max(self.state.chain.tip().median_time + 1);
         let height = self.state.chain.height() + 1;
         let block = template::assemble(height, self.tip().hash, header_time, txdata, fees_sat, coinbase_script);

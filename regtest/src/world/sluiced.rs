@@ -80,7 +80,8 @@ impl Sluiced {
     pub async fn wait_until_ready(&mut self) -> Result<()> {
         let (url, token) = (self.url(), self.token_path());
         let process = std::cell::RefCell::new(&mut self.process);
-        let ready = wait_for(&format!("{}'s sluiced", self.name), PATIENCE, || async {
+        let what = format!("{}'s sluiced", self.name);
+        let ready = wait_for(&what, PATIENCE, || async {
             if let Some(process) = process.borrow_mut().as_mut()
                 && let Err(ended) = process.check()
             {

@@ -3,8 +3,8 @@
 //! The real node is what `ELEMENTSD_EXE` names, or `elementsd` in the PATH; without one its half is skipped, loudly.
 
 mod chain;
-mod fees;
 mod faults;
+mod fees;
 mod node;
 mod wallet;
 mod world;

@@ -237,7 +237,11 @@ impl Node {
         let (txdata, fees_sat) = self.select();
         let header_time = (self.now() as u32).max(self.state.chain.tip().median_time + 1);
         let height = self.state.chain.height() + 1;
-        let block = template::assemble(height, self.tip().hash, header_time, txdata, fees_sat, coinbase_script);
+        let mut block = template::assemble(height, self.tip().hash, header_time, txdata, fees_sat, coinbase_script);
+        // Mined again within a second, a block that was made invalid would be the very same block.
+        while self.state.chain.entry(&block.block_hash()).is_some() {
+            block.header.time += 1;
+        }
         let entry = self
             .state
             .chain

@@ -1,5 +1,7 @@
 //! Blocks: waiting for them, losing them, keeping them; and a daemon that is away.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "liquid/client.rs"]
 mod client;
 #[path = "liquid/swap.rs"]

@@ -1,5 +1,7 @@
 //! What goes over the wire, to the letter: both dialects, batches, named parameters, authentication.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "liquid/client.rs"]
 mod client;
 

@@ -1,5 +1,7 @@
 //! What a swap daemon does on the chain, end to end over RPC.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "liquid/client.rs"]
 mod client;
 

@@ -334,3 +334,50 @@ async fn a_claim_of_go_peerswap_decodes_to_its_discounted_size() {
         format!("{:e}", tx.output[1].value.explicit().unwrap() as f64 / 1e8)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_holds_exactly_what_it_is_given_even_a_double_spend() {
+    let world = World::start().await;
+    let (chain, wallet) = (chain_of(&world), &world.wallet);
+    let opening = Opening::fund(wallet, 60).await;
+    wallet.mine(1).await;
+    let waiting = send(wallet, &opening.claim(40)).await.unwrap();
+    let address = wallet.address().await;
+    let empty = wallet.call("generateblock", json!([address, []])).await["hash"].clone();
+    assert_eq!(wallet.call("getblock", json!([empty])).await["nTx"], 1);
+    assert_eq!(wallet.call("getrawmempool", json!([])).await, json!([waiting]));
+
+    let other = elements::encode::serialize_hex(&opening.cooperative(40));
+    let block = wallet.call("generateblock", json!([address, [other]])).await["hash"].clone();
+    assert_eq!(wallet.call("getblock", json!([block])).await["nTx"], 2);
+    assert!(chain.mempool().is_empty(), "the claim has lost");
+    let error = wallet
+        .try_call("generateblock", json!([address, [other]]))
+        .await
+        .unwrap_err();
+    assert_eq!(error.0, -25);
+    assert!(
+        error
+            .1
+            .starts_with("TestBlockValidity failed: bad-txns-inputs-missingorspent"),
+        "{}",
+        error.1
+    );
+    let early = Opening::fund(wallet, 60).await;
+    chain.mine(1);
+    assert!(chain.mine_exactly(vec![early.refund(60, 40)]).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_can_start_again_on_its_port_at_once() {
+    let chain = LiquidChain::start(Options::default()).await.unwrap();
+    let bind = chain.address();
+    drop(chain);
+    let again = LiquidChain::start(Options {
+        bind,
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    assert_eq!(Client::of(&again).call("getblockcount", json!([])).await, 1);
+}

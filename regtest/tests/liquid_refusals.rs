@@ -1,5 +1,7 @@
 //! Every rule that a transaction can break, broken once; beside each the same transaction unbroken is accepted.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 #[path = "liquid/client.rs"]
 mod client;
 #[path = "liquid/swap.rs"]

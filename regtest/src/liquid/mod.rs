@@ -17,6 +17,7 @@ pub mod chain;
 pub mod consensus;
 mod faucet;
 pub mod mempool;
+mod mining;
 pub mod node;
 pub mod params;
 pub mod persist;

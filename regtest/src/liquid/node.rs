@@ -6,20 +6,16 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use elements::{BlockHash, OutPoint, Script, Transaction, TxOut, Txid, Wtxid};
+use elements::{BlockHash, OutPoint, Transaction, TxOut, Txid, Wtxid};
 use tokio::sync::watch;
 
 use super::Release;
 use super::chain::{Chain, Reorganisation};
 use super::consensus::{self, Coin, Reject, script};
 use super::mempool::Mempool;
-use super::params::{MAX_BLOCK_WEIGHT, MIN_RELAY_FEE_RATE, policy_asset};
+use super::params::policy_asset;
 use super::policy;
-use super::template;
 use super::wallet::Wallet;
-
-/// Weight that block templates leave for header and coinbase (`DEFAULT_BLOCK_RESERVED_WEIGHT`).
-const RESERVED_WEIGHT: usize = 8_000;
 
 /// Where the active branch ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +62,7 @@ pub struct Node {
     /// When it started.
     pub started: SystemTime,
     /// Transactions whose scripts and proofs were found good: they depend on nothing that can change.
-    verified: HashSet<Wtxid>,
+    pub(super) verified: HashSet<Wtxid>,
     tip: watch::Sender<Tip>,
 }
 
@@ -99,7 +95,7 @@ impl Node {
         self.announce();
     }
 
-    fn announce(&self) {
+    pub(super) fn announce(&self) {
         let now = self.tip();
         self.tip.send_if_modified(|tip| std::mem::replace(tip, now) != now);
     }
@@ -230,60 +226,6 @@ impl Node {
                 Reject::missing_inputs()
             }
         })
-    }
-
-    /// Mines one block of what waits, best paying first; its fees go to this script.
-    pub fn mine(&mut self, coinbase_script: &Script) -> BlockHash {
-        let chosen = self.select(|_| true);
-        self.mine_chosen(coinbase_script, chosen)
-    }
-
-    /// Mines one block of these waiting transactions alone. None if they cannot stand in it without others.
-    pub fn mine_only(&mut self, coinbase_script: &Script, wanted: &HashSet<Txid>) -> Option<BlockHash> {
-        let chosen = self.select(|txid| wanted.contains(txid));
-        (chosen.0.len() == wanted.len()).then(|| self.mine_chosen(coinbase_script, chosen))
-    }
-
-    fn mine_chosen(&mut self, coinbase_script: &Script, (txdata, fees_sat): (Vec<Transaction>, u64)) -> BlockHash {
-        let header_time = (self.now() as u32).max(self.state.chain.tip().median_time + 1);
-        let height = self.state.chain.height() + 1;
-        let block = template::assemble(height, self.tip().hash, header_time, txdata, fees_sat, coinbase_script);
-        let entry = self
-            .state
-            .chain
-            .extend(block)
-            .expect("mempool transactions spend what exists");
-        self.state.mempool.remove_for_block(&entry.block.txdata);
-        let now = self.now();
-        for wallet in self.state.wallets.values_mut() {
-            entry.block.txdata.iter().for_each(|tx| wallet.see(tx, now));
-        }
-        self.announce();
-        entry.hash
-    }
-
-    /// What goes into the next block, parents before children, and its fees in the policy asset.
-    fn select(&self, wanted: impl Fn(&Txid) -> bool) -> (Vec<Transaction>, u64) {
-        let mempool = &self.state.mempool;
-        let mut chosen = Vec::new();
-        let (mut fees_sat, mut weight, mut left_out) = (0, RESERVED_WEIGHT, HashSet::new());
-        for entry in mempool.in_order() {
-            let parents = mempool.parents(&entry.tx);
-            let pays = entry.fee_sat >= policy::fee_for(MIN_RELAY_FEE_RATE, entry.discount_vsize);
-            let fits = weight + entry.tx.weight() < MAX_BLOCK_WEIGHT;
-            let ready = self
-                .state
-                .chain
-                .with_next_block(|next| consensus::is_final(&entry.tx, next));
-            if wanted(&entry.txid) && pays && fits && ready && parents.iter().all(|parent| !left_out.contains(parent)) {
-                weight += entry.tx.weight();
-                fees_sat += entry.fee_sat;
-                chosen.push((*entry.tx).clone());
-            } else {
-                left_out.insert(entry.txid);
-            }
-        }
-        (chosen, fees_sat)
     }
 
     /// Makes a block and what stands on it invalid. `false` for an unknown block or genesis.

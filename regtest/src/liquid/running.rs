@@ -23,6 +23,10 @@ use super::rpc::{self, Endpoint, Gate, base64};
 use super::wallet::{Wallet, WalletError, wallet_seed};
 use super::{Auth, Options, Orphans, Release, Snapshot, StartError, params};
 
+/// How often, and after what pause each, a port is asked for that is still in use.
+const CLOSING_TRIES: u32 = 50;
+const CLOSING_PAUSE: Duration = Duration::from_millis(10);
+
 /// A running chain. It ends when this is dropped.
 pub struct LiquidChain {
     endpoint: Arc<Endpoint>,
@@ -45,7 +49,7 @@ impl LiquidChain {
             Some(path) => persist::load(path, options.release)?,
             None => fresh(options.seed.unwrap_or_else(random_bytes), options.release)?,
         };
-        let listener = TcpListener::bind(options.bind).await?;
+        let listener = bind(options.bind).await?;
         let address = listener.local_addr()?;
         let (user, password, cookie_file) = match options.auth {
             Auth::User { user, password } => (user, password, None),
@@ -181,6 +185,16 @@ impl LiquidChain {
         self.node().pay_from_faucet(address, amount.to_sat())
     }
 
+    /// Mines a block of exactly these transactions, whether they wait or conflict with what waits. Fees are burnt.
+    ///
+    /// # Errors
+    /// The consensus rule that one of them breaks.
+    pub fn mine_exactly(&self, transactions: Vec<Transaction>) -> Result<BlockHash, Reject> {
+        let mut node = self.node();
+        let block = node.block_of(transactions, &params::op_true())?;
+        Ok(node.connect(block))
+    }
+
     /// Puts a transaction into the mempool.
     ///
     /// # Errors
@@ -288,6 +302,17 @@ impl Drop for LiquidChain {
 
 fn lock_node(endpoint: &Endpoint) -> MutexGuard<'_, Node> {
     endpoint.node.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Binds, and waits a moment for a chain on that port that was dropped just now and is still closing.
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    for _ in 0..CLOSING_TRIES {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => tokio::time::sleep(CLOSING_PAUSE).await,
+            bound => return bound,
+        }
+    }
+    TcpListener::bind(address).await
 }
 
 /// A chain with its genesis block, and one more in which the faucet takes the coins.

@@ -132,7 +132,7 @@ fn base64(text: &str) -> String {
     out
 }
 
-/// A chain with a wallet `w` of 1,000 L-BTC in ten confirmed coins.
+/// A chain with a wallet `w` of 300 L-BTC in three confirmed coins.
 pub struct World {
     pub chain: Option<LiquidChain>,
     pub wallet: Client,
@@ -159,7 +159,7 @@ impl World {
         .await
         .unwrap();
         let wallet = Client::of(&chain).create_wallet("w").await;
-        for _ in 0..10 {
+        for _ in 0..3 {
             let address = wallet.address().await.parse().unwrap();
             chain.fund(&address, bitcoin::Amount::from_int_btc(100)).unwrap();
         }

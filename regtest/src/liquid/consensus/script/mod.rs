@@ -72,6 +72,18 @@ pub fn verify_inputs(tx: &Transaction, spent: &[TxOut], release: Release) -> Res
     Ok(())
 }
 
+/// Checks what a block requires: that every input satisfies the script of the output it spends, by the mandatory rules.
+///
+/// # Errors
+/// `mandatory-script-verify-flag-failed (…)`.
+pub fn verify_inputs_for_block(tx: &Transaction, spent: &[TxOut]) -> Result<(), Reject> {
+    for (index, output) in spent.iter().enumerate() {
+        verify_input(tx, index, output, Rules::Mandatory)
+            .map_err(|error| Reject::new(format!("mandatory-script-verify-flag-failed ({error})")))?;
+    }
+    Ok(())
+}
+
 /// Checks one input against the output that it spends.
 ///
 /// # Errors

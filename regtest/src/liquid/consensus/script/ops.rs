@@ -168,6 +168,11 @@ fn arithmetic(m: &mut Machine<'_>, op: All) -> Result<(), ScriptError> {
         }
         _ => {}
     }
+    binary(m, op)
+}
+
+/// Two numbers in, one out.
+fn binary(m: &mut Machine<'_>, op: All) -> Result<(), ScriptError> {
     let known = all::OP_ADD.into_u8()..=all::OP_MAX.into_u8();
     let disabled = matches!(
         op,

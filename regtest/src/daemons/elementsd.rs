@@ -31,7 +31,9 @@ pub fn find() -> Option<PathBuf> {
         return Some(PathBuf::from(named));
     }
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join("elementsd")).find(|exe| exe.is_file())
+    std::env::split_paths(&path)
+        .map(|dir| dir.join("elementsd"))
+        .find(|exe| exe.is_file())
 }
 
 impl Elementsd {
@@ -62,7 +64,9 @@ impl Elementsd {
 
     /// Stops it as an operator would, and waits until it is gone.
     pub async fn stop(&mut self) -> Result<()> {
-        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let Some(mut child) = self.child.take() else {
+            return Ok(());
+        };
         let pid = child.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().context("kill")?;
         if !asked.success() {
@@ -86,9 +90,21 @@ impl Elementsd {
             .arg(format!("-datadir={}", self.dir.path().display()))
             .arg(format!("-chain={CHAIN}"))
             .arg(format!("-rpcport={}", self.port))
-            .args(["-server=1", "-listen=0", "-dnsseed=0", "-fixedseeds=0", "-printtoconsole=0"])
+            .args([
+                "-server=1",
+                "-listen=0",
+                "-dnsseed=0",
+                "-fixedseeds=0",
+                "-printtoconsole=0",
+            ])
             .args(["-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1"])
-            .args(["-validatepegin=0", "-initialfreecoins=2100000000000000", "-anyonecanspendaremine=1"])
+            // a thousand keys for each of four kinds of address take seconds
+            .arg("-keypool=20")
+            .args([
+                "-validatepegin=0",
+                "-initialfreecoins=2100000000000000",
+                "-anyonecanspendaremine=1",
+            ])
             .args(&self.extra)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

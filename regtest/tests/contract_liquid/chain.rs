@@ -35,14 +35,24 @@ pub async fn a_tip_is_pushed_for_every_block(world: World) {
 pub async fn an_opening_is_seen_from_the_mempool_to_its_spend(world: World) {
     let since = world.height().await;
     let (opening, script) = world.opening(AMOUNT).await;
-    let (maker, taker) = (watch(1, &script, &opening, since), Watch { inputs: vec![], ..watch(2, &script, &opening, since) });
+    let (maker, taker) = (
+        watch(1, &script, &opening, since),
+        Watch {
+            inputs: vec![],
+            ..watch(2, &script, &opening, since)
+        },
+    );
 
     let nothing = world.view(&maker).await;
     assert_eq!((nothing.opening, nothing.spend, nothing.conflict), (None, None, None));
 
     world.adapter.broadcast(&opening.tx).await.unwrap();
     world.await_mempool(&opening.tx).await;
-    let pending = world.view(&taker).await.opening.expect("first looked for while it is in the mempool");
+    let pending = world
+        .view(&taker)
+        .await
+        .opening
+        .expect("first looked for while it is in the mempool");
     assert_eq!((pending.at, txid_of(&pending.tx)), (None, opening.outpoint.txid));
 
     let confirmed_at = world.await_tip(world.mine(1).await[0]).await.height;
@@ -52,7 +62,11 @@ pub async fn an_opening_is_seen_from_the_mempool_to_its_spend(world: World) {
         let seen = world.view(watch).await;
         assert_eq!(seen.opening.as_ref().map(|found| found.at), Some(Some(confirmed_at)));
         assert_eq!(seen.opening.map(|found| found.tx), Some(opening.tx.clone()));
-        assert_eq!((seen.spend, seen.conflict), (None, None), "a spend counts once a block holds it");
+        assert_eq!(
+            (seen.spend, seen.conflict),
+            (None, None),
+            "a spend counts once a block holds it"
+        );
     }
 
     let tip = world.await_tip(world.mine(1).await[0]).await;
@@ -80,14 +94,20 @@ pub async fn a_first_look_finds_what_happened_while_we_were_away(world: World) {
     let fresh = Elementsd::connect(world.config.clone()).await.unwrap();
     await_tip(&fresh, world.adapter.tip().await.unwrap().hash).await;
     let (watches, opened_at) = (
-        [watch(1, &spent_script, &spent, since), watch(2, &unspent_script, &unspent, since)],
+        [
+            watch(1, &spent_script, &spent, since),
+            watch(2, &unspent_script, &unspent, since),
+        ],
         since.plus(Blocks(1)),
     );
     let (first, second) = tokio::join!(fresh.view(&watches[0]), fresh.view(&watches[1]));
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_eq!(first.opening.unwrap().at, Some(opened_at));
     let found = first.spend.expect("spent while away");
-    assert_eq!((found.at, txid_of(&found.tx)), (Some(since.plus(Blocks(3))), txid_of(&spend)));
+    assert_eq!(
+        (found.at, txid_of(&found.tx)),
+        (Some(since.plus(Blocks(3))), txid_of(&spend))
+    );
     assert_eq!((second.opening.unwrap().at, second.spend), (Some(opened_at), None));
 }
 
@@ -111,7 +131,10 @@ pub async fn what_a_reorg_undoes_is_no_longer_seen(world: World) {
     world.view(&watch).await;
     world.adapter.broadcast(&opening.tx).await.unwrap();
     let undone = world.mine(1).await[0];
-    assert_eq!(world.view(&watch).await.opening.unwrap().at, Some(since.plus(Blocks(1))));
+    assert_eq!(
+        world.view(&watch).await.opening.unwrap().at,
+        Some(since.plus(Blocks(1)))
+    );
 
     world.invalidate(undone).await;
     world.mine_empty().await;
@@ -121,7 +144,10 @@ pub async fn what_a_reorg_undoes_is_no_longer_seen(world: World) {
     assert_eq!(back.at, None);
 
     world.mine(1).await;
-    assert_eq!(world.view(&watch).await.opening.unwrap().at, Some(since.plus(Blocks(3))));
+    assert_eq!(
+        world.view(&watch).await.opening.unwrap().at,
+        Some(since.plus(Blocks(3)))
+    );
 }
 
 pub async fn a_reorg_to_the_same_height_is_noticed(world: World) {
@@ -141,7 +167,16 @@ pub async fn a_reorg_to_the_same_height_is_noticed(world: World) {
     let other = world.mine_empty().await;
     let tip = await_tip(&adapter, other).await;
     assert_eq!(tip.height, since.plus(Blocks(1)));
-    assert_eq!(adapter.view(&watch).await.unwrap().opening.expect("in the mempool again").at, None);
+    assert_eq!(
+        adapter
+            .view(&watch)
+            .await
+            .unwrap()
+            .opening
+            .expect("in the mempool again")
+            .at,
+        None
+    );
 }
 
 pub async fn an_input_spent_elsewhere_is_a_conflict(world: World) {
@@ -149,7 +184,9 @@ pub async fn an_input_spent_elsewhere_is_a_conflict(world: World) {
     let (opening, script) = world.opening(AMOUNT).await;
     let watch = watch(1, &script, &opening, since);
     world.view(&watch).await;
-    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, crate::world::RATE).await.unwrap();
+    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, crate::world::RATE)
+        .await
+        .unwrap();
     world.adapter.broadcast(&rival).await.unwrap();
     let tip = world.await_tip(world.mine(1).await[0]).await;
     let seen = world.view(&watch).await;
@@ -174,13 +211,19 @@ pub async fn broadcasting_twice_is_ok(world: World) {
     let spend = world.spend(&opening).await;
     world.adapter.broadcast(&spend).await.unwrap();
     world.mine(1).await;
-    world.adapter.broadcast(&opening.tx).await.expect("it is in a block, and spent");
+    world
+        .adapter
+        .broadcast(&opening.tx)
+        .await
+        .expect("it is in a block, and spent");
     world.adapter.broadcast(&spend).await.expect("it is in a block");
 }
 
 pub async fn a_double_spend_is_refused(world: World) {
     let (opening, _) = world.opening(AMOUNT).await;
-    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, crate::world::RATE).await.unwrap();
+    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, crate::world::RATE)
+        .await
+        .unwrap();
     world.adapter.broadcast(&rival).await.unwrap();
     world.mine(1).await;
     let reason = refusal(world.adapter.broadcast(&opening.tx).await);
@@ -214,7 +257,13 @@ pub async fn a_block_costs_the_same_calls_whatever_is_watched(world: World) {
                 1 => Some(TxId(bitcoin::hashes::Hash::from_byte_array([watched; 32]))),
                 _ => None,
             };
-            let watch = Watch { swap, script: script.clone(), opening: opening_of, inputs: vec![], since };
+            let watch = Watch {
+                swap,
+                script: script.clone(),
+                opening: opening_of,
+                inputs: vec![],
+                since,
+            };
             world.view(&watch).await;
             watched += 1;
         }
@@ -225,7 +274,13 @@ pub async fn a_block_costs_the_same_calls_whatever_is_watched(world: World) {
                 let opening = (number % 3 == 0).then_some(opening.outpoint.txid);
                 let swap = SwapId([number; 32]);
                 if number % 3 == 0 {
-                    let watch = Watch { swap, script: script.clone(), opening, inputs: vec![], since };
+                    let watch = Watch {
+                        swap,
+                        script: script.clone(),
+                        opening,
+                        inputs: vec![],
+                        since,
+                    };
                     assert!(world.view(&watch).await.opening.is_some());
                 }
             }
@@ -233,10 +288,17 @@ pub async fn a_block_costs_the_same_calls_whatever_is_watched(world: World) {
         costs.push(calls_since(&before, &world.adapter));
     }
     for (cost, watched) in costs.iter().zip([0, 1, 100]) {
-        assert_eq!(cost.keys().copied().collect::<Vec<_>>(), ["getblock", "waitforblockheight"], "{watched} watches");
+        assert_eq!(
+            cost.keys().copied().collect::<Vec<_>>(),
+            ["getblock", "waitforblockheight"],
+            "{watched} watches"
+        );
         assert_eq!(cost["getblock"], 3, "each block is read once with {watched} watches");
         // the one that waits for the next block is counted as it begins, which may be just before or just after
-        assert!((2..=4).contains(&cost["waitforblockheight"]), "{cost:?} with {watched} watches");
+        assert!(
+            (2..=4).contains(&cost["waitforblockheight"]),
+            "{cost:?} with {watched} watches"
+        );
     }
 }
 

@@ -21,9 +21,15 @@ fn unreachable<T: std::fmt::Debug>(answer: Result<T, PortError>) -> String {
 
 pub async fn a_wrong_password_is_unreachable_and_names_the_method(world: World) {
     let mut config = world.config.clone();
-    config.endpoint.auth = Auth::Password { user: "sluice".into(), password: "wrong".to_owned().into() };
+    config.endpoint.auth = Auth::Password {
+        user: "sluice".into(),
+        password: "wrong".to_owned().into(),
+    };
     let reason = unreachable(Elementsd::connect(config.clone()).await.map(drop));
-    assert!(reason.contains("getblockchaininfo") && reason.contains("401"), "{reason}");
+    assert!(
+        reason.contains("getblockchaininfo") && reason.contains("401"),
+        "{reason}"
+    );
 
     config.endpoint.auth = Auth::Cookie("/nowhere/.cookie".into());
     let reason = unreachable(Elementsd::connect(config.clone()).await.map(drop));
@@ -46,13 +52,19 @@ pub async fn a_restarted_node_is_found_again_with_its_new_cookie(mut world: Worl
 
     world.node.stop().await;
     let mut tips = world.adapter.tips();
-    tokio::time::timeout(Duration::from_secs(30), tips.wait_for(Option::is_none)).await.expect("away").unwrap();
+    tokio::time::timeout(Duration::from_secs(30), tips.wait_for(Option::is_none))
+        .await
+        .expect("away")
+        .unwrap();
     unreachable(world.adapter.view(&watch).await);
     unreachable(world.adapter.balance().await);
 
     world.node.launch().await;
     assert_ne!(std::fs::read(world.node.cookie()).unwrap(), cookie);
-    tokio::time::timeout(Duration::from_secs(30), tips.wait_for(Option::is_some)).await.expect("back").unwrap();
+    tokio::time::timeout(Duration::from_secs(30), tips.wait_for(Option::is_some))
+        .await
+        .expect("back")
+        .unwrap();
     assert_eq!(world.view(&watch).await.opening.unwrap().at, Some(Height(since.0 + 1)));
     world.adapter.balance().await.expect("the wallet is loaded again");
     eventually(async || world.miner.ensure_wallet().await.ok()).await;
@@ -74,10 +86,21 @@ pub async fn locks_survive_the_restart_of_the_node(mut world: World) {
 pub async fn errors_name_daemon_method_and_number(world: World) {
     let error = world.adapter.rpc().block_hash(Height(1_000_000)).await.unwrap_err();
     assert_eq!(error.code(), Some(-8));
-    assert!(error.to_string().starts_with("elementsd getblockhash: ") && error.to_string().ends_with(" (-8)"), "{error}");
+    assert!(
+        error.to_string().starts_with("elementsd getblockhash: ") && error.to_string().ends_with(" (-8)"),
+        "{error}"
+    );
 
-    let unknown = world.adapter.rpc().call::<u32>("nosuchmethod", jsonrpsee::core::params::ArrayParams::new()).await;
-    assert_eq!(unknown.unwrap_err().code(), Some(-32601), "an error in an HTTP 404 is not lost");
+    let unknown = world
+        .adapter
+        .rpc()
+        .call::<u32>("nosuchmethod", jsonrpsee::core::params::ArrayParams::new())
+        .await;
+    assert_eq!(
+        unknown.unwrap_err().code(),
+        Some(-32601),
+        "an error in an HTTP 404 is not lost"
+    );
 
     let reason = refusal(world.adapter.broadcast(&RawTx(vec![1, 2, 3])).await);
     assert!(reason.contains("3 bytes"), "{reason}");

@@ -16,7 +16,7 @@ pub enum Backend {
 }
 
 pub enum Node {
-    Embedded(Embedded),
+    Embedded(Box<Embedded>),
     Elementsd(daemon::Elementsd),
 }
 
@@ -24,7 +24,7 @@ impl Node {
     /// None, loudly, where there is no such node.
     pub async fn start(backend: Backend) -> Option<Node> {
         match backend {
-            Backend::Embedded(release) => Some(Node::Embedded(Embedded::start(release).await)),
+            Backend::Embedded(release) => Some(Node::Embedded(Box::new(Embedded::start(release).await))),
             Backend::Elementsd => Self::real(&["-acceptdiscountct=1", "-creatediscountct=1"]).await,
         }
     }
@@ -32,7 +32,10 @@ impl Node {
     /// A real node with these options. None, loudly, where there is none.
     pub async fn real(options: &[&str]) -> Option<Node> {
         let Some(exe) = daemon::find() else {
-            eprintln!("SKIPPED: elementsd not found: set {} or put it into the PATH", daemon::EXE);
+            eprintln!(
+                "SKIPPED: elementsd not found: set {} or put it into the PATH",
+                daemon::EXE
+            );
             return None;
         };
         Some(Node::Elementsd(daemon::Elementsd::start(&exe, options).await.unwrap()))
@@ -83,7 +86,11 @@ impl Embedded {
             release,
             ..Options::default()
         };
-        let mut node = Self { chain: None, options, dir };
+        let mut node = Self {
+            chain: None,
+            options,
+            dir,
+        };
         node.launch().await;
         node.options.bind = node.chain().address();
         node

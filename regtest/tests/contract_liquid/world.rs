@@ -57,7 +57,12 @@ impl World {
             safe_releases: KNOWN_SAFE.to_vec(),
         };
         let adapter = Elementsd::connect(config.clone()).await.unwrap();
-        let world = World { node, miner, adapter, config };
+        let world = World {
+            node,
+            miner,
+            adapter,
+            config,
+        };
         world.endow().await;
         Some(world)
     }
@@ -82,7 +87,11 @@ impl World {
 
     /// The genesis block's coins can be spent by anyone.
     async fn spend_genesis(&self, coins: &[Payout]) {
-        let genesis = self.miner.block(self.miner.block_hash(Height(0)).await.unwrap()).await.unwrap();
+        let genesis = self
+            .miner
+            .block(self.miner.block_hash(Height(0)).await.unwrap())
+            .await
+            .unwrap();
         let free = |output: &TxOut| output.script_pubkey.as_bytes() == [0x51];
         let (source, vout) = genesis
             .txdata
@@ -92,8 +101,15 @@ impl World {
         let (fee, asset) = (1_000, self.adapter.policy_asset());
         let rest = source.output[vout].value.explicit().unwrap() - COIN.to_sat() * COINS - fee;
         // not to anyone again: a wallet of a new node takes such coins for its own
-        let miner = self.miner.address_info(&self.miner.new_address("").await.unwrap()).await.unwrap();
-        let paid = coins.iter().map(|coin| (COIN.to_sat(), &coin.script)).chain([(rest, &miner.script)]);
+        let miner = self
+            .miner
+            .address_info(&self.miner.new_address("").await.unwrap())
+            .await
+            .unwrap();
+        let paid = coins
+            .iter()
+            .map(|coin| (COIN.to_sat(), &coin.script))
+            .chain([(rest, &miner.script)]);
         let explicit = |(sat, script): (u64, &ScriptBuf)| TxOut {
             asset: Asset::Explicit(asset),
             value: Value::Explicit(sat),
@@ -101,14 +117,24 @@ impl World {
             script_pubkey: Script::from(script.to_bytes()),
             witness: TxOutWitness::default(),
         };
-        let outpoint = elements::OutPoint { txid: source.txid(), vout: u32::try_from(vout).unwrap() };
+        let outpoint = elements::OutPoint {
+            txid: source.txid(),
+            vout: u32::try_from(vout).unwrap(),
+        };
         let tx = Transaction {
             version: 2,
             lock_time: LockTime::ZERO,
-            input: vec![TxIn { previous_output: outpoint, sequence: Sequence::MAX, ..TxIn::default() }],
+            input: vec![TxIn {
+                previous_output: outpoint,
+                sequence: Sequence::MAX,
+                ..TxIn::default()
+            }],
             output: paid.map(explicit).chain([TxOut::new_fee(fee, asset)]).collect(),
         };
-        self.miner.send_raw_transaction(&RawTx(elements::encode::serialize(&tx))).await.unwrap();
+        self.miner
+            .send_raw_transaction(&RawTx(elements::encode::serialize(&tx)))
+            .await
+            .unwrap();
     }
 
     /// Mines, and waits until the adapter has matched it.
@@ -120,7 +146,10 @@ impl World {
 
     pub async fn mine_unseen(&self, blocks: u32) -> Vec<BlockHash> {
         let address = self.miner.new_address("").await.unwrap();
-        self.miner.call("generatetoaddress", rpc_params![blocks, address]).await.unwrap()
+        self.miner
+            .call("generatetoaddress", rpc_params![blocks, address])
+            .await
+            .unwrap()
     }
 
     /// A block without what waits in the mempool.
@@ -131,12 +160,19 @@ impl World {
         }
         let address = self.miner.new_address("").await.unwrap();
         let nothing: [&str; 0] = [];
-        let mined: Mined = self.miner.call("generateblock", rpc_params![address, nothing]).await.unwrap();
+        let mined: Mined = self
+            .miner
+            .call("generateblock", rpc_params![address, nothing])
+            .await
+            .unwrap();
         mined.hash
     }
 
     pub async fn invalidate(&self, block: BlockHash) {
-        self.miner.call::<Json>("invalidateblock", rpc_params![block]).await.unwrap();
+        self.miner
+            .call::<Json>("invalidateblock", rpc_params![block])
+            .await
+            .unwrap();
     }
 
     pub async fn await_tip(&self, hash: BlockHash) -> Tip {
@@ -151,13 +187,20 @@ impl World {
     /// An opening that pays to the wallet itself, so that the wallet can spend it.
     pub async fn opening(&self, amount: Amount) -> (Opening, ScriptBuf) {
         let own = self.adapter.new_address("").await.unwrap();
-        let output = OpeningOutput { script: own.script.clone(), blinding_key: own.blinding_key, amount };
+        let output = OpeningOutput {
+            script: own.script.clone(),
+            blinding_key: own.blinding_key,
+            amount,
+        };
         (self.adapter.fund(&output, RATE).await.unwrap(), own.script)
     }
 
     /// A spend of an opening's output, by the wallet that it pays to.
     pub async fn spend(&self, opening: &Opening) -> RawTx {
-        let spent = Opening { inputs: vec![opening.outpoint], ..opening.clone() };
+        let spent = Opening {
+            inputs: vec![opening.outpoint],
+            ..opening.clone()
+        };
         self.adapter.void(&spent, RATE).await.unwrap()
     }
 
@@ -173,7 +216,10 @@ impl World {
 pub async fn await_tip(adapter: &Elementsd, hash: BlockHash) -> Tip {
     let mut tips = adapter.tips();
     let wanted = tips.wait_for(|tip| tip.is_some_and(|tip| tip.hash == hash));
-    let found = tokio::time::timeout(PATIENCE, wanted).await.expect("tip in time").unwrap();
+    let found = tokio::time::timeout(PATIENCE, wanted)
+        .await
+        .expect("tip in time")
+        .unwrap();
     found.expect("that is what was waited for")
 }
 
@@ -184,7 +230,10 @@ pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(tokio::time::Instant::now() < deadline, "did not come true within {PATIENCE:?}");
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "did not come true within {PATIENCE:?}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -212,7 +261,11 @@ pub fn foreign_output(amount: Amount) -> (OpeningOutput, elements::secp256k1_zkp
     let secret = [0x11; 32];
     let key = PublicKey::from_secret_key(&Secp256k1::new(), &SecretKey::from_slice(&secret).unwrap());
     let script = ScriptBuf::new_p2wsh(&ScriptBuf::from(vec![0x51]).wscript_hash());
-    let output = OpeningOutput { script, blinding_key: Some(key), amount };
+    let output = OpeningOutput {
+        script,
+        blinding_key: Some(key),
+        amount,
+    };
     (output, elements::secp256k1_zkp::SecretKey::from_slice(&secret).unwrap())
 }
 

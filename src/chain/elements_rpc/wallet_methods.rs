@@ -42,9 +42,11 @@ impl ElementsRpc {
         };
         match make(&nothing).await {
             // the kind that is this release's default is not compiled in
-            Err(RpcError::Refused { code: code::WALLET, message, .. }) if message.contains("without bdb") => {
-                make(&serde_json::Value::Bool(true)).await
-            }
+            Err(RpcError::Refused {
+                code: code::WALLET,
+                message,
+                ..
+            }) if message.contains("without bdb") => make(&serde_json::Value::Bool(true)).await,
             answer => answer,
         }
     }

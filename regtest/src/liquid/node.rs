@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use elements::{BlockHash, OutPoint, Script, Transaction, TxOut, Txid, Wtxid};
 use tokio::sync::watch;
 
+use super::Release;
 use super::chain::{Chain, Reorganisation};
 use super::consensus::{self, Coin, Reject, script};
 use super::mempool::Mempool;
@@ -60,6 +61,8 @@ pub struct State {
 pub struct Node {
     /// What a snapshot holds.
     pub state: State,
+    /// The release whose words refusals use.
+    pub release: Release,
     /// When it started.
     pub started: SystemTime,
     /// Transactions whose scripts and proofs were found good: they depend on nothing that can change.
@@ -69,10 +72,11 @@ pub struct Node {
 
 impl Node {
     /// A node over this state.
-    pub fn new(state: State) -> Self {
+    pub fn new(state: State, release: Release) -> Self {
         let (tip, _) = watch::channel(tip_of(&state.chain));
         Self {
             state,
+            release,
             started: SystemTime::now(),
             verified: HashSet::new(),
             tip,
@@ -196,7 +200,7 @@ impl Node {
         };
         policy::check_family(tx, &self.state.mempool, &replaced)?;
         if !known {
-            script::verify_inputs(tx, &spent)?;
+            script::verify_inputs(tx, &spent, self.release)?;
             self.verified.insert(tx.wtxid());
         }
         Ok(Acceptance { fee_sat, replaced })
@@ -247,7 +251,11 @@ impl Node {
     ) -> BlockHash {
         let header_time = (self.now() as u32).max(self.state.chain.tip().median_time + 1);
         let height = self.state.chain.height() + 1;
-        let block = template::assemble(height, self.tip().hash, header_time, txdata, fees_sat, coinbase_script);
+        let mut block = template::assemble(height, self.tip().hash, header_time, txdata, fees_sat, coinbase_script);
+        // Mined again within a second, a block that was made invalid would be the very same block.
+        while self.state.chain.entry(&block.block_hash()).is_some() {
+            block.header.time += 1;
+        }
         let entry = self
             .state
             .chain

@@ -98,6 +98,8 @@ impl Elementsd {
                 "-printtoconsole=0",
             ])
             .args(["-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1"])
+            // a thousand keys for each of four kinds of address take seconds
+            .arg("-keypool=20")
             .args([
                 "-validatepegin=0",
                 "-initialfreecoins=2100000000000000",

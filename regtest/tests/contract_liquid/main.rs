@@ -2,6 +2,8 @@
 //!
 //! The real node is what `ELEMENTSD_EXE` names, or `elementsd` in the PATH; without one its half is skipped, loudly.
 
+#![allow(clippy::unwrap_used)]
+
 mod chain;
 mod faults;
 mod fees;
@@ -12,12 +14,11 @@ mod world;
 /// Runs each case once per backend.
 macro_rules! contract {
     ($($module:ident: { $($case:ident),* $(,)? })*) => {
-        contract! { @on embedded Backend::Embedded(Release::V28); $($($module $case)*)* }
+        contract! { @on embedded Backend::Embedded(sluice_regtest::liquid::Release::V28); $($($module $case)*)* }
         contract! { @on elementsd Backend::Elementsd; $($($module $case)*)* }
     };
     (@on $name:ident $backend:expr; $($module:ident $case:ident)*) => {
         mod $name {
-            use sluice_regtest::liquid::Release;
             use crate::node::Backend;
             use crate::world::World;
             $(
@@ -68,7 +69,7 @@ contract! {
 
 // the older dialect of errors, where it makes a difference
 contract! {
-    @on embedded_v23 Backend::Embedded(Release::V23);
+    @on embedded_v23 Backend::Embedded(sluice_regtest::liquid::Release::V23);
     chain tells_what_the_node_is
     chain a_tip_is_pushed_for_every_block
     chain an_opening_is_seen_from_the_mempool_to_its_spend

@@ -16,7 +16,7 @@ pub enum Backend {
 }
 
 pub enum Node {
-    Embedded(Embedded),
+    Embedded(Box<Embedded>),
     Elementsd(daemon::Elementsd),
 }
 
@@ -24,7 +24,7 @@ impl Node {
     /// None, loudly, where there is no such node.
     pub async fn start(backend: Backend) -> Option<Node> {
         match backend {
-            Backend::Embedded(release) => Some(Node::Embedded(Embedded::start(release).await)),
+            Backend::Embedded(release) => Some(Node::Embedded(Box::new(Embedded::start(release).await))),
             Backend::Elementsd => Self::real(&["-acceptdiscountct=1", "-creatediscountct=1"]).await,
         }
     }

@@ -49,6 +49,8 @@ pub(super) struct Funder {
 struct Built {
     tx: Transaction,
     cost: TxCost,
+    /// Inputs that the wallet chose, now locked.
+    added: Vec<OutPoint>,
 }
 
 impl Funder {
@@ -87,6 +89,7 @@ impl Funder {
         if first.cost.fee >= least {
             return Ok(first.tx.raw());
         }
+        self.free(&first.added).await;
         let size = self.priced_size(&first.cost);
         let rate = FeeRate(least.to_sat().saturating_mul(1000).div_ceil(size));
         Ok(self.build(spent, paying, rate).await?.tx.raw())
@@ -127,11 +130,17 @@ impl Funder {
             .ok_or_else(|| RpcError::broken("fundrawtransaction", "answer is no transaction"))?;
         let mut added = explicit.spends();
         added.retain(|input| !spending.contains(input));
-        let built = self.finish(explicit, funded.changepos, &added, rate).await;
-        if built.is_err() {
-            self.free(&added).await;
+        match self.finish(explicit, funded.changepos, &added, rate).await {
+            Ok(tx) => Ok(Built {
+                cost: self.cost(&tx),
+                tx,
+                added,
+            }),
+            Err(error) => {
+                self.free(&added).await;
+                Err(error.into())
+            }
         }
-        Ok(built?)
     }
 
     async fn finish(
@@ -140,7 +149,7 @@ impl Funder {
         change: i32,
         added: &[OutPoint],
         rate: FeeRate,
-    ) -> Result<Built, RpcError> {
+    ) -> Result<Transaction, RpcError> {
         let mut signed = self.rpc.sign(&self.rpc.blind(&tx).await?).await?;
         let cost = self.cost(&signed);
         // one byte more than measured: signatures differ in length from one signing to the next
@@ -150,10 +159,7 @@ impl Funder {
         }
         // fundrawtransaction locks in memory only
         self.rpc.lock(added).await?;
-        Ok(Built {
-            cost: self.cost(&signed),
-            tx: signed,
-        })
+        Ok(signed)
     }
 
     fn priced_size(&self, cost: &TxCost) -> u64 {

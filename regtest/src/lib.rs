@@ -3,3 +3,4 @@
 pub mod daemons;
 pub mod lightning;
 pub mod liquid;
+pub mod world;

@@ -16,6 +16,8 @@ pub mod token;
 pub mod types;
 pub mod view;
 
+pub use params::check_params;
+
 use jsonrpsee::core::{RpcResult, SubscriptionResult};
 use jsonrpsee::proc_macros::rpc;
 

@@ -92,6 +92,8 @@ pub struct Parts {
     pub seed: Arc<Seed>,
     /// How long to wait between things.
     pub pace: Pace,
+    /// Fee invoices up to this multiple of our own estimate are paid: estimates of two nodes differ.
+    pub fee_invoice_factor: u64,
 }
 
 /// What drivers and effects share.
@@ -105,6 +107,7 @@ struct Shared {
     store: Store,
     seed: Arc<Seed>,
     pace: Pace,
+    fee_invoice_factor: u64,
     openings: Openings,
     policy: RwLock<Policy>,
     premiums: RwLock<Premiums>,
@@ -197,6 +200,7 @@ impl Engine {
             store: parts.store,
             seed: parts.seed,
             pace: parts.pace,
+            fee_invoice_factor: parts.fee_invoice_factor,
             openings: Openings::default(),
             policy: RwLock::new(policy),
             premiums: RwLock::new(premiums),

@@ -25,8 +25,6 @@ const REQUEST_SECS: u64 = 120;
 const OPENING_DVSIZE: u64 = 300;
 /// Go PeerSwap charges for this flat size (onchain/liquid.go:401 at 816a5bb), so a bound from exact sizes would refuse it.
 const GO_OPENING_DVSIZE: u64 = 750;
-/// Fee invoices up to this multiple of our own estimate are paid: estimates of two nodes differ.
-const FEE_TOLERANCE: u64 = 3;
 
 /// A swap that the operator wants.
 #[derive(Debug, Clone)]
@@ -122,7 +120,7 @@ pub(super) async fn initiate(shared: &Arc<Shared>, new: NewSwap) -> Result<Start
         .and_then(|ppm| ppm.of(new.amount));
     let expected = expected.unwrap_or(SignedAmount::ZERO).min(premium_limit);
     check_money(shared, &side, channel, role, (new.kind, new.amount, expected), rate).await?;
-    let fee_invoice = rate.fee(GO_OPENING_DVSIZE.saturating_mul(FEE_TOLERANCE));
+    let fee_invoice = rate.fee(GO_OPENING_DVSIZE.saturating_mul(shared.fee_invoice_factor));
     let draft = Draft {
         id: fresh_id(),
         peer: channel.peer,

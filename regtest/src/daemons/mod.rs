@@ -4,6 +4,7 @@
 //! `regtest/daemons/install` fills.
 
 pub mod bitcoind;
+pub mod elementsd;
 pub mod lnd;
 
 use std::ffi::OsStr;

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use elements::{BlockHash, OutPoint, Script, Transaction, TxOut, Txid, Wtxid};
 use tokio::sync::watch;
 
+use super::Release;
 use super::chain::{Chain, Reorganisation};
 use super::consensus::{self, Coin, Reject, script};
 use super::mempool::Mempool;
@@ -60,6 +61,8 @@ pub struct State {
 pub struct Node {
     /// What a snapshot holds.
     pub state: State,
+    /// The release whose words refusals use.
+    pub release: Release,
     /// When it started.
     pub started: SystemTime,
     /// Transactions whose scripts and proofs were found good: they depend on nothing that can change.
@@ -69,10 +72,11 @@ pub struct Node {
 
 impl Node {
     /// A node over this state.
-    pub fn new(state: State) -> Self {
+    pub fn new(state: State, release: Release) -> Self {
         let (tip, _) = watch::channel(tip_of(&state.chain));
         Self {
             state,
+            release,
             started: SystemTime::now(),
             verified: HashSet::new(),
             tip,
@@ -196,7 +200,7 @@ impl Node {
         };
         policy::check_family(tx, &self.state.mempool, &replaced)?;
         if !known {
-            script::verify_inputs(tx, &spent)?;
+            script::verify_inputs(tx, &spent, self.release)?;
             self.verified.insert(tx.wtxid());
         }
         Ok(Acceptance { fee_sat, replaced })
@@ -230,7 +234,21 @@ impl Node {
 
     /// Mines one block of what waits, best paying first; its fees go to this script.
     pub fn mine(&mut self, coinbase_script: &Script) -> BlockHash {
-        let (txdata, fees_sat) = self.select();
+        let chosen = self.select(|_| true);
+        self.mine_chosen(coinbase_script, chosen)
+    }
+
+    /// Mines one block of these waiting transactions alone. None if they cannot stand in it without others.
+    pub fn mine_only(&mut self, coinbase_script: &Script, wanted: &HashSet<Txid>) -> Option<BlockHash> {
+        let chosen = self.select(|txid| wanted.contains(txid));
+        (chosen.0.len() == wanted.len()).then(|| self.mine_chosen(coinbase_script, chosen))
+    }
+
+    fn mine_chosen(
+        &mut self,
+        coinbase_script: &Script,
+        (txdata, fees_sat): (Vec<Transaction>, u64),
+    ) -> BlockHash {
         let header_time = (self.now() as u32).max(self.state.chain.tip().median_time + 1);
         let height = self.state.chain.height() + 1;
         let block = template::assemble(height, self.tip().hash, header_time, txdata, fees_sat, coinbase_script);
@@ -249,7 +267,7 @@ impl Node {
     }
 
     /// What goes into the next block, parents before children, and its fees in the policy asset.
-    fn select(&self) -> (Vec<Transaction>, u64) {
+    fn select(&self, wanted: impl Fn(&Txid) -> bool) -> (Vec<Transaction>, u64) {
         let mempool = &self.state.mempool;
         let mut chosen = Vec::new();
         let (mut fees_sat, mut weight, mut left_out) = (0, RESERVED_WEIGHT, HashSet::new());
@@ -261,7 +279,7 @@ impl Node {
                 .state
                 .chain
                 .with_next_block(|next| consensus::is_final(&entry.tx, next));
-            if pays && fits && ready && parents.iter().all(|parent| !left_out.contains(parent)) {
+            if wanted(&entry.txid) && pays && fits && ready && parents.iter().all(|parent| !left_out.contains(parent)) {
                 weight += entry.tx.weight();
                 fees_sat += entry.fee_sat;
                 chosen.push((*entry.tx).clone());

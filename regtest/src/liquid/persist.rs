@@ -8,6 +8,7 @@ use elements::encode::{deserialize, serialize_hex};
 use elements::{Block, Transaction};
 use serde::{Deserialize, Serialize};
 
+use super::Release;
 use super::chain::Chain;
 use super::mempool::Mempool;
 use super::node::{Node, State};
@@ -75,7 +76,7 @@ pub fn save(node: &Node, seed: &[u8; 32], path: &Path) -> Result<(), StateFileEr
 ///
 /// # Errors
 /// The file cannot be read, is of another format or holds a block that does not connect.
-pub fn load(path: &Path) -> Result<(Node, [u8; 32]), StateFileError> {
+pub fn load(path: &Path, release: Release) -> Result<(Node, [u8; 32]), StateFileError> {
     let broken = |what: &str| StateFileError::Broken(what.to_owned());
     let saved: Saved =
         serde_json::from_slice(&std::fs::read(path)?).map_err(|error| StateFileError::Broken(error.to_string()))?;
@@ -112,7 +113,7 @@ pub fn load(path: &Path) -> Result<(Node, [u8; 32]), StateFileError> {
     for wallet in state.wallets.values_mut() {
         wallet.rescan(&state.chain, &state.mempool, 0);
     }
-    let mut node = Node::new(state);
+    let mut node = Node::new(state, release);
     for text in &saved.mempool {
         let tx: Transaction = decode(text).ok_or_else(|| broken("a waiting transaction"))?;
         // What expired meanwhile (by a clock that was set back, say) is dropped, as by a node that restarts.

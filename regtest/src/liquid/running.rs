@@ -21,7 +21,7 @@ use super::node::{FAUCET, Node, State, Tip};
 use super::persist::{self, StateFileError};
 use super::rpc::{self, Endpoint, Gate, base64};
 use super::wallet::{Wallet, WalletError, wallet_seed};
-use super::{Auth, Options, Orphans, Snapshot, StartError, params};
+use super::{Auth, Options, Orphans, Release, Snapshot, StartError, params};
 
 /// A running chain. It ends when this is dropped.
 pub struct LiquidChain {
@@ -42,8 +42,8 @@ impl LiquidChain {
     /// The port is taken, or a file cannot be read or written.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let (node, seed) = match options.state_file.as_deref().filter(|path| path.exists()) {
-            Some(path) => persist::load(path)?,
-            None => fresh(options.seed.unwrap_or_else(random_bytes))?,
+            Some(path) => persist::load(path, options.release)?,
+            None => fresh(options.seed.unwrap_or_else(random_bytes), options.release)?,
         };
         let listener = TcpListener::bind(options.bind).await?;
         let address = listener.local_addr()?;
@@ -291,15 +291,16 @@ fn lock_node(endpoint: &Endpoint) -> MutexGuard<'_, Node> {
 }
 
 /// A chain with its genesis block, and one more in which the faucet takes the coins.
-fn fresh(seed: [u8; 32]) -> Result<(Node, [u8; 32]), WalletError> {
+fn fresh(seed: [u8; 32], release: Release) -> Result<(Node, [u8; 32]), WalletError> {
     let faucet = Wallet::new(FAUCET, wallet_seed(&seed, FAUCET));
-    let mut node = Node::new(State {
+    let state = State {
         chain: Chain::new(),
         mempool: Mempool::default(),
         wallets: BTreeMap::from([(FAUCET.to_owned(), faucet)]),
         unloaded: BTreeMap::new(),
         mock_time: None,
-    });
+    };
+    let mut node = Node::new(state, release);
     node.open_faucet()?;
     Ok((node, seed))
 }

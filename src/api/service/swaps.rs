@@ -9,6 +9,7 @@ use jsonrpsee::PendingSubscriptionSink;
 use jsonrpsee::core::SubscriptionResult;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use super::{Service, broken, refusal};
 use crate::api::cancel::advise;
@@ -138,12 +139,14 @@ impl Service {
                 return Ok(());
             }
         };
-        // A subscriber that lagged gets the newest state with the next change.
-        let later = changes.filter_map(|change| async { change.ok() });
-        let swaps = stream::iter(first).chain(later.filter(move |swap| {
-            let meant = topic.swap_id.is_none_or(|id| id == swap.id);
-            async move { meant }
-        }));
+        let later = changes.filter_map(|change| async {
+            match change {
+                Ok(swap) => topic.swap_id.is_none_or(|id| id == swap.id).then_some(swap),
+                // What was missed may have been the last change of this swap: look.
+                Err(BroadcastStreamRecvError::Lagged(_)) => topic.swap_id.and_then(|id| self.known(id).ok()),
+            }
+        });
+        let swaps = stream::iter(first).chain(later);
         let one = topic.swap_id.is_some();
         let views = swaps.filter_map(|swap| async move { self.view(&swap).ok() });
         forward(pending, until_closed(views, one)).await

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use async_trait::async_trait;
 use sluice::chain::elements_rpc::{Auth, Endpoint};
-use sluice::chain::elementsd::{Elementsd, ElementsdConfig};
+use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE};
 use sluice::config::{Config, Lightning, RpcAuth};
 use sluice::engine::Side;
 use sluice::node::lnd::{Lnd, LndConfig};
@@ -82,7 +82,7 @@ pub async fn liquid(config: &Config, node: &NodeInfo) -> anyhow::Result<Side> {
             password: password.clone(),
         },
     };
-    let mut safe_releases = Vec::new();
+    let mut safe_releases = KNOWN_SAFE.to_vec();
     for range in &liquid.safe_releases {
         safe_releases.push(range.parse()?);
     }

@@ -3,6 +3,8 @@
 mod backends;
 mod log;
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -119,6 +121,9 @@ async fn run(config: &Config) -> anyhow::Result<()> {
 }
 
 async fn start(config: &Config) -> anyhow::Result<(ApiHandle, watch::Receiver<bool>)> {
+    let mut folder = DirBuilder::new();
+    let made = folder.recursive(true).mode(0o700).create(&config.data_dir);
+    made.with_context(|| format!("data_dir {}", config.data_dir.display()))?;
     let listener = TcpListener::bind(config.api.listen).await;
     let listener = listener.with_context(|| format!("api.listen {}: cannot listen there", config.api.listen))?;
     let token = Token::load_or_create(&config.api.token_file)?;
@@ -140,6 +145,7 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, watch::Receiver<bo
         store,
         seed: Arc::new(seed),
         pace: Pace::default(),
+        fee_invoice_factor: config.limits.fee_invoice_factor,
     };
     let engine = Engine::start_up(parts).await?;
     let (stop, asked) = watch::channel(false);
@@ -158,7 +164,6 @@ fn seed(data_dir: &Path) -> anyhow::Result<Seed> {
             database.display()
         );
     }
-    std::fs::create_dir_all(data_dir).with_context(|| format!("data folder {}", data_dir.display()))?;
     Ok(Seed::open_or_create(&path)?)
 }
 

@@ -21,7 +21,6 @@ const FIRST_CUSTOM_TYPE: u16 = 32_768;
 const MAX_MESSAGE: usize = 65_533;
 /// The release whose behaviour this is.
 const VERSION: &str = "0.20.0-beta commit=v0.20.0-beta";
-const COMMIT: &str = "b9ea7070c20ad2ca8514a47d9b4d560a501f0487";
 
 #[tonic::async_trait]
 impl Lightning for Api {
@@ -141,13 +140,10 @@ fn info(state: &State, id: &NodeId) -> GetInfoResponse {
         num_inactive_channels: count(ours().count() - active),
         num_peers: count(state.peers_of(id).len()),
         block_height: state.height(),
-        block_hash: String::new(),
-        best_header_timestamp: 0,
         synced_to_chain: node.synced,
         synced_to_graph: node.synced,
         uris: Vec::new(),
         version: VERSION.into(),
-        commit_hash: COMMIT.into(),
         chains: vec![Chain {
             chain: "bitcoin".into(),
             network: "regtest".into(),
@@ -162,10 +158,10 @@ fn channels(state: &State, node: &NodeId, wanted: &ListChannelsRequest) -> Vec<l
         let peer = channel.end(side.other()).node;
         let active = state.active(channel);
         let fits = (wanted.peer.is_empty() || wanted.peer == peer.serialize())
-            && !(wanted.active_only && !active)
+            && (active || !wanted.active_only)
             && !(wanted.inactive_only && active)
             && !(wanted.public_only && channel.private)
-            && !(wanted.private_only && !channel.private);
+            && (channel.private || !wanted.private_only);
         if fits {
             let alias = if wanted.peer_alias_lookup {
                 state.node(&peer).alias.clone()

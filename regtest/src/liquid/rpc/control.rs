@@ -8,20 +8,23 @@ use super::super::params::{ADDRESS_PARAMS, INCREMENTAL_RELAY_FEE_RATE, MIN_RELAY
 use super::args::usage;
 use super::error::{INVALID_PARAMETER, RpcError};
 use super::json::{Json, obj};
-use super::methods::{METHODS, find};
+use super::methods;
 use super::{Answer, Call};
+
+/// Latest time that `setmocktime` takes, seconds since 1970.
+const MAX_MOCK_TIME: u64 = 9_223_372_036;
 
 pub fn help(call: &mut Call<'_>) -> Answer {
     let wanted = call.args.text(0);
     if !wanted.is_empty() {
-        return Ok(match find(wanted) {
+        return Ok(match methods::find(wanted, call.release) {
             Some(method) => usage(method.name, method.params).into(),
-            None => format!("help: unknown command: {wanted}\n").into(),
+            None => format!("help: unknown command: {wanted}").into(),
         });
     }
     let mut text = String::new();
     let mut category = "";
-    for method in METHODS {
+    for method in methods::of(call.release) {
         if method.category != category {
             text.push_str(if category.is_empty() { "" } else { "\n" });
             text.push_str(&format!("== {} ==\n", method.category));
@@ -64,13 +67,15 @@ pub fn dump_asset_labels(_: &mut Call<'_>) -> Answer {
 }
 
 pub fn set_mock_time(call: &mut Call<'_>) -> Answer {
-    let time = u64::try_from(call.args.int(0, 0)?);
-    let time = time.map_err(|_| {
-        RpcError::new(
-            INVALID_PARAMETER,
-            "Mocktime must be in the range [0, 9223372036], not negative.",
-        )
-    })?;
+    let time = call.args.int(0, 0)?;
+    let out_of_range = || {
+        let text = format!("Mocktime must be in the range [0, {MAX_MOCK_TIME}], not {time}.");
+        RpcError::new(INVALID_PARAMETER, text)
+    };
+    let time = u64::try_from(time)
+        .ok()
+        .filter(|time| *time <= MAX_MOCK_TIME)
+        .ok_or_else(out_of_range)?;
     call.node.state.mock_time = (time > 0).then_some(time);
     Ok(Json::Null)
 }
@@ -78,10 +83,11 @@ pub fn set_mock_time(call: &mut Call<'_>) -> Answer {
 pub fn get_network_info(call: &mut Call<'_>) -> Answer {
     let (version, name) = call.release.version();
     let network = |name: &str| {
+        let reachable = name.starts_with("ipv");
         obj! {
             "name" => name,
-            "limited" => true,
-            "reachable" => false,
+            "limited" => !reachable,
+            "reachable" => reachable,
             "proxy" => "",
             "proxy_randomize_credentials" => false,
         }

@@ -44,6 +44,8 @@ pub const VERIFY_ERROR: i32 = -25;
 pub const VERIFY_REJECTED: i32 = -26;
 /// `-27`: its outputs exist already.
 pub const ALREADY_IN_UTXO_SET: i32 = -27;
+/// `-32`: no longer so.
+pub const METHOD_DEPRECATED: i32 = -32;
 /// `-35`: the wallet is loaded.
 pub const WALLET_ALREADY_LOADED: i32 = -35;
 /// `-36`: a wallet of that name exists.

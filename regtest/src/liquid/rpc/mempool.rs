@@ -1,5 +1,6 @@
 //! Methods about waiting transactions (rpc/mempool.cpp, rpc/fees.cpp).
 
+use super::super::Release;
 use super::super::mempool::{Mempool, MempoolEntry};
 use super::super::params::{INCREMENTAL_RELAY_FEE_RATE, MIN_RELAY_FEE_RATE};
 use super::args::parse_outpoint;
@@ -17,7 +18,7 @@ pub fn get_mempool_info(call: &mut Call<'_>) -> Answer {
     let bytes: u64 = entries.iter().map(|entry| entry.vsize).sum();
     let fees: u64 = entries.iter().map(|entry| entry.fee_sat).sum();
     let usage: usize = entries.iter().map(|entry| entry.tx.size()).sum();
-    Ok(obj! {
+    let mut json = obj! {
         "loaded" => true,
         "size" => entries.len(),
         "bytes" => bytes,
@@ -26,10 +27,13 @@ pub fn get_mempool_info(call: &mut Call<'_>) -> Answer {
         "maxmempool" => MAX_MEMPOOL,
         "mempoolminfee" => Json::btc(MIN_RELAY_FEE_RATE),
         "minrelaytxfee" => Json::btc(MIN_RELAY_FEE_RATE),
-        "incrementalrelayfee" => Json::btc(INCREMENTAL_RELAY_FEE_RATE),
         "unbroadcastcount" => entries.len(),
-        "fullrbf" => false,
-    })
+    };
+    if call.release == Release::V28 {
+        json.push("incrementalrelayfee", Json::btc(INCREMENTAL_RELAY_FEE_RATE));
+        json.push("fullrbf", false);
+    }
+    Ok(json)
 }
 
 pub fn get_raw_mempool(call: &mut Call<'_>) -> Answer {

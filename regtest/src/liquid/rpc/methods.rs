@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use elements::BlockHash;
 
+use super::super::Release;
 use super::{Answer, Call, RpcError, blocks, control, mempool, mining, rawtx, wallet, wallet_admin, wallet_tx};
 
 /// A method.
@@ -136,7 +137,17 @@ pub const METHODS: &[Method] = methods! {
     }
 };
 
-/// The method of this name.
-pub fn find(name: &str) -> Option<&'static Method> {
-    METHODS.iter().find(|method| method.name == name)
+/// Methods that the older release does not have.
+const NEW: &[&str] = &["gettxspendingprevout"];
+
+/// The methods of a release.
+pub fn of(release: Release) -> impl Iterator<Item = &'static Method> {
+    METHODS
+        .iter()
+        .filter(move |method| release == Release::V28 || !NEW.contains(&method.name))
+}
+
+/// The method of this name in a release.
+pub fn find(name: &str, release: Release) -> Option<&'static Method> {
+    of(release).find(|method| method.name == name)
 }

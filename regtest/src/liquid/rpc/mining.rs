@@ -1,7 +1,9 @@
 //! Methods that make blocks.
 
+use std::collections::HashSet;
+
 use super::args::{decode_transaction, parse_address};
-use super::error::{DESERIALIZATION_ERROR, INVALID_ADDRESS_OR_KEY, RpcError};
+use super::error::{DESERIALIZATION_ERROR, INVALID_ADDRESS_OR_KEY, RpcError, VERIFY_ERROR};
 use super::json::{Json, obj};
 use super::{Answer, Call};
 
@@ -12,9 +14,10 @@ pub fn generate_to_address(call: &mut Call<'_>) -> Answer {
     Ok((0..blocks).map(|_| Json::text(call.node.mine(&script))).collect())
 }
 
-/// Mines what waits together with the given raw transactions, which must be acceptable.
+/// Mines the given transactions and no others: waiting ones by id, or raw ones, which must be acceptable.
 pub fn generate_block(call: &mut Call<'_>) -> Answer {
     let script = parse_address(call.args.text(0), "Error: Invalid address or descriptor")?.script_pubkey();
+    let mut wanted = HashSet::new();
     for value in call.args.array(1).to_vec() {
         let text = value.as_str().unwrap_or_default();
         if let Ok(txid) = text.parse::<elements::Txid>() {
@@ -22,6 +25,7 @@ pub fn generate_block(call: &mut Call<'_>) -> Answer {
                 let message = format!("Transaction {text} not in mempool.");
                 return Err(RpcError::new(INVALID_ADDRESS_OR_KEY, message));
             }
+            wanted.insert(txid);
             continue;
         }
         let failed = || {
@@ -30,7 +34,11 @@ pub fn generate_block(call: &mut Call<'_>) -> Answer {
                 format!("Transaction decode failed for {text}. Make sure the tx has at least one input."),
             )
         };
-        call.node.accept(&decode_transaction(text).ok_or_else(failed)?)?;
+        let tx = decode_transaction(text).ok_or_else(failed)?;
+        call.node.accept(&tx)?;
+        wanted.insert(tx.txid());
     }
-    Ok(obj! { "hash" => Json::text(call.node.mine(&script)) })
+    let missing = || RpcError::new(VERIFY_ERROR, "TestBlockValidity failed: bad-txns-inputs-missingorspent");
+    let hash = call.node.mine_only(&script, &wanted).ok_or_else(missing)?;
+    Ok(obj! { "hash" => Json::text(hash) })
 }

@@ -6,6 +6,7 @@ use elements::script::Builder;
 use elements::{AssetId, LockTime, OutPoint, Script, Sequence, Transaction, TxIn, TxOut};
 use serde_json::Value;
 
+use super::super::Release;
 use super::super::consensus::RejectClass;
 use super::super::params::{explicit_output, policy_asset};
 use super::super::policy::{fee_for, rate};
@@ -186,7 +187,8 @@ fn test_one(call: &mut Call<'_>, tx: &Transaction, max_rate: u64) -> Json {
 pub fn create_raw_transaction(call: &mut Call<'_>) -> Answer {
     let lock_time = u32::try_from(call.args.int(2, 0)?)
         .map_err(|_| RpcError::new(INVALID_PARAMETER, "Invalid parameter, locktime out of range"))?;
-    let replaceable = call.args.flag(3, true);
+    // Newer releases make replaceable transactions unless told otherwise.
+    let replaceable = call.args.flag(3, call.release == Release::V28);
     let version = u32::try_from(call.args.int(4, 2)?).unwrap_or(2);
     let mut inputs = Vec::new();
     for value in call.args.array(0) {

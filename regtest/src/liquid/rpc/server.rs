@@ -212,7 +212,7 @@ async fn batch(endpoint: &Arc<Endpoint>, wallet: Option<String>, requests: &[Val
 
 fn execute<'a>(endpoint: &'a Arc<Endpoint>, wallet: Option<String>, request: &'a Request) -> BoxFuture<'a, Answer> {
     Box::pin(async move {
-        let Some(method) = find(&request.method) else {
+        let Some(method) = find(&request.method, endpoint.release) else {
             return Err(RpcError::new(METHOD_NOT_FOUND, "Method not found"));
         };
         *lock(&endpoint.calls).entry(method.name.to_owned()).or_default() += 1;

@@ -8,7 +8,7 @@ use super::super::wallet::{Spendable, View};
 use super::args::{parse_address, parse_outpoint};
 use super::control::describe_address;
 use super::descriptor::with_checksum;
-use super::error::{INVALID_ADDRESS_OR_KEY, INVALID_PARAMETER, RpcError};
+use super::error::{INVALID_ADDRESS_OR_KEY, INVALID_PARAMETER, METHOD_DEPRECATED, RpcError};
 use super::json::{Json, obj};
 use super::{Answer, Call};
 
@@ -103,7 +103,7 @@ pub fn get_balance(call: &mut Call<'_>) -> Answer {
     let view = call.view()?;
     if !["", "*"].contains(&call.args.text(0)) {
         let text = "dummy first argument must be excluded or set to \"*\".";
-        return Err(RpcError::new(super::error::MISC_ERROR, text));
+        return Err(RpcError::new(METHOD_DEPRECATED, text));
     }
     let balance = view.balance(|coin| coin.trusted && !coin.immature && coin.confirmations >= least);
     let label = call.args.text(4);

@@ -5,6 +5,7 @@ use elements::encode::serialize_hex;
 use elements::{LockTime, OutPoint, Sequence, Transaction, TxOut, TxOutSecrets, TxOutWitness, Txid};
 use serde_json::Value;
 
+use super::super::Release;
 use super::super::params::{MIN_RELAY_FEE_RATE, explicit_output, policy_asset};
 use super::super::wallet::{FundOptions, Recipient, View, WalletError, explicit_secrets, open};
 use super::args::{parse_address, parse_amount, parse_decimal};
@@ -38,9 +39,10 @@ pub fn fund_raw_transaction(call: &mut Call<'_>) -> Answer {
 fn read_options(given: &serde_json::Map<String, Value>, options: &mut FundOptions) -> Result<(), RpcError> {
     for (key, value) in given {
         match key.as_str() {
-            "feeRate" => options.fee_rate = fee_rate_floor(parse_amount(value)?),
+            // Below the relay minimum is fine here: the caller knows what it does.
+            "feeRate" => options.fee_rate = parse_amount(value)?,
             // sat per vbyte, up to three decimals.
-            "fee_rate" => options.fee_rate = fee_rate_floor(parse_decimal(value, 3)?),
+            "fee_rate" => options.fee_rate = parse_decimal(value, 3)?,
             "changePosition" | "change_position" => options.change_position = Some(change_position(value)?),
             "changeAddress" | "change_address" => options.change = Some(recipient(value)?),
             "lockUnspents" | "lock_unspents" => options.lock = value.as_bool().unwrap_or(false),
@@ -57,11 +59,6 @@ fn read_options(given: &serde_json::Map<String, Value>, options: &mut FundOption
         }
     }
     Ok(())
-}
-
-/// The wallet never pays below the relay minimum.
-fn fee_rate_floor(rate: u64) -> u64 {
-    rate.max(MIN_RELAY_FEE_RATE)
 }
 
 fn change_position(value: &Value) -> Result<usize, RpcError> {
@@ -137,7 +134,8 @@ pub fn send_to_address(call: &mut Call<'_>) -> Answer {
     }
     let mut options = FundOptions::at_rate(FALLBACK_FEE_RATE);
     if let Some(value) = call.args.get(11) {
-        options.fee_rate = fee_rate_floor(parse_decimal(value, 3)?);
+        options.fee_rate = parse_decimal(value, 3)?;
+        check_fee_rate(options.fee_rate)?;
     }
     if call.args.flag(4, false) {
         options.subtract_fee_from = vec![0];
@@ -164,6 +162,17 @@ pub fn send_to_address(call: &mut Call<'_>) -> Answer {
     })
 }
 
+/// `sendtoaddress` does not pay less than relays.
+fn check_fee_rate(rate: u64) -> Result<(), RpcError> {
+    if rate >= MIN_RELAY_FEE_RATE {
+        return Ok(());
+    }
+    let text = |rate: u64| format!("{}.{:03} sat/vB", rate / 1_000, rate % 1_000);
+    let (given, least) = (text(rate), text(MIN_RELAY_FEE_RATE));
+    let message = format!("Fee rate ({given}) is lower than the minimum fee rate setting ({least})");
+    Err(RpcError::new(INSUFFICIENT_FUNDS, message))
+}
+
 pub fn get_transaction(call: &mut Call<'_>) -> Answer {
     let txid = call.args.txid(0, "txid")?;
     let view = call.view()?;
@@ -184,13 +193,13 @@ pub fn get_transaction(call: &mut Call<'_>) -> Answer {
     } else {
         json.push("amount", balance_json(&net));
     }
-    describe_place(&view, &txid, &mut json);
+    describe_place(call, &view, &txid, &mut json);
     json.push("details", details(&view, tx));
     json.push("hex", serialize_hex(tx.as_ref()));
     if call.args.flag(2, false) {
         json.push("decoded", decode::transaction(tx));
     }
-    if call.release == super::super::Release::V28 {
+    if call.release == Release::V28 {
         let tip = call.node.tip();
         json.push(
             "lastprocessedblock",
@@ -207,7 +216,7 @@ fn spends_ours(view: &View<'_>, tx: &Transaction) -> bool {
 }
 
 /// Confirmations, block, times: what `gettransaction` and `listtransactions` share (`WalletTxToJSON`).
-fn describe_place(view: &View<'_>, txid: &Txid, json: &mut Json) {
+fn describe_place(call: &Call<'_>, view: &View<'_>, txid: &Txid, json: &mut Json) {
     let chain = &view.state.chain;
     let Some(entry) = view.wallet.transaction(txid) else {
         return;
@@ -232,7 +241,9 @@ fn describe_place(view: &View<'_>, txid: &Txid, json: &mut Json) {
         }
     }
     json.push("txid", Json::text(txid));
-    json.push("wtxid", Json::text(entry.tx.wtxid()));
+    if call.release == Release::V28 {
+        json.push("wtxid", Json::text(entry.tx.wtxid()));
+    }
     json.push("walletconflicts", Json::Arr(Vec::new()));
     json.push("time", entry.time);
     json.push("timereceived", entry.time);
@@ -241,32 +252,34 @@ fn describe_place(view: &View<'_>, txid: &Txid, json: &mut Json) {
     json.push("bip125-replaceable", if waits && signals { "yes" } else { "no" });
 }
 
-/// One entry per output that was sent or received. Change is left out.
+/// One entry per output that was sent, then one per output that was received. Change is left out.
 fn details(view: &View<'_>, tx: &Transaction) -> Json {
-    let sent = spends_ours(view, tx);
+    let from_us = spends_ours(view, tx);
     let fee = tx.fee_in(policy_asset());
-    let mut entries = Vec::new();
+    let (mut sent, mut received) = (Vec::new(), Vec::new());
     for (vout, output) in tx.output.iter().enumerate() {
         let path = view.wallet.path(&output.script_pubkey);
-        if output.script_pubkey.is_empty() || path.is_some_and(|path| path.change && sent) {
+        if output.script_pubkey.is_empty() || path.is_some_and(|path| path.change && from_us) {
             continue;
         }
         let ours = path.and_then(|_| view.wallet.coin(&OutPoint::new(tx.txid(), vout as u32)));
-        if sent {
+        if from_us {
             let made = view.wallet.made(output).map(|(secrets, _)| *secrets);
             let secrets = made
                 .or_else(|| explicit_secrets(output))
                 .or(ours.map(|coin| coin.secrets));
             let mut json = detail(view, output, vout, "send", secrets, -1);
-            json.push("fee", Json::Btc(-i128::from(fee)));
+            // Positive, unlike the transaction's own `fee`: Elements negates what is negative already.
+            json.push("fee", Json::btc(fee));
             json.push("abandoned", false);
-            entries.push(json);
+            sent.push(json);
         }
         if let Some(coin) = ours {
-            entries.push(detail(view, output, vout, category(view, tx), Some(coin.secrets), 1));
+            received.push(detail(view, output, vout, category(view, tx), Some(coin.secrets), 1));
         }
     }
-    Json::Arr(entries)
+    sent.extend(received);
+    Json::Arr(sent)
 }
 
 fn category(view: &View<'_>, tx: &Transaction) -> &'static str {
@@ -319,7 +332,7 @@ pub fn list_transactions(call: &mut Call<'_>) -> Answer {
         for mut part in parts {
             let named = matches!(&part, Json::Obj(fields) if fields.contains(&("label".into(), label.as_str().into())));
             if ["", "*"].contains(&label.as_str()) || named {
-                describe_place(&view, &txid, &mut part);
+                describe_place(call, &view, &txid, &mut part);
                 entries.push(part);
             }
         }

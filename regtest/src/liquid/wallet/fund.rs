@@ -15,6 +15,8 @@ const SIGNATURE_LEN: usize = 71;
 const PUBLIC_KEY_LEN: usize = 33;
 /// Rate at which change that is not worth spending goes to the fee (`DEFAULT_DISCARD_FEE`), sat per 1000 vbytes.
 const DISCARD_RATE: u64 = 10_000;
+/// Highest fee of one transaction (`DEFAULT_TRANSACTION_MAXFEE`), sat: 0.1 BTC.
+const MAX_FEE_SAT: u64 = 10_000_000;
 /// Vbytes of an input that spends change.
 const CHANGE_INPUT_VSIZE: u64 = 68;
 /// Vbytes of a P2WPKH change output as ELIP-200 counts it, with its own share of the output count.
@@ -85,10 +87,11 @@ impl View<'_> {
     pub fn fund(&self, mut tx: Transaction, options: &FundOptions, change: Recipient) -> Result<Funded, WalletError> {
         tx.output.retain(|output| !output.is_fee());
         let target = target_sat(&tx)?;
-        if let Some(position) = options.change_position.filter(|position| *position > tx.output.len()) {
-            return Err(WalletError::InvalidParameter(format!(
-                "changePosition out of bounds ({position})"
-            )));
+        if options
+            .change_position
+            .is_some_and(|position| position > tx.output.len())
+        {
+            return Err(WalletError::InvalidParameter("changePosition out of bounds".into()));
         }
         let mut sum = self.preset_sat(&tx)?;
         let mut choice = evaluate(&tx, sum, target, options, &change);
@@ -103,6 +106,10 @@ impl View<'_> {
             }
         }
         let choice = choice.ok_or(WalletError::InsufficientFunds)?;
+        if choice.fee_sat > MAX_FEE_SAT {
+            let text = "Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)";
+            return Err(WalletError::Other(text.into()));
+        }
         finish(tx, choice, options, change)
     }
 
@@ -113,7 +120,7 @@ impl View<'_> {
                 Some(coin) => Some(coin.secrets.value),
                 None => self.state.chain.coin(at).and_then(|coin| coin.output.value.explicit()),
             };
-            let value = value.ok_or_else(|| WalletError::InvalidParameter("Insufficient funds".into()))?;
+            let value = value.ok_or(WalletError::InsufficientFunds)?;
             sum.checked_add(value).ok_or(WalletError::InsufficientFunds)
         })
     }

@@ -14,8 +14,9 @@ use elements::hashes::{hash160, sha256};
 use elements::opcodes::all;
 use elements::script::Builder;
 use elements::sighash::SighashCache;
-use elements::{Script, Transaction, TxOut};
+use elements::{OutPoint, Script, Transaction, TxOut};
 
+use super::super::Release;
 use super::Reject;
 pub use error::ScriptError;
 use machine::Machine;
@@ -47,20 +48,21 @@ pub struct InputContext<'a> {
 /// Checks that every input satisfies the script of the output it spends.
 ///
 /// # Errors
-/// With the reason that Elements gives: `mandatory-script-verify-flag-failed (…)` where blocks refuse too, else
-/// `non-mandatory-script-verify-flag (…)`.
-pub fn verify_inputs(tx: &Transaction, spent: &[TxOut]) -> Result<(), Reject> {
+/// With the reason that the release gives. 23.3: `mempool-script-verify-flag-failed (…)`. Newer:
+/// `mandatory-script-verify-flag-failed (…)` where blocks refuse too, else `non-mandatory-script-verify-flag (…)`.
+pub fn verify_inputs(tx: &Transaction, spent: &[TxOut], release: Release) -> Result<(), Reject> {
     for (index, output) in spent.iter().enumerate() {
         let Err(standard) = verify_input(tx, index, output, Rules::Standard) else {
             continue;
         };
-        let prevout = tx.input[index].previous_output;
+        if release == Release::V23 {
+            return Err(Reject::new(format!("mempool-script-verify-flag-failed ({standard})")));
+        }
+        let OutPoint { txid, vout } = tx.input[index].previous_output;
         let detail = format!(
-            "input {index} of {} (wtxid {}), spending {}:{}",
+            "input {index} of {} (wtxid {}), spending {txid}:{vout}",
             tx.txid(),
-            tx.wtxid(),
-            prevout.txid,
-            prevout.vout
+            tx.wtxid()
         );
         return Err(match verify_input(tx, index, output, Rules::Mandatory) {
             Ok(()) => Reject::with(format!("non-mandatory-script-verify-flag ({standard})"), detail),

@@ -78,11 +78,12 @@ impl Bench for Real {
             .open_alias_channel(&self.bitcoind, &self.payee, 500_000, 100_000)
             .await
             .unwrap();
+        let number = scid.0.to_string();
         let channels = self.payer.cli(&["listchannels"]).await.unwrap();
         let channels = channels["channels"].as_array().unwrap();
         let ours = channels
             .iter()
-            .find(|channel| channel["scid"] == scid.0.to_string())
+            .find(|channel| channel["scid"].as_str() == Some(number.as_str()))
             .unwrap();
         let alias = ours["alias_scids"][0].as_str().unwrap().parse().unwrap();
         (scid, Scid(alias))

@@ -33,7 +33,13 @@ async fn build() -> Result<PathBuf> {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    let status = command.stdin(Stdio::null()).status().await.context("cargo build")?;
+    // Who gives up waiting wants no build.
+    let status = command
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .status()
+        .await
+        .context("cargo build")?;
     if !status.success() {
         bail!("cargo build of sluiced ended with {status}");
     }

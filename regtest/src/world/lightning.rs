@@ -1,6 +1,6 @@
 //! The Lightning nodes of a world: alice (0) and bob (1), with channels between them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use bitcoin::Amount;
@@ -9,7 +9,7 @@ use sluice::units::{Msat, NodeId, Scid};
 use crate::lightning::{ChannelSpec, Network, Node, Options};
 
 /// What each channel holds.
-const CAPACITY: Amount = Amount::from_sat(10_000_000);
+pub const CAPACITY: Amount = Amount::from_sat(10_000_000);
 
 /// Which Lightning a world has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -27,6 +27,28 @@ pub enum Lightning {
         /// Alice's and bob's.
         nodes: [Node; 2],
     },
+}
+
+/// How to reach a node, which is always as LND is reached.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Host and port of its gRPC.
+    pub address: String,
+    /// Its certificate, PEM.
+    pub tls_cert: PathBuf,
+    /// Its admin macaroon, binary.
+    pub macaroon: PathBuf,
+}
+
+/// How to call the JSON-RPC of the Bitcoin chain under real nodes.
+#[derive(Debug, Clone)]
+pub struct BitcoinAccess {
+    /// Its address.
+    pub rpc_url: String,
+    /// The name for basic authentication.
+    pub user: String,
+    /// The password for basic authentication.
+    pub password: String,
 }
 
 impl Lightning {
@@ -52,12 +74,33 @@ impl Lightning {
 
     /// What connects a `sluiced` to one of the nodes.
     pub(super) fn arguments(&self, node: usize) -> Vec<String> {
+        let lnd = self.access(node);
+        vec![
+            format!("--set=lightning.lnd.address={}", lnd.address),
+            format!("--set=lightning.lnd.tls_cert={}", lnd.tls_cert.display()),
+            format!("--set=lightning.lnd.macaroon={}", lnd.macaroon.display()),
+        ]
+    }
+
+    /// How to reach one of the nodes.
+    #[must_use]
+    pub fn access(&self, node: usize) -> Access {
         match self {
-            Lightning::Embedded { nodes, .. } => vec![
-                format!("--set=lightning.lnd.address={}", nodes[node].address()),
-                format!("--set=lightning.lnd.tls_cert={}", nodes[node].tls_cert_path().display()),
-                format!("--set=lightning.lnd.macaroon={}", nodes[node].macaroon_path().display()),
-            ],
+            Lightning::Embedded { nodes, .. } => Access {
+                address: nodes[node].address().to_string(),
+                tls_cert: nodes[node].tls_cert_path(),
+                macaroon: nodes[node].macaroon_path(),
+            },
+        }
+    }
+
+    /// How to call the Bitcoin chain; None under embedded nodes, which need none.
+    ///
+    /// # Errors
+    /// If a real node's cookie cannot be read.
+    pub fn bitcoin(&self) -> Result<Option<BitcoinAccess>> {
+        match self {
+            Lightning::Embedded { .. } => Ok(None),
         }
     }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use bitcoin::Amount;
 use elements::{Address, Transaction, Txid};
 
-use crate::liquid::{LiquidChain, Orphans};
+use crate::liquid::{LiquidChain, Options, Orphans};
 
 /// Which Liquid a world has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -21,10 +21,43 @@ pub enum Liquid {
     Embedded(LiquidChain),
 }
 
+/// How to call a chain's JSON-RPC.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Its address, for calls that need no wallet.
+    pub rpc_url: String,
+    /// The name for basic authentication.
+    pub user: String,
+    /// The password for basic authentication.
+    pub password: String,
+}
+
 impl Liquid {
-    pub(super) async fn start(kind: Kind, _folder: &Path) -> Result<Liquid> {
+    pub(super) async fn start(kind: Kind, _folder: &Path, state: Option<&Path>) -> Result<Liquid> {
         match kind {
-            Kind::Embedded => Ok(Liquid::Embedded(LiquidChain::start(Default::default()).await?)),
+            Kind::Embedded => Ok(Liquid::Embedded(start_embedded(state).await?)),
+        }
+    }
+
+    /// The chain in this process, if it is one.
+    #[must_use]
+    pub fn embedded(&self) -> Option<&LiquidChain> {
+        match self {
+            Liquid::Embedded(chain) => Some(chain),
+        }
+    }
+
+    /// How to call it.
+    ///
+    /// # Errors
+    /// If a real node's cookie cannot be read.
+    pub fn access(&self) -> Result<Access> {
+        match self {
+            Liquid::Embedded(chain) => Ok(Access {
+                rpc_url: chain.rpc_url(),
+                user: chain.user().to_owned(),
+                password: chain.password().to_owned(),
+            }),
         }
     }
 
@@ -76,16 +109,15 @@ impl Liquid {
         }
     }
 
-    /// Pays to an address from the faucet.
+    /// Pays to an address from the faucet, with the transaction that is returned.
     ///
     /// # Errors
     /// If the address is none of this chain, or the faucet is empty.
-    pub async fn fund(&self, address: &str, amount: Amount) -> Result<()> {
+    pub async fn fund(&self, address: &str, amount: Amount) -> Result<Txid> {
         match self {
             Liquid::Embedded(chain) => {
                 let address: Address = address.parse().with_context(|| format!("address {address}"))?;
-                chain.fund(&address, amount)?;
-                Ok(())
+                Ok(chain.fund(&address, amount)?)
             }
         }
     }
@@ -109,4 +141,16 @@ impl Liquid {
             Liquid::Embedded(chain) => Ok(chain.transaction(txid)),
         }
     }
+}
+
+/// A chain that begins with the state file, if it exists. A file that cannot be written is known at once.
+async fn start_embedded(state: Option<&Path>) -> Result<LiquidChain> {
+    let options = Options {
+        state_file: state.map(Path::to_owned),
+        ..Options::default()
+    };
+    let context = || format!("state {}", state.unwrap_or(Path::new("in memory")).display());
+    let chain = LiquidChain::start(options).await.with_context(context)?;
+    chain.save().with_context(context)?;
+    Ok(chain)
 }

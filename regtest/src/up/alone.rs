@@ -73,13 +73,12 @@ pub(super) async fn run(args: Args) -> Result<()> {
         state_file: args.common.state.clone(),
         ..Options::default()
     };
-    let chain = LiquidChain::start(options)
-        .await
-        .with_context(|| match &args.common.state {
-            Some(state) => format!("{bind} with state {}", state.display()),
-            None => format!("{bind} (--port 0 takes a free one)"),
-        })?;
-    chain.save().context("--state")?;
+    let named = || match &args.common.state {
+        Some(state) => format!("{bind} with state {}", state.display()),
+        None => bind.to_string(),
+    };
+    let chain = LiquidChain::start(options).await.with_context(named)?;
+    chain.save().with_context(named)?;
     let liquid = Liquid::Embedded(chain);
     let site = Site::of_chain(&place, &liquid).await?;
     env::write(&site, None)?;

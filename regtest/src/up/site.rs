@@ -118,7 +118,7 @@ impl Site {
             node_site(world, 1, &world.bob).await?,
         ];
         let mut site = Site::of_chain(place, &world.liquid).await?;
-        site.bitcoin = world.lightning.bitcoin()?.map(|bitcoin| BitcoinSite {
+        site.bitcoin = world.lightning.bitcoin().map(|bitcoin| BitcoinSite {
             rpc_url: bitcoin.rpc_url,
             user: bitcoin.user,
             password: bitcoin.password,

@@ -1,11 +1,13 @@
 //! The Lightning nodes of a world: alice (0) and bob (1), with channels between them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bitcoin::Amount;
+use sluice::node::lnd::LndConfig;
 use sluice::units::{Msat, NodeId, Scid};
 
+use super::lnd::RealLightning;
 use crate::lightning::{ChannelSpec, Network, Node, Options};
 
 /// What each channel holds.
@@ -16,6 +18,8 @@ pub const CAPACITY: Amount = Amount::from_sat(10_000_000);
 pub enum Kind {
     /// The nodes in this process.
     Embedded,
+    /// Real lnds on a real bitcoind, from `LND_EXE` and `BITCOIND_EXE`, the PATH, or `regtest/daemons/install`.
+    Lnd,
 }
 
 /// Two Lightning nodes, of whichever kind.
@@ -27,17 +31,8 @@ pub enum Lightning {
         /// Alice's and bob's.
         nodes: [Node; 2],
     },
-}
-
-/// How to reach a node, which is always as LND is reached.
-#[derive(Debug, Clone)]
-pub struct Access {
-    /// Host and port of its gRPC.
-    pub address: String,
-    /// Its certificate, PEM.
-    pub tls_cert: PathBuf,
-    /// Its admin macaroon, binary.
-    pub macaroon: PathBuf,
+    /// Real nodes.
+    Lnd(Box<RealLightning>),
 }
 
 /// How to call the JSON-RPC of the Bitcoin chain under real nodes.
@@ -69,6 +64,10 @@ impl Lightning {
                     opened,
                 ))
             }
+            Kind::Lnd => {
+                let (real, opened) = RealLightning::start(channels, CAPACITY).await?;
+                Ok((Lightning::Lnd(Box::new(real)), opened))
+            }
         }
     }
 
@@ -82,25 +81,33 @@ impl Lightning {
         ]
     }
 
-    /// How to reach one of the nodes.
+    /// How to reach one of the nodes: always as LND is reached.
     #[must_use]
-    pub fn access(&self, node: usize) -> Access {
+    pub fn access(&self, node: usize) -> LndConfig {
         match self {
-            Lightning::Embedded { nodes, .. } => Access {
+            Lightning::Embedded { nodes, .. } => LndConfig {
                 address: nodes[node].address().to_string(),
                 tls_cert: nodes[node].tls_cert_path(),
                 macaroon: nodes[node].macaroon_path(),
             },
+            Lightning::Lnd(real) => real.node(node).config(),
         }
     }
 
     /// How to call the Bitcoin chain; None under embedded nodes, which need none.
-    ///
-    /// # Errors
-    /// If a real node's cookie cannot be read.
-    pub fn bitcoin(&self) -> Result<Option<BitcoinAccess>> {
+    #[must_use]
+    pub fn bitcoin(&self) -> Option<BitcoinAccess> {
         match self {
-            Lightning::Embedded { .. } => Ok(None),
+            Lightning::Embedded { .. } => None,
+            Lightning::Lnd(real) => {
+                let bitcoind = real.bitcoind();
+                let (user, password) = bitcoind.credentials();
+                Some(BitcoinAccess {
+                    rpc_url: format!("http://{}", bitcoind.rpc_address()),
+                    user: user.to_owned(),
+                    password: password.to_owned(),
+                })
+            }
         }
     }
 
@@ -109,6 +116,7 @@ impl Lightning {
     pub fn id(&self, node: usize) -> NodeId {
         match self {
             Lightning::Embedded { nodes, .. } => nodes[node].id(),
+            Lightning::Lnd(real) => real.id(node),
         }
     }
 
@@ -119,6 +127,40 @@ impl Lightning {
     pub async fn local(&self, node: usize, scid: Scid) -> Result<Msat> {
         match self {
             Lightning::Embedded { nodes, .. } => Ok(nodes[node].channel(scid)?.local),
+            Lightning::Lnd(real) => real.local(node, scid).await,
+        }
+    }
+
+    /// Pays from a node to the other over a channel, as if for something else than a swap.
+    ///
+    /// # Errors
+    /// If there is no such channel, or the node cannot pay so much over it.
+    pub async fn pay_out(&self, node: usize, scid: Scid, amount: Amount) -> Result<()> {
+        match self {
+            Lightning::Embedded { nodes, .. } => {
+                let amount = Msat::from_amount(amount).with_context(|| format!("{amount} over a channel"))?;
+                Ok(nodes[node].pay_out(scid, amount)?)
+            }
+            Lightning::Lnd(real) => real.pay_out(node, scid, amount).await,
+        }
+    }
+
+    /// Takes a node away as `kill -9` does.
+    pub fn kill(&mut self, node: usize) {
+        match self {
+            Lightning::Embedded { nodes, .. } => nodes[node].go_away(),
+            Lightning::Lnd(real) => real.kill(node),
+        }
+    }
+
+    /// Starts a killed node again at the same address, and waits until it serves.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn restart(&mut self, node: usize) -> Result<()> {
+        match self {
+            Lightning::Embedded { nodes, .. } => Ok(nodes[node].come_back()?),
+            Lightning::Lnd(real) => real.launch(node).await,
         }
     }
 }

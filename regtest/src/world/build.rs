@@ -24,17 +24,10 @@ async fn build() -> Result<PathBuf> {
     // Where this program was built, whatever the environment says: what it needs is built already.
     let target = folder.parent().with_context(|| folder.display().to_string())?;
     let mut command = Command::new(cargo);
-    // With this package named too, the crates below have the features that they were built with for this program.
+    // With the library of this package too, all crates are those that it was built with; cargo would build some again.
     command
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "sluice-swap",
-            "--package",
-            "sluice-regtest",
-        ])
-        .args(["--bin", "sluiced", "--bin", "sluice"])
+        .args(["build", "--quiet", "--lib", "--bin", "sluiced", "--bin", "sluice"])
+        .args(["--package", "sluice-swap", "--package", "sluice-regtest"])
         .args(["--manifest-path", manifest, "--target-dir"])
         .arg(target);
     if !cfg!(debug_assertions) {

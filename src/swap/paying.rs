@@ -5,9 +5,9 @@ use super::event::{
     ChainView, EffectKind, Event, Failure, InvoiceKind, Made, OpeningView, PaymentStatus, PeerMessage, SpendPath,
     Verdict,
 };
-use super::payment::PAUSE_SECS;
+use super::payment::{PAUSE_SECS, quiet_after_loss, quiet_after_start};
 use super::state::{Attempt, Paying, Swap, Taker};
-use super::step::{DRAIN_SECS, Scene};
+use super::step::Scene;
 use super::taker::{claiming_invoice, failure_words};
 use super::timelocks::{Timelocks, is_final, may_pay};
 use crate::units::Height;
@@ -30,7 +30,11 @@ pub(super) fn step(scene: &Scene, paying: &Paying, attempt: Attempt, event: &Eve
             ..paying.clone()
         }),
         Event::Started => with(Paying {
-            quiet_from: now.plus_secs(DRAIN_SECS),
+            quiet_from: quiet_after_start(paying.quiet_from, now),
+            ..paying.clone()
+        }),
+        Event::CallLost(InvoiceKind::Claim) => with(Paying {
+            quiet_from: quiet_after_loss(paying.quiet_from, now),
             ..paying.clone()
         }),
         Event::Chain(view) => chain(scene, paying, attempt, view),
@@ -47,6 +51,7 @@ pub(super) fn step(scene: &Scene, paying: &Paying, attempt: Attempt, event: &Eve
         Event::Peer(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)

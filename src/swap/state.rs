@@ -154,7 +154,7 @@ pub enum Taker {
         cancel: Option<Abandon>,
         /// The node has shown the payment once: from then on its absence proves nothing.
         seen: bool,
-        /// From when no call of an earlier process can be open.
+        /// From when no call that was lost can be open.
         quiet_from: Timestamp,
     },
     /// Waiting for the maker's announcement of the opening.
@@ -221,7 +221,7 @@ pub struct Paying {
     pub first_attempt: Timestamp,
     /// The node has shown the payment once: from then on its absence proves nothing.
     pub seen: bool,
-    /// From when no call of an earlier process can be open.
+    /// From when no call that was lost can be open.
     pub quiet_from: Timestamp,
 }
 

@@ -15,9 +15,9 @@ use super::event::{
     TxKind, Verdict,
 };
 use super::fee;
-use super::payment::{Calls, proves_unpaid};
+use super::payment::{Calls, proves_unpaid, quiet_after_loss, quiet_after_start};
 use super::state::{Attempt, Offer, Outcome, Paying, State, Swap, Taker};
-use super::step::{DRAIN_SECS, Scene, closed_by_peer};
+use super::step::{Scene, closed_by_peer};
 use super::terms::{Deal, Kind};
 use super::timelocks::{Timelocks, is_final, may_pay};
 use crate::units::{Asset, Height, Preimage, RawTx, Timestamp};
@@ -37,6 +37,7 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> 
             | Event::Peer(_)
             | Event::Invoice(..)
             | Event::Payment(..)
+            | Event::CallLost(_)
             | Event::Made(_)
             | Event::Sent(_)
             | Event::Accepted(_)
@@ -60,19 +61,21 @@ pub(super) fn coop_closing(offer: Option<&Offer>, reason: &str) -> Taker {
     }
 }
 
+/// What follows an announcement.
+pub(super) fn announced(scene: &Scene, deal: &Deal, offer: &Offer) -> Taker {
+    match check_offer(scene, deal, offer) {
+        Ok(()) => Taker::AwaitingConfirmation {
+            offer: offer.clone(),
+            confirmed_at: None,
+        },
+        Err(reason) => coop_closing(Some(offer), &reason),
+    }
+}
+
 fn opening(scene: &Scene, deal: &Deal, event: &Event) -> Option<State> {
     let close = |reason: &str| Some(State::Taker(*deal, coop_closing(None, reason)));
     match event {
-        Event::Peer(PeerMessage::Opening(offer)) => Some(State::Taker(
-            *deal,
-            match check_offer(scene, deal, offer) {
-                Ok(()) => Taker::AwaitingConfirmation {
-                    offer: offer.clone(),
-                    confirmed_at: None,
-                },
-                Err(reason) => coop_closing(Some(offer), &reason),
-            },
-        )),
+        Event::Peer(PeerMessage::Opening(offer)) => Some(State::Taker(*deal, announced(scene, deal, offer))),
         Event::Peer(PeerMessage::Malformed {
             message: MessageKind::Opening,
             reason,
@@ -87,6 +90,7 @@ fn opening(scene: &Scene, deal: &Deal, event: &Event) -> Option<State> {
         | Event::Chain(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
@@ -215,12 +219,16 @@ fn abandoning(scene: &Scene, paying: &Paying, reason: &str, since: Timestamp, ev
             }
             next.seen |= *status == PaymentStatus::InFlight;
         }
-        Event::Started => next.quiet_from = scene.now.time.plus_secs(DRAIN_SECS),
+        Event::Started => next.quiet_from = quiet_after_start(paying.quiet_from, scene.now.time),
+        Event::CallLost(InvoiceKind::Claim) => {
+            next.quiet_from = quiet_after_loss(paying.quiet_from, scene.now.time);
+        }
         Event::Made(Made::Claim(claim)) => next.claim = Some(claim.clone()),
         Event::Peer(_)
         | Event::Chain(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
@@ -262,6 +270,7 @@ fn claiming(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> Option<
         | Event::Peer(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
@@ -316,6 +325,7 @@ fn closing(
         | Event::Peer(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)

@@ -54,6 +54,7 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> 
                 seen: *seen,
                 since: *quiet_from,
                 quiet_from: *quiet_from,
+                spent: false,
             };
             if proves_unpaid(status, calls, fee, now) {
                 return Some(fee_unpaid(scene, cancel.as_ref(), status));

@@ -22,6 +22,8 @@ pub(super) struct Calls {
     pub since: Timestamp,
     /// No call that was lost can be open from then on.
     pub quiet_from: Timestamp,
+    /// The opening's spend is final: our key opens nothing any more.
+    pub spent: bool,
 }
 
 /// From when no call can be open, after one has been lost. `known` is what was known before.
@@ -43,14 +45,16 @@ pub(super) fn quiet_after_start(known: Timestamp, now: Timestamp) -> Timestamp {
 ///
 /// `Failed` is the node's word, unless a call that was lost may still sit in a socket: then an attempt may begin after
 /// the one that the word is about. `Absent` is proof only when the node has never shown the payment, and
-/// the invoice has expired or half an hour has passed: lnd writes its record inside the call.
+/// the invoice has expired or half an hour has passed: lnd writes its record inside the call. A node that has forgotten
+/// a payment is believed once the opening's coins are gone for good: the key opens nothing then, and a swap must end.
 pub(super) fn proves_unpaid(status: &PaymentStatus, calls: Calls, invoice: &GivenInvoice, now: Timestamp) -> bool {
     let quiet = now >= calls.quiet_from;
     match status {
         PaymentStatus::Failed(_) => quiet,
         PaymentStatus::Absent => {
             let settled = calls.since.max(calls.quiet_from).plus_secs(ABSENCE_SECS);
-            quiet && !calls.seen && (now >= invoice.expires_at || now >= settled)
+            let unseen = !calls.seen && (now >= invoice.expires_at || now >= settled);
+            quiet && (unseen || calls.spent)
         }
         PaymentStatus::InFlight | PaymentStatus::Paid(_) => false,
     }

@@ -14,7 +14,14 @@ fn initiators() -> [Case; 2] {
 
 /// An agreement to a swap-out with that premium.
 fn out_agreement(premium: i64) -> Event {
-    agreement_of(Kind::Out, 7, Deal { premium: SignedAmount::from_sat(premium), ..deal() })
+    agreement_of(
+        Kind::Out,
+        7,
+        Deal {
+            premium: SignedAmount::from_sat(premium),
+            ..deal()
+        },
+    )
 }
 
 fn with_limit(limit: i64) -> Case {
@@ -27,14 +34,21 @@ fn with_limit(limit: i64) -> Case {
 fn a_request_is_sent_once_and_then_waited_for() {
     for case in initiators() {
         let asked = case.wants(&["send request", "wake"]).holds_channel(true);
-        asked.on(Event::Sent(MessageKind::Request)).wants(&["wake"]).ignores(Event::Sent(MessageKind::Request));
+        asked
+            .on(Event::Sent(MessageKind::Request))
+            .wants(&["wake"])
+            .ignores(Event::Sent(MessageKind::Request));
     }
 }
 
 #[test]
 fn a_request_is_never_sent_again_after_a_start() {
     for case in initiators() {
-        case.on(Event::Started).is("requested").wants(&["wake"]).ignores(Event::Started).wants(&["wake"]);
+        case.on(Event::Started)
+            .is("requested")
+            .wants(&["wake"])
+            .ignores(Event::Started)
+            .wants(&["wake"]);
     }
 }
 
@@ -42,14 +56,20 @@ fn a_request_is_never_sent_again_after_a_start() {
 fn a_request_that_nobody_answers_is_cancelled_at_its_deadline_also_after_a_start() {
     for case in initiators() {
         let waiting = case.after(Event::Started).at(DEADLINE_SECS - 1).ignores(Event::Tick);
-        waiting.at(DEADLINE_SECS).on(Event::Tick).is("canceling").wants(&["send cancel", "wake"]);
+        waiting
+            .at(DEADLINE_SECS)
+            .on(Event::Tick)
+            .is("canceling")
+            .wants(&["send cancel", "wake"]);
     }
 }
 
 #[test]
 fn a_request_that_cannot_be_sent_is_cancelled() {
     for case in initiators() {
-        case.on(Event::Refused(EffectKind::Send, "peer is offline".into())).is("canceling").holds_channel(false);
+        case.on(Event::Refused(EffectKind::Send, "peer is offline".into()))
+            .is("canceling")
+            .holds_channel(false);
     }
 }
 
@@ -57,14 +77,23 @@ fn a_request_that_cannot_be_sent_is_cancelled() {
 fn a_cancel_ends_a_request_and_an_abort_tells_the_peer_first() {
     for case in initiators() {
         case.clone().on(cancel()).ends("canceled, by: peer");
-        case.on(abort()).is("canceling").on(Event::Sent(MessageKind::Cancel)).ends("canceled, by: us");
+        case.on(abort())
+            .is("canceling")
+            .on(Event::Sent(MessageKind::Cancel))
+            .ends("canceled, by: us");
     }
 }
 
 #[test]
 fn an_agreement_moves_the_maker_to_funding_and_the_taker_to_the_fee() {
-    Case::maker(Kind::In).on(agreement(Kind::In)).is("funding").holds_channel(true);
-    Case::taker(Kind::Out).on(agreement(Kind::Out)).is("paying_fee").holds_channel(true);
+    Case::maker(Kind::In)
+        .on(agreement(Kind::In))
+        .is("funding")
+        .holds_channel(true);
+    Case::taker(Kind::Out)
+        .on(agreement(Kind::Out))
+        .is("paying_fee")
+        .holds_channel(true);
 }
 
 #[test]
@@ -82,9 +111,17 @@ fn a_second_agreement_means_nothing() {
 #[test]
 fn an_agreement_of_another_version_is_cancelled() {
     for version in [0, 5, 6, 8, 255] {
-        let case = Case::taker(Kind::Out).on(agreement_of(Kind::Out, version, deal())).is("canceling");
-        assert!(case.reason().contains(&format!("version {version}")), "{}", case.reason());
-        Case::maker(Kind::In).on(agreement_of(Kind::In, version, deal())).is("canceling");
+        let case = Case::taker(Kind::Out)
+            .on(agreement_of(Kind::Out, version, deal()))
+            .is("canceling");
+        assert!(
+            case.reason().contains(&format!("version {version}")),
+            "{}",
+            case.reason()
+        );
+        Case::maker(Kind::In)
+            .on(agreement_of(Kind::In, version, deal()))
+            .is("canceling");
     }
 }
 
@@ -117,9 +154,16 @@ fn a_premium_that_leaves_nothing_to_swap_is_cancelled() {
 
 #[test]
 fn an_agreement_with_our_own_key_is_cancelled() {
-    let repeated = Deal { peer_key: our_key(), ..deal() };
-    Case::maker(Kind::In).on(agreement_of(Kind::In, 7, repeated)).is("canceling");
-    Case::taker(Kind::Out).on(agreement_of(Kind::Out, 7, repeated)).is("canceling");
+    let repeated = Deal {
+        peer_key: our_key(),
+        ..deal()
+    };
+    Case::maker(Kind::In)
+        .on(agreement_of(Kind::In, 7, repeated))
+        .is("canceling");
+    Case::taker(Kind::Out)
+        .on(agreement_of(Kind::Out, 7, repeated))
+        .is("canceling");
 }
 
 #[test]
@@ -127,7 +171,11 @@ fn a_fee_invoice_is_paid_only_if_it_is_what_was_agreed() {
     let agreed = |change: &dyn Fn(&mut sluice::swap::state::GivenInvoice)| {
         let mut fee = fee_invoice();
         change(&mut fee);
-        Case::taker(Kind::Out).on(Event::Peer(PeerMessage::OutAgreement { version: 7, deal: deal(), fee }))
+        Case::taker(Kind::Out).on(Event::Peer(PeerMessage::OutAgreement {
+            version: 7,
+            deal: deal(),
+            fee,
+        }))
     };
     agreed(&|fee| fee.amount = Some(Msat(225_000))).is("paying_fee");
     agreed(&|fee| fee.amount = Some(Msat(225_001))).is("canceling");
@@ -154,7 +202,10 @@ fn messages_out_of_order_mean_nothing_to_a_request() {
     for case in initiators() {
         let kind = case.swap.kind;
         let offered = announced(kind, case.swap.terms.asset);
-        case.ignores(offered).ignores(coop_close()).ignores(paid(InvoiceKind::Claim)).ignores(made_opening());
+        case.ignores(offered)
+            .ignores(coop_close())
+            .ignores(paid(InvoiceKind::Claim))
+            .ignores(made_opening());
     }
 }
 
@@ -164,12 +215,17 @@ fn a_cancellation_is_told_for_ten_minutes_at_most() {
     let waiting = canceling.clone().ignores(Event::Started).at(599).ignores(Event::Tick);
     waiting.at(600).on(Event::Tick).ends("canceled, by: us");
     canceling.clone().on(cancel()).ends("canceled, by: us");
-    canceling.on(Event::Refused(EffectKind::Send, "no such peer".into())).ends("canceled, by: us");
+    canceling
+        .on(Event::Refused(EffectKind::Send, "no such peer".into()))
+        .ends("canceled, by: us");
 }
 
 #[test]
 fn a_late_agreement_does_not_revive_a_cancelled_swap() {
-    Case::taker(Kind::Out).on(abort()).ignores(agreement(Kind::Out)).ignores(announced_out());
+    Case::taker(Kind::Out)
+        .on(abort())
+        .ignores(agreement(Kind::Out))
+        .ignores(announced_out());
 }
 
 fn announced_out() -> Event {
@@ -179,8 +235,15 @@ fn announced_out() -> Event {
 #[test]
 fn a_closed_swap_changes_no_more_and_wants_nothing() {
     let closed = Case::taker(Kind::Out).on(cancel());
-    let closed = closed.ignores(agreement(Kind::Out)).ignores(announced_out()).ignores(Event::Started);
-    closed.ignores(paid(InvoiceKind::Claim)).ignores(seen(102, 101)).ignores(abort()).wants(&[]);
+    let closed = closed
+        .ignores(agreement(Kind::Out))
+        .ignores(announced_out())
+        .ignores(Event::Started);
+    closed
+        .ignores(paid(InvoiceKind::Claim))
+        .ignores(seen(102, 101))
+        .ignores(abort())
+        .wants(&[]);
 }
 
 #[test]

@@ -10,13 +10,28 @@ use crate::fixtures::*;
 fn the_table_holds_the_safe_pairs_of_asset_and_version() {
     for version in [5, 6, 7] {
         let bitcoin = Timelocks::of(Asset::Btc, version).unwrap();
-        assert_eq!((bitcoin.csv, bitcoin.window, bitcoin.confirmations), (Blocks(1008), Blocks(504), Blocks(3)));
-        assert_eq!((bitcoin.final_cltv, bitcoin.total_cltv), (CltvDelta(503), CltvDelta(507)));
+        assert_eq!(
+            (bitcoin.csv, bitcoin.window, bitcoin.confirmations),
+            (Blocks(1008), Blocks(504), Blocks(3))
+        );
+        assert_eq!(
+            (bitcoin.final_cltv, bitcoin.total_cltv),
+            (CltvDelta(503), CltvDelta(507))
+        );
     }
     let liquid = Timelocks::of(Asset::Lbtc, 7).unwrap();
-    assert_eq!((liquid.csv, liquid.window, liquid.confirmations), (Blocks(10_080), Blocks(60), Blocks(2)));
+    assert_eq!(
+        (liquid.csv, liquid.window, liquid.confirmations),
+        (Blocks(10_080), Blocks(60), Blocks(2))
+    );
     assert_eq!((liquid.final_cltv, liquid.total_cltv), (CltvDelta(29), CltvDelta(33)));
-    for (asset, version) in [(Asset::Lbtc, 5), (Asset::Lbtc, 6), (Asset::Lbtc, 8), (Asset::Btc, 4), (Asset::Btc, 8)] {
+    for (asset, version) in [
+        (Asset::Lbtc, 5),
+        (Asset::Lbtc, 6),
+        (Asset::Lbtc, 8),
+        (Asset::Btc, 4),
+        (Asset::Btc, 8),
+    ] {
         assert_eq!(Timelocks::of(asset, version), None);
     }
 }
@@ -25,7 +40,11 @@ fn the_table_holds_the_safe_pairs_of_asset_and_version() {
 fn on_liquid_the_window_of_sixty_blocks_from_100_is_open_at_159_and_over_at_160() {
     let liquid = limits(Asset::Lbtc);
     for (tip, open) in [(100, true), (159, true), (160, false), (u32::MAX, false)] {
-        assert_eq!(may_pay(Height(tip), ANCHOR, Height(tip.min(158)), liquid), open, "tip {tip}");
+        assert_eq!(
+            may_pay(Height(tip), ANCHOR, Height(tip.min(158)), liquid),
+            open,
+            "tip {tip}"
+        );
     }
 }
 

@@ -5,8 +5,8 @@ use sluice::units::Height;
 
 use crate::fixtures::{ANCHOR, limits, opening_tx};
 
-/// The first blocks, the end of the window, the end of the timelock of the first possible opening.
-const HEIGHTS: [u32; 8] = [100, 101, 102, 159, 160, 10_180, 10_181, 10_182];
+/// The first blocks, the end of the window, the end of the timelock of an opening in the first two blocks.
+const HEIGHTS: [u32; 9] = [100, 101, 102, 159, 160, 10_180, 10_181, 10_182, 10_183];
 /// The last height before the long wait for the timelock.
 const BEFORE_TIMELOCK: usize = 4;
 
@@ -51,6 +51,14 @@ impl Chain {
     /// Whether the next block comes after the long wait for the timelock.
     pub fn is_before_timelock(&self) -> bool {
         self.tip == BEFORE_TIMELOCK
+    }
+
+    /// Whether the opening is, or can still be, in one of the blocks whose timelock ends within the heights.
+    pub fn is_young(&self) -> bool {
+        match self.opening {
+            Place::Nowhere | Place::Mempool => self.tip <= 1,
+            Place::Block(at) => at <= 2 && self.tip <= BEFORE_TIMELOCK,
+        }
     }
 
     /// Whether too few heights are left for every end.

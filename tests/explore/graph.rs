@@ -9,13 +9,16 @@ use sluice::swap::Swap;
 
 /// A state of the world, small enough to have all of them.
 pub trait World: Clone + Hash {
+    /// How the words of the peer's own moves begin: nothing may depend on its goodwill.
+    const PEER: &'static str;
+
     /// Everything that may happen next, in words, with the world after it. What changes nothing may be among them.
     fn moves(&self) -> Vec<(&'static str, Self)>;
     /// What must never be.
     fn check(&self) -> Result<(), String>;
     /// How the swap ended, if it has.
     fn end(&self) -> Option<String>;
-    /// Whether the bounds leave room enough for the swap to end.
+    /// Whether the bounds leave room enough for the swap to end without the peer.
     fn must_end(&self) -> bool;
     /// The world in words, for the report of a violation.
     fn describe(&self) -> String;
@@ -59,14 +62,14 @@ fn way_to(reached: &[Reached], mut state: usize) -> String {
 }
 
 /// Visits every reachable state once; panics with the shortest way to a state that must not be, or that has no way to
-/// an end.
+/// an end without the peer.
 pub fn explore<W: World>(begin: W) -> Explored {
     // A hash of 64 bits stands for a state: keeping a million swaps would take gigabytes.
     let hasher = RandomState::new();
     let print = |world: &W| hasher.hash_one(world);
     let mut known = HashMap::from([(print(&begin), 0)]);
     let mut reached = vec![Reached { from: 0, by: "" }];
-    let mut edges: Vec<(usize, usize)> = Vec::new();
+    let (mut transitions, mut edges): (usize, Vec<(usize, usize)>) = (0, Vec::new());
     let (mut ends, mut ended, mut expected) = (BTreeMap::new(), Vec::new(), Vec::new());
     let mut open = VecDeque::from([(0, begin)]);
     while let Some((here, world)) = open.pop_front() {
@@ -87,14 +90,19 @@ pub fn explore<W: World>(begin: W) -> Explored {
                 reached.len() - 1
             });
             if there != here {
-                edges.push((there, here));
+                transitions += 1;
+                if !by.starts_with(W::PEER) {
+                    edges.push((there, here));
+                }
             }
         }
     }
-    let transitions = edges.len();
     let leads = leading_to(reached.len(), edges, ended);
     if let Some(stuck) = expected.into_iter().find(|state| !leads[*state]) {
-        panic!("no way leads to an end from here:\n  {}", way_to(&reached, stuck));
+        panic!(
+            "without the peer no way leads to an end from here:\n  {}",
+            way_to(&reached, stuck)
+        );
     }
     Explored {
         states: reached.len(),

@@ -216,10 +216,7 @@ impl World {
         }
         if self.chain.is_spendable() {
             if self.invoice == Some(InvoiceStatus::Paid) {
-                mined.push((
-                    "a block with the taker's claim",
-                    Mined::Spend(SpendPath::Preimage, false),
-                ));
+                mined.push(("the taker's claim in a block", Mined::Spend(SpendPath::Preimage, false)));
             }
             let fits = |path: &SpendPath| *path == SpendPath::Coop || self.chain.is_mature();
             if let Some(path) = self.refund_out.clone().filter(fits) {
@@ -240,6 +237,8 @@ impl World {
 }
 
 impl graph::World for World {
+    const PEER: &'static str = "the taker";
+
     fn moves(&self) -> Vec<(&'static str, World)> {
         let mut moves = Vec::new();
         // What is final stays so: a reorg reaches one block deep.
@@ -303,7 +302,7 @@ impl graph::World for World {
     }
 
     fn must_end(&self) -> bool {
-        !self.chain.is_after_timelock()
+        self.chain.is_young()
     }
 
     fn describe(&self) -> String {

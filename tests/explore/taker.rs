@@ -11,7 +11,7 @@ use crate::fixtures::*;
 use crate::graph::{self, Committed};
 
 /// A minute apart at least: no lost call outlives a step of the clock. The last is past every deadline.
-const CLOCK: [u64; 5] = [0, 61, 200, 4000, 8000];
+const CLOCK: [u64; 4] = [0, 61, 4000, 8000];
 
 /// What the node knows of the claim payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -334,7 +334,7 @@ impl World {
         for (what, mined) in mined {
             if let Some(chain) = self.chain.mine(mined) {
                 let clock = if self.chain.is_before_timelock() {
-                    self.clock.max(3)
+                    self.clock.max(2)
                 } else {
                     self.clock
                 };
@@ -374,6 +374,8 @@ pub fn forget_reasons(state: &mut State) {
 }
 
 impl graph::World for World {
+    const PEER: &'static str = "the maker";
+
     fn moves(&self) -> Vec<(&'static str, World)> {
         let mut moves = Vec::new();
         // After the end only a call that nobody waits for could still do harm.

@@ -1,3 +1,6 @@
 //! The regtest world of Sluice: embedded chain and Lightning nodes, real daemons, scenarios.
 
+pub mod daemons;
+pub mod lightning;
 pub mod liquid;
+pub mod world;

@@ -1,0 +1,99 @@
+//! What the engine expects of a Lightning node, against every node there is: the same cases run on the embedded nodes
+//! and, where `lnd` and `bitcoind` are found, on real ones.
+
+#![allow(clippy::unwrap_used)]
+
+mod access;
+mod bench;
+mod embedded;
+mod invoices;
+mod messages;
+mod payments;
+mod real;
+
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+
+use bench::Bench;
+
+/// Names every case once, for the embedded and for the real nodes.
+macro_rules! contract {
+    ($($module:ident :: $case:ident),+ $(,)?) => {
+        /// Runs every case on one world, one after the other.
+        async fn run_all(bench: &mut dyn Bench) {
+            $(
+                let began = std::time::Instant::now();
+                eprintln!("case {} …", stringify!($case));
+                $module::$case(bench).await;
+                eprintln!("case {} ok, {} ms", stringify!($case), began.elapsed().as_millis());
+            )+
+        }
+
+        /// Every case on a world of its own.
+        mod on_embedded_nodes {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let mut bench = super::embedded::Embedded::start().await;
+                    super::$module::$case(&mut bench).await;
+                }
+            )+
+        }
+    };
+}
+
+contract!(
+    access::a_node_tells_who_and_where_it_is,
+    access::channels_are_seen_alike_from_both_ends,
+    access::a_wrong_macaroon_is_named_and_read_again_once_mended,
+    access::a_wrong_certificate_is_named_and_read_again_once_mended,
+    access::a_node_without_open_wallet_is_not_ready,
+    access::a_node_that_is_away_is_unreachable,
+    invoices::the_same_invoice_is_made_once,
+    invoices::another_amount_for_the_same_preimage_is_broken,
+    invoices::an_invoice_says_what_was_asked_for,
+    invoices::a_watched_invoice_is_open_then_paid,
+    invoices::a_cancelled_invoice_is_closed_and_cannot_be_paid,
+    invoices::a_paid_invoice_cannot_be_cancelled,
+    invoices::an_invoice_that_was_never_made_is_closed,
+    invoices::an_expired_invoice_is_closed_and_refused,
+    invoices::a_hundred_invoices_are_watched_at_once,
+    payments::a_payment_settles,
+    payments::paying_again_pays_once,
+    payments::a_payment_in_flight_is_joined_not_repeated,
+    payments::two_calls_at_once_make_one_htlc,
+    payments::a_held_htlc_stays_in_flight_until_it_settles,
+    payments::a_held_htlc_that_fails_was_not_paid,
+    payments::an_unknown_payment_is_absent,
+    payments::more_than_the_channel_has_fails_and_can_be_paid_later,
+    payments::all_that_is_spendable_can_be_sent,
+    payments::an_htlc_that_lives_too_long_is_refused,
+    payments::another_channel_than_the_payee_s_is_refused,
+    payments::other_details_than_the_invoice_s_are_refused,
+    payments::an_inactive_channel_is_not_a_failed_payment,
+    payments::a_payer_that_goes_away_in_the_middle_knows_its_payment_later,
+    payments::a_channel_is_found_by_its_alias,
+    messages::messages_go_both_ways,
+    messages::the_largest_message_arrives,
+    messages::a_message_that_is_too_large_or_not_peerswap_s_is_refused,
+    messages::an_offline_peer_is_unreachable,
+    messages::peers_come_and_go,
+);
+
+/// Against lnd and bitcoind, where they are found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lnd_keeps_the_contract() {
+    let (Some(lnd), Some(bitcoind)) = (
+        sluice_regtest::daemons::find("lnd"),
+        sluice_regtest::daemons::find("bitcoind"),
+    ) else {
+        eprintln!("SKIPPED: lnd_keeps_the_contract: no lnd or no bitcoind; run regtest/daemons/install");
+        return;
+    };
+    let mut bench = real::Real::start(&lnd, &bitcoind).await.unwrap();
+    if let Err(failed) = AssertUnwindSafe(run_all(&mut bench)).catch_unwind().await {
+        eprintln!("{}", bench.tails());
+        std::panic::resume_unwind(failed);
+    }
+}

@@ -1,0 +1,228 @@
+//! Parameters by name, checked before a method sees them.
+//!
+//! The library takes the names it knows and drops the rest; here a name it does not know is an error, and every error
+//! names the parameter. What passes goes on as one positional argument: the request struct.
+
+use jsonrpsee::core::middleware::{Batch, BatchEntry, BatchEntryErr, Notification, RpcServiceT};
+use jsonrpsee::server::MethodResponse;
+use jsonrpsee::types::{ErrorObjectOwned, Request};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::error::ApiError;
+use super::types::{
+    NoParams, PolicyChange, PremiumChange, PremiumFilter, SendRequest, SwapFilter, SwapRef, SwapRequest, SwapTopic,
+    SwapWait, WalletRef,
+};
+
+/// What a method does with its parameters.
+enum Shape {
+    /// Takes none.
+    None,
+    /// Takes a request struct.
+    Named,
+    /// Belongs to the library.
+    Foreign,
+}
+
+/// Checks a call's parameters as the server does, without making it.
+///
+/// # Errors
+/// [`ApiError::InvalidParams`] with the parameter's name, what was given and what is allowed.
+pub fn check_params(method: &str, params: &Value) -> Result<(), ApiError> {
+    check(method, params).map(|_| ())
+}
+
+/// The shape of a method, once its parameters have been found good.
+fn check(method: &str, params: &Value) -> Result<Shape, ApiError> {
+    let read = match method {
+        "info" | "peer_list" | "policy_get" | "stop" => return read::<NoParams>(params).map(|()| Shape::None),
+        "swap_out" | "swap_in" => read::<SwapRequest>(params),
+        "swap_get" | "swap_cancel" => read::<SwapRef>(params),
+        "swap_list" => read::<SwapFilter>(params),
+        "swap_wait" => read::<SwapWait>(params),
+        "swap_subscribe" => read::<SwapTopic>(params),
+        "policy_set" => read::<PolicyChange>(params),
+        "premium_get" => read::<PremiumFilter>(params),
+        "premium_set" => read::<PremiumChange>(params),
+        "wallet_address" | "wallet_balance" => read::<WalletRef>(params),
+        "wallet_send" => read::<SendRequest>(params),
+        _ => return Ok(Shape::Foreign),
+    };
+    read.map(|()| Shape::Named)
+}
+
+fn read<T: DeserializeOwned>(params: &Value) -> Result<(), ApiError> {
+    let failed = match serde_path_to_error::deserialize::<_, T>(params) {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    let path = failed.path().to_string();
+    let text = failed.inner().to_string();
+    // serde reports a missing or an unknown name on the struct, not on the field; it quotes the name first
+    let quoted = text.split('`').nth(1).unwrap_or_default();
+    let (field, rule) = if text.starts_with("missing field") {
+        (quoted.to_owned(), "is missing".to_owned())
+    } else if text.starts_with("unknown field") {
+        let known = text.split_once(", ").map_or("", |(_, known)| known);
+        (quoted.to_owned(), format!("is not known here, {known}"))
+    } else {
+        (path, text)
+    };
+    let value = field
+        .split(['.', '['])
+        .try_fold(params, |value, key| match key.trim_end_matches(']').parse::<usize>() {
+            Ok(index) => value.get(index),
+            Err(_) => value.get(key),
+        })
+        .cloned();
+    Err(ApiError::InvalidParams { field, value, rule })
+}
+
+/// The one argument: the object itself, or what the generated client sends, an array of that object alone.
+fn object(raw: Option<&RawValue>) -> Result<Value, ApiError> {
+    let by_name = |value: Value| ApiError::InvalidParams {
+        field: "params".into(),
+        value: Some(value),
+        rule: "must be an object with the parameters by name".into(),
+    };
+    let value = match raw {
+        None => return Ok(Value::Object(serde_json::Map::new())),
+        Some(raw) => serde_json::from_str(raw.get()).map_err(|e| by_name(e.to_string().into()))?,
+    };
+    match value {
+        Value::Null => Ok(Value::Object(serde_json::Map::new())),
+        Value::Object(_) => Ok(value),
+        Value::Array(mut items) if items.len() <= 1 => match items.pop() {
+            None => Ok(Value::Object(serde_json::Map::new())),
+            Some(object @ Value::Object(_)) => Ok(object),
+            Some(other) => Err(by_name(other)),
+        },
+        Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(by_name(value)),
+    }
+}
+
+fn prepare<'a>(mut request: Request<'a>) -> Result<Request<'a>, ErrorObjectOwned> {
+    // the library's own methods take its own parameters
+    if request.method_name() == "swap_unsubscribe" {
+        return Ok(request);
+    }
+    let params = object(request.params.as_deref())?;
+    request.params = match check(request.method_name(), &params)? {
+        Shape::Foreign => return Ok(request),
+        Shape::None => None,
+        Shape::Named => {
+            let one = to_raw_value(&[params]).expect("a JSON value has a JSON text");
+            Some(std::borrow::Cow::Owned(one))
+        }
+    };
+    Ok(request)
+}
+
+/// The service that checks parameters, around the one that calls methods.
+#[derive(Debug, Clone)]
+pub(super) struct ByName<S>(pub S);
+
+impl<S> RpcServiceT for ByName<S>
+where
+    S: RpcServiceT<MethodResponse = MethodResponse>,
+{
+    type MethodResponse = MethodResponse;
+    type NotificationResponse = S::NotificationResponse;
+    type BatchResponse = S::BatchResponse;
+
+    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = Self::MethodResponse> + Send + 'a {
+        let id = request.id();
+        let answer = match prepare(request) {
+            Ok(request) => Ok(self.0.call(request)),
+            Err(error) => Err(MethodResponse::error(id, error)),
+        };
+        async move {
+            match answer {
+                Ok(answer) => answer.await,
+                Err(error) => error,
+            }
+        }
+    }
+
+    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = Self::BatchResponse> + Send + 'a {
+        let entries = batch.into_iter().map(|entry| match entry {
+            Ok(BatchEntry::Call(request)) => {
+                let id = request.id();
+                match prepare(request) {
+                    Ok(request) => Ok(BatchEntry::Call(request)),
+                    Err(error) => Err(BatchEntryErr::new(id, error)),
+                }
+            }
+            other @ (Ok(BatchEntry::Notification(_)) | Err(_)) => other,
+        });
+        self.0.batch(Batch::from(entries.collect()))
+    }
+
+    fn notification<'a>(
+        &self,
+        notification: Notification<'a>,
+    ) -> impl Future<Output = Self::NotificationResponse> + Send + 'a {
+        self.0.notification(notification)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_the_parameter_and_what_was_given() {
+        let cases = [
+            (r#"{"channel":"1x1x1","amount_sat":1}"#, "asset", "is missing"),
+            (
+                r#"{"channel":"1x1x1","amount_sat":1,"asset":"lbtc","max_premium":3}"#,
+                "max_premium",
+                "is not known here, expected one of `channel`",
+            ),
+            (
+                r#"{"channel":"1x1","amount_sat":1,"asset":"lbtc"}"#,
+                "channel",
+                "short channel id `1x1`: must be block x",
+            ),
+            (
+                r#"{"channel":"1x1x1","amount_sat":"1","asset":"lbtc"}"#,
+                "amount_sat",
+                "invalid type: string \"1\", expected u64",
+            ),
+            (
+                r#"{"channel":"1x1x1","amount_sat":-5,"asset":"lbtc"}"#,
+                "amount_sat",
+                "invalid value: integer `-5`, expected u64",
+            ),
+            (
+                r#"{"channel":"1x1x1","amount_sat":1.5,"asset":"lbtc"}"#,
+                "amount_sat",
+                "invalid type: floating point `1.5`, expected u64",
+            ),
+            (
+                r#"{"channel":"1x1x1","amount_sat":1,"asset":"usdt"}"#,
+                "asset",
+                "unknown variant `usdt`, expected `lbtc` or `btc`",
+            ),
+        ];
+        for (params, name, text) in cases {
+            let params: Value = serde_json::from_str(params).unwrap();
+            let Err(ApiError::InvalidParams { field, value, rule }) = check_params("swap_out", &params) else {
+                panic!("{params} was taken");
+            };
+            assert_eq!(field, name, "{params}");
+            assert!(rule.starts_with(text), "{rule}");
+            assert_eq!(value.as_ref(), params.get(name), "{params}");
+        }
+    }
+
+    #[test]
+    fn an_omitted_rate_deletes_nothing() {
+        let params = serde_json::json!({"asset": "lbtc", "direction": "in"});
+        assert!(check_params("premium_set", &params).is_err());
+        let params = serde_json::json!({"asset": "lbtc", "direction": "in", "ppm": null});
+        assert!(check_params("premium_set", &params).is_ok());
+    }
+}

@@ -1,0 +1,23 @@
+//! What goes over the API: requests and answers.
+//!
+//! Units are in the names: `_sat`, `_ppm`, `_secs`, `_ms`. A request refuses names it does not know; an answer may
+//! grow, so who reads one must ignore what it does not know.
+
+mod peer;
+mod request;
+mod settings;
+mod swap;
+
+pub use peer::{ChannelView, Offer, PeerList, PeerView};
+pub use request::{
+    IdempotencyKey, NoParams, PolicyChange, PremiumChange, PremiumFilter, SendRequest, SwapFilter, SwapRef,
+    SwapRequest, SwapTopic, SwapWait, Until, WalletRef,
+};
+pub use settings::{
+    ChainStatus, Info, NodeStatus, PolicyView, PremiumRate, PremiumTable, SendAnswer, StopAnswer, WalletAddress,
+    WalletBalanceView,
+};
+pub use swap::{
+    CancelAction, CancelAnswer, Deadline, NextView, OpeningSummary, OutcomeKind, OutcomeView, SpendSummary, Stage,
+    SwapList, SwapStarted, SwapView, SwapWaited, Timings,
+};

@@ -1,0 +1,70 @@
+//! Peers, as the operator sees them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::swap::terms::Kind;
+use crate::units::{Asset, NodeId, Scid, SwapId};
+
+/// A channel with a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelView {
+    /// Its short id.
+    pub channel: Scid,
+    /// Both ends are there and it takes payments.
+    pub active: bool,
+    /// Its size.
+    pub capacity_sat: u64,
+    /// Our side, with the reserve.
+    pub local_sat: u64,
+    /// Their side, with the reserve.
+    pub remote_sat: u64,
+    /// The most that can be sent over it now: the limit of a swap-out.
+    pub spendable_sat: u64,
+    /// The most that can be received over it now: the limit of a swap-in.
+    pub receivable_sat: u64,
+    /// The swap that holds it; there is one at a time.
+    pub busy_with: Option<SwapId>,
+}
+
+/// Whether a swap with a peer is possible in one asset and direction, as we would request it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The asset.
+    pub asset: Asset,
+    /// The direction as we see it.
+    pub direction: Kind,
+    /// The rate that the peer last announced to us; positive: we pay. None while it has announced none.
+    pub premium_ppm: Option<i64>,
+    /// Why it is not possible now; None: it is.
+    pub problem: Option<String>,
+}
+
+/// A peer with at least one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerView {
+    /// Its identity.
+    pub node_id: NodeId,
+    /// Its name, where our node knows one.
+    pub alias: Option<String>,
+    /// Connected now.
+    pub online: bool,
+    /// The protocol version it last announced; None: it has not been heard to speak PeerSwap.
+    pub protocol_version: Option<u64>,
+    /// We answer its requests.
+    pub allowed: bool,
+    /// It answers ours; None while it has not said so.
+    pub allows_us: Option<bool>,
+    /// Why nothing can be swapped with it at all; None: see its offers.
+    pub problem: Option<String>,
+    /// Per asset and direction.
+    pub offers: Vec<Offer>,
+    /// Its channels.
+    pub channels: Vec<ChannelView>,
+}
+
+/// The answer to `peer_list`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerList {
+    /// In the order of their node ids.
+    pub peers: Vec<PeerView>,
+}

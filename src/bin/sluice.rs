@@ -1,2 +1,0 @@
-//! `sluice`.
-fn main() {}

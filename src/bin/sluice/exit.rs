@@ -1,0 +1,108 @@
+//! How the command ends: exit codes that scripts can use, and one clear sentence.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+use sluice::api::types::{OutcomeKind, SwapView};
+
+/// The exit codes. A promise: `sluice --help` and docs/api.md list them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// The daemon said no, or something went wrong.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// The swap was canceled: nothing was opened.
+    Canceled = 3,
+    /// The swap was not paid: the coins went back.
+    NotPaid = 4,
+    /// The daemon does not answer, or does not take the token.
+    Unreachable = 5,
+    /// The time is over; the swap goes on.
+    Timeout = 6,
+    /// Coins were lost.
+    Lost = 7,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+impl Exit {
+    /// What the end of a swap means to a script; a swap that is not closed yet has done nothing wrong.
+    pub fn of(swap: &SwapView) -> Exit {
+        match swap.outcome.as_ref().map(|outcome| outcome.kind) {
+            None | Some(OutcomeKind::ClaimPaid | OutcomeKind::ClaimedByInvoice) => Exit::Done,
+            Some(OutcomeKind::Canceled) => Exit::Canceled,
+            Some(OutcomeKind::ClaimedByCoop | OutcomeKind::ClaimedByCsv | OutcomeKind::CoopClosed) => Exit::NotPaid,
+            Some(OutcomeKind::Lost) => Exit::Lost,
+        }
+    }
+}
+
+/// Why the command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The daemon's answer is an error.
+    #[error("{message}")]
+    Refused {
+        /// Its code.
+        code: i32,
+        /// Its sentence.
+        message: String,
+        /// Its facts.
+        data: Option<Value>,
+    },
+    /// No answer.
+    #[error("the daemon does not answer at {url}: {reason} (is sluiced running?)")]
+    Away {
+        /// Where it was looked for.
+        url: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// The token is wrong.
+    #[error("the daemon at {url} does not take the token of {file}: is it another daemon's?")]
+    WrongToken {
+        /// The daemon.
+        url: String,
+        /// The token file.
+        file: String,
+    },
+    /// The token cannot be read.
+    #[error("{0} (has sluiced run with this data folder? see --data-dir and --token-file)")]
+    NoToken(String),
+    /// An argument that only now proves wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// Something else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Failure {
+    /// The exit code it ends with.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Failure::Refused { .. } | Failure::Other(_) => Exit::Failed,
+            Failure::Usage(_) => Exit::Usage,
+            Failure::Away { .. } | Failure::WrongToken { .. } | Failure::NoToken(_) => Exit::Unreachable,
+        }
+    }
+
+    /// As `--json` prints it.
+    pub fn json(&self) -> Value {
+        let (code, data) = match self {
+            Failure::Refused { code, data, .. } => (Some(*code), data.clone()),
+            Failure::Away { .. } => (None, Some(json!({"error": "unreachable"}))),
+            Failure::WrongToken { .. } | Failure::NoToken(_) => (None, Some(json!({"error": "unauthorized"}))),
+            Failure::Usage(_) => (None, Some(json!({"error": "usage"}))),
+            Failure::Other(_) => (None, None),
+        };
+        json!({"error": {"code": code, "message": self.to_string(), "data": data}})
+    }
+}

@@ -1,0 +1,54 @@
+//! `sluice`, the command line of `sluiced`: types commands into calls of the API and answers into words.
+
+mod args;
+mod connect;
+mod exit;
+mod follow;
+mod operate;
+mod progress;
+mod screen;
+mod swap;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Asked, Cli, Command};
+use connect::Daemon;
+use exit::{Exit, Failure};
+use screen::Screen;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let screen = Screen::new(&cli.global);
+    let exit = match run(cli, screen).await {
+        Ok(exit) => exit,
+        Err(failure) => {
+            screen.failure(&failure);
+            failure.exit()
+        }
+    };
+    exit.into()
+}
+
+async fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
+    let asked = match cli.command {
+        Command::Asked(asked) => asked,
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
+            return Ok(Exit::Done);
+        }
+    };
+    let daemon = Daemon::find(&cli.global)?;
+    match asked {
+        Asked::Info => operate::info(&daemon, screen).await,
+        Asked::Swap(command) => swap::run(command, &daemon, screen).await,
+        Asked::Peer(command) => operate::peer(command, &daemon, screen).await,
+        Asked::Policy(command) => operate::policy(command, &daemon, screen).await,
+        Asked::Premium(command) => operate::premium(command, &daemon, screen).await,
+        Asked::Wallet(command) => operate::wallet(command, &daemon, screen).await,
+        Asked::Stop => operate::stop(&daemon, screen).await,
+    }
+}

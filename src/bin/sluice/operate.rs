@@ -1,0 +1,328 @@
+//! Everything but swaps: the daemon, peers, policy, premiums, the wallet.
+
+use jsonrpsee::core::ClientError;
+use sluice::api::SluiceApiClient;
+use sluice::api::types::{
+    Info, Offer, PeerList, PeerView, PolicyChange, PolicyView, PremiumChange, PremiumFilter, PremiumTable, SendRequest,
+    WalletRef,
+};
+use sluice::api::view::text::{grouped, lasting, sats};
+use sluice::swap::Kind;
+
+use crate::args::{PeerCommand, PolicyCommand, PremiumCommand, WalletCommand};
+use crate::connect::Daemon;
+use crate::exit::{Exit, Failure};
+use crate::screen::{Screen, Tone};
+
+pub async fn info(daemon: &Daemon, screen: Screen) -> Result<Exit, Failure> {
+    let info = daemon.client()?.info().await.map_err(|error| daemon.failure(error))?;
+    screen.answer(&info, |info| about(screen, info))?;
+    Ok(Exit::Done)
+}
+
+pub async fn stop(daemon: &Daemon, screen: Screen) -> Result<Exit, Failure> {
+    let answer = daemon.client()?.stop().await.map_err(|error| daemon.failure(error))?;
+    screen.answer(&answer, |_| "stopping; swaps go on at the next start".into())?;
+    Ok(Exit::Done)
+}
+
+pub async fn peer(command: PeerCommand, daemon: &Daemon, screen: Screen) -> Result<Exit, Failure> {
+    match command {
+        PeerCommand::List => {
+            let list = daemon
+                .client()?
+                .peer_list()
+                .await
+                .map_err(|error| daemon.failure(error))?;
+            screen.answer(&list, |list| peers(screen, list))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+pub async fn policy(command: PolicyCommand, daemon: &Daemon, screen: Screen) -> Result<Exit, Failure> {
+    let change = match command {
+        PolicyCommand::Get => None,
+        PolicyCommand::Set(set) => Some(PolicyChange {
+            accept_new_swaps: set.accept_new_swaps,
+            accept_all_peers: set.accept_all_peers,
+            min_amount_sat: set.min_amount,
+            max_amount_sat: set.max_amount.map(|limit| limit.0),
+            ..PolicyChange::default()
+        }),
+        PolicyCommand::Allow(named) => Some(PolicyChange {
+            allow: named.peers,
+            ..PolicyChange::default()
+        }),
+        PolicyCommand::Disallow(named) => Some(PolicyChange {
+            disallow: named.peers,
+            ..PolicyChange::default()
+        }),
+        PolicyCommand::Block(named) => Some(PolicyChange {
+            block: named.peers,
+            ..PolicyChange::default()
+        }),
+        PolicyCommand::Unblock(named) => Some(PolicyChange {
+            unblock: named.peers,
+            ..PolicyChange::default()
+        }),
+        PolicyCommand::Pause(named) => Some(PolicyChange {
+            pause: named.assets,
+            ..PolicyChange::default()
+        }),
+        PolicyCommand::Resume(named) => Some(PolicyChange {
+            resume: named.assets,
+            ..PolicyChange::default()
+        }),
+    };
+    let client = daemon.client()?;
+    let answer: Result<PolicyView, ClientError> = match change {
+        None => client.policy_get().await,
+        Some(change) => client.policy_set(change).await,
+    };
+    let policy = answer.map_err(|error| daemon.failure(error))?;
+    screen.answer(&policy, |policy| rules(screen, policy))?;
+    Ok(Exit::Done)
+}
+
+pub async fn premium(command: PremiumCommand, daemon: &Daemon, screen: Screen) -> Result<Exit, Failure> {
+    let client = daemon.client()?;
+    let change = match command {
+        PremiumCommand::Get { peer } => {
+            let answer = client.premium_get(PremiumFilter { peer }).await;
+            let table = answer.map_err(|error| daemon.failure(error))?;
+            screen.answer(&table, |table| rates(screen, table))?;
+            return Ok(Exit::Done);
+        }
+        PremiumCommand::Set { rate, ppm } => (rate, Some(ppm)),
+        PremiumCommand::Delete { rate } => (rate, None),
+    };
+    let (rate, ppm) = change;
+    let change = PremiumChange {
+        peer: rate.peer,
+        asset: rate.asset,
+        direction: rate.direction.into(),
+        ppm,
+    };
+    let table = client
+        .premium_set(change)
+        .await
+        .map_err(|error| daemon.failure(error))?;
+    screen.answer(&table, |table| rates(screen, table))?;
+    Ok(Exit::Done)
+}
+
+pub async fn wallet(command: WalletCommand, daemon: &Daemon, screen: Screen) -> Result<Exit, Failure> {
+    let client = daemon.client()?;
+    match command {
+        WalletCommand::Address(wallet) => {
+            let answer = client.wallet_address(WalletRef { asset: wallet.asset }).await;
+            let answer = answer.map_err(|error| daemon.failure(error))?;
+            screen.answer(&answer, |answer| answer.address.clone())?;
+        }
+        WalletCommand::Balance(wallet) => {
+            let answer = client.wallet_balance(WalletRef { asset: wallet.asset }).await;
+            let answer = answer.map_err(|error| daemon.failure(error))?;
+            screen.answer(&answer, |balance| {
+                screen.facts(&[
+                    (
+                        "spendable",
+                        Some(format!("{} {}", sats(balance.spendable_sat), balance.asset)),
+                    ),
+                    ("pending", Some(sats(balance.pending_sat))),
+                    ("locked for swaps", Some(sats(balance.locked_sat))),
+                ])
+            })?;
+        }
+        WalletCommand::Send {
+            wallet,
+            address,
+            amount,
+        } => {
+            let request = SendRequest {
+                asset: wallet.asset,
+                address,
+                amount_sat: amount,
+            };
+            let answer = client
+                .wallet_send(request)
+                .await
+                .map_err(|error| daemon.failure(error))?;
+            screen.answer(&answer, |answer| answer.txid.to_string())?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn about(screen: Screen, info: &Info) -> String {
+    let health = |problem: &Option<String>| match problem {
+        None => screen.paint("ok", Tone::Good),
+        Some(problem) => screen.paint(problem, Tone::Bad),
+    };
+    let uptime = lasting(std::time::Duration::from_secs(info.uptime_secs));
+    let node = &info.node;
+    let names: Vec<String> = info.chains.iter().map(|chain| chain.asset.to_string()).collect();
+    let mut facts = vec![
+        (
+            "sluiced",
+            Some(format!("{}, PeerSwap {}", info.version, info.protocol_version)),
+        ),
+        ("running", Some(format!("{uptime}, process {}", info.pid))),
+        ("node", Some(format!("{} {}", node.alias, node.node_id))),
+        (
+            "",
+            Some(format!(
+                "{}, {}, block {}: {}",
+                node.version,
+                node.network,
+                grouped(node.block_height),
+                health(&node.problem)
+            )),
+        ),
+    ];
+    for (name, chain) in names.iter().zip(&info.chains) {
+        let height = chain
+            .height
+            .map_or("no block".into(), |height| format!("block {}", grouped(height)));
+        let state = health(&chain.problem);
+        facts.push((
+            name,
+            Some(format!("{}, {}, {height}: {state}", chain.chain, chain.version)),
+        ));
+    }
+    let (active, total) = (grouped(info.active_swaps), grouped(info.total_swaps));
+    facts.push(("swaps", Some(format!("{active} active, {total} in all"))));
+    let new = if info.accept_new_swaps {
+        "yes"
+    } else {
+        "switched off by the operator"
+    };
+    facts.push(("new swaps", Some(new.to_owned())));
+    screen.facts(&facts)
+}
+
+fn peers(screen: Screen, list: &PeerList) -> String {
+    if list.peers.is_empty() {
+        return "no peers with channels".into();
+    }
+    let texts: Vec<String> = list.peers.iter().map(|peer| one_peer(screen, peer)).collect();
+    texts.join("\n")
+}
+
+fn one_peer(screen: Screen, peer: &PeerView) -> String {
+    let alias = peer.alias.clone().unwrap_or_default();
+    let version = peer
+        .protocol_version
+        .map_or("no PeerSwap heard".into(), |v| format!("PeerSwap {v}"));
+    let online = if peer.online { "online" } else { "offline" };
+    let allowed = if peer.allowed {
+        "may ask us"
+    } else {
+        "may not ask us (policy allow)"
+    };
+    let allows = match peer.allows_us {
+        Some(true) => ", answers us",
+        Some(false) => ", does not answer us",
+        None => "",
+    };
+    let mut text = format!("{} {alias}\n  {online}, {version}, {allowed}{allows}\n", peer.node_id);
+    if let Some(problem) = &peer.problem {
+        text.push_str(&format!("  {}\n", screen.paint(problem, Tone::Warning)));
+    }
+    for Offer {
+        asset,
+        direction,
+        premium_ppm,
+        problem,
+    } in &peer.offers
+    {
+        let direction = match direction {
+            Kind::In => "in",
+            Kind::Out => "out",
+        };
+        let premium = premium_ppm.map_or("premium not known".into(), |ppm| format!("{} ppm", grouped(ppm)));
+        let state = match problem {
+            None => screen.paint("possible", Tone::Good),
+            Some(problem) => screen.paint(problem, Tone::Warning),
+        };
+        text.push_str(&format!("  swap-{direction} {asset}: {premium}, {state}\n"));
+    }
+    let rows = peer.channels.iter().map(|channel| {
+        let state = match (&channel.busy_with, channel.active) {
+            (Some(swap), _) => format!("swap {}", swap.short()),
+            (None, true) => "free".into(),
+            (None, false) => "inactive".into(),
+        };
+        vec![
+            channel.channel.to_string(),
+            grouped(channel.capacity_sat),
+            grouped(channel.local_sat),
+            grouped(channel.remote_sat),
+            grouped(channel.spendable_sat),
+            grouped(channel.receivable_sat),
+            state,
+        ]
+    });
+    let head = ["CHANNEL", "CAPACITY", "LOCAL", "REMOTE", "MAX OUT", "MAX IN", "STATE"];
+    let table = screen.table(&head, &[1, 2, 3, 4, 5], rows.collect());
+    for line in table.lines() {
+        text.push_str(&format!("  {line}\n"));
+    }
+    text
+}
+
+fn rules(screen: Screen, policy: &PolicyView) -> String {
+    let yes = |flag: bool| Some(if flag { "yes" } else { "no" }.to_owned());
+    let list = |items: Vec<String>| {
+        Some(if items.is_empty() {
+            "nobody".into()
+        } else {
+            items.join("\n")
+        })
+    };
+    let paused: Vec<String> = policy.paused.iter().map(ToString::to_string).collect();
+    screen.facts(&[
+        ("new swaps", yes(policy.accept_new_swaps)),
+        (
+            "paused assets",
+            Some(if paused.is_empty() {
+                "none".into()
+            } else {
+                paused.join(", ")
+            }),
+        ),
+        ("smallest amount", Some(sats(policy.min_amount_sat))),
+        (
+            "largest amount",
+            Some(policy.max_amount_sat.map_or("what the channel carries".into(), sats)),
+        ),
+        ("every peer may ask", yes(policy.accept_all_peers)),
+        (
+            "allowed",
+            list(policy.allowlist.iter().map(ToString::to_string).collect()),
+        ),
+        (
+            "blocked",
+            list(policy.blocked.iter().map(ToString::to_string).collect()),
+        ),
+    ])
+}
+
+fn rates(screen: Screen, table: &PremiumTable) -> String {
+    if table.rates.is_empty() {
+        return "no rates are set".into();
+    }
+    let rows = table.rates.iter().map(|rate| {
+        vec![
+            rate.peer.map_or("everybody".into(), |peer| peer.to_string()),
+            rate.asset.to_string(),
+            match rate.direction {
+                Kind::In => "in",
+                Kind::Out => "out",
+            }
+            .to_owned(),
+            grouped(rate.ppm),
+        ]
+    });
+    screen.table(&["PEER", "ASSET", "DIR", "PPM"], &[3], rows.collect())
+}

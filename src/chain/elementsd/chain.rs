@@ -1,0 +1,92 @@
+//! The port [`Chain`].
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use super::{Elementsd, releases};
+use crate::chain::watch::ChainTx;
+use crate::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
+use crate::units::{Asset, FeeRate, RawTx, SwapId};
+
+#[async_trait]
+impl Chain for Elementsd {
+    fn asset(&self) -> Asset {
+        Asset::Lbtc
+    }
+
+    async fn info(&self) -> Result<ChainInfo, PortError> {
+        let chain = self.rpc.blockchain_info().await?;
+        let node = self.rpc.network_info().await?;
+        if chain.chain != self.chain {
+            let reason = format!("the chain is `{}` now, was `{}`", chain.chain, self.chain);
+            return Err(PortError::Broken(format!("elementsd getblockchaininfo: {reason}")));
+        }
+        Ok(ChainInfo {
+            unfit: releases::unfit(&chain, &node, &self.config.safe_releases),
+            chain: chain.chain,
+            genesis: self.genesis,
+            policy_asset: Some(self.maker.asset),
+            version: node.subversion.trim_matches('/').to_owned(),
+            discount: self.maker.discount,
+        })
+    }
+
+    fn tips(&self) -> watch::Receiver<Option<Tip>> {
+        self.watcher.tips()
+    }
+
+    async fn tip(&self) -> Result<Tip, PortError> {
+        Ok(self.rpc.blockchain_info().await?.tip())
+    }
+
+    async fn view(&self, watch: &Watch) -> Result<Sighting, PortError> {
+        self.watcher.view(watch).await
+    }
+
+    fn forget(&self, swap: SwapId) {
+        self.watcher.forget(swap);
+    }
+
+    async fn broadcast(&self, tx: &RawTx) -> Result<(), PortError> {
+        let decoded: elements::Transaction = elements::encode::deserialize(&tx.0)
+            .map_err(|e| PortError::Refused(format!("not broadcast: {} bytes are no transaction: {e}", tx.0.len())))?;
+        let txid = ChainTx::txid(&decoded);
+        match self.rpc.send_raw_transaction(tx).await {
+            Ok(()) => {
+                debug!(%txid, "broadcast");
+                Ok(())
+            }
+            // the node forgets a transaction in a block once all its outputs are spent
+            Err(_) if self.watcher.has_confirmed(txid) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn fee_rate(&self) -> Result<FeeRate, PortError> {
+        let tip = self.watcher.tips().borrow().map(|tip| tip.hash);
+        let mut known = self.rate.lock().await;
+        if let (Some((at, rate)), Some(tip)) = (*known, tip)
+            && at == tip
+        {
+            return Ok(rate);
+        }
+        let rate = self.ask_fee_rate().await?;
+        *known = tip.map(|tip| (tip, rate));
+        Ok(rate)
+    }
+}
+
+impl Elementsd {
+    async fn ask_fee_rate(&self) -> Result<FeeRate, PortError> {
+        let estimate = self.rpc.fee_estimate().await?.feerate.map(FeeRate::from);
+        let mempool = self.rpc.mempool_info().await?;
+        let least = FeeRate::from(mempool.mempoolminfee).max(mempool.minrelaytxfee.into());
+        let (floor, ceiling) = (self.config.fee_floor, self.config.fee_ceiling);
+        let rate = estimate.unwrap_or(floor).max(floor).min(ceiling);
+        if least > ceiling {
+            warn!(%least, %ceiling, "elementsd takes nothing below a rate that is above the operator's ceiling");
+        }
+        Ok(rate.max(least))
+    }
+}

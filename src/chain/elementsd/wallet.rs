@@ -1,0 +1,153 @@
+//! The port [`Wallet`].
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bitcoin::Amount;
+use tokio::sync::oneshot;
+use tracing::debug;
+
+use super::Elementsd;
+use crate::chain::elements_rpc::{Btc, RpcError, code};
+use crate::ports::{Chain, OpeningOutput, PortError, Wallet, WalletBalance};
+use crate::swap::state::Opening;
+use crate::swap::terms::Payout;
+use crate::units::{FeeRate, OutPoint, RawTx, TxId};
+
+/// Elements' label of the pegged asset.
+const PEGGED_LABEL: &str = "bitcoin";
+
+#[async_trait]
+impl Wallet for Elementsd {
+    async fn balance(&self) -> Result<WalletBalance, PortError> {
+        let all = self.rpc.balances().await?.mine;
+        let unlocked = self.rpc.unspent(self.maker.asset).await?;
+        let id = self.maker.asset.to_string();
+        let of = |balances: &std::collections::BTreeMap<String, Btc>| {
+            balances
+                .get(PEGGED_LABEL)
+                .or_else(|| balances.get(&id))
+                .map_or(Amount::ZERO, |btc| btc.0)
+        };
+        let sum = |confirmed: bool| {
+            let outputs = unlocked.iter().filter(|output| (output.confirmations > 0) == confirmed);
+            outputs.fold(Amount::ZERO, |sum, output| sum + output.amount.0)
+        };
+        let (spendable, pending) = (sum(true), sum(false));
+        let total = of(&all.trusted) + of(&all.untrusted_pending);
+        // two calls: a block between them may make the difference negative for a moment
+        let locked = total.checked_sub(spendable + pending).unwrap_or(Amount::ZERO);
+        Ok(WalletBalance {
+            spendable,
+            pending,
+            locked,
+        })
+    }
+
+    async fn new_address(&self, label: &str) -> Result<Payout, PortError> {
+        let address = self.rpc.new_address(label).await?;
+        let info = self.rpc.address_info(&address).await?;
+        if info.confidential_key.is_none() {
+            return Err(RpcError::broken("getnewaddress", format!("{address} is not confidential")).into());
+        }
+        Ok(Payout {
+            address,
+            script: info.script,
+            blinding_key: info.confidential_key,
+        })
+    }
+
+    async fn fund(&self, output: &OpeningOutput, rate: FeeRate) -> Result<Opening, PortError> {
+        let (maker, wanted) = (Arc::clone(&self.maker), output.clone());
+        let (done, made) = oneshot::channel();
+        // a task of its own: a caller that goes away in the middle must not leave coins locked
+        tokio::spawn(async move {
+            if let Err(Ok(unwanted)) = done.send(maker.open(&wanted, rate).await) {
+                maker.free(&unwanted.inputs).await;
+            }
+        });
+        match made.await {
+            Ok(Err(PortError::Refused(reason))) if is_too_little(&reason) => Err(self.too_little(output.amount).await),
+            Ok(opening) => opening,
+            Err(_) => Err(PortError::Broken(
+                "elementsd fundrawtransaction: ended without a result".into(),
+            )),
+        }
+    }
+
+    async fn keep_only(&self, openings: &[Opening]) -> Result<(), PortError> {
+        let wanted: HashSet<OutPoint> = openings
+            .iter()
+            .flat_map(|opening| opening.inputs.iter().copied())
+            .collect();
+        let locked = self.rpc.locked().await?;
+        for freed in locked.iter().filter(|output| !wanted.contains(output)) {
+            tolerate_refusal(self.rpc.unlock(&[*freed]).await)?;
+        }
+        for kept in &wanted {
+            // refused once the opening is known to the wallet: then its inputs count as spent
+            tolerate_refusal(self.rpc.lock(&[*kept]).await)?;
+        }
+        Ok(())
+    }
+
+    async fn release(&self, opening: &Opening) -> Result<(), PortError> {
+        for input in &opening.inputs {
+            tolerate_refusal(self.rpc.unlock(&[*input]).await)?;
+        }
+        Ok(())
+    }
+
+    async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
+        self.maker.void(opening, rate).await
+    }
+
+    async fn label(&self, address: &str, label: &str) -> Result<(), PortError> {
+        Ok(self.rpc.set_label(address, label).await?)
+    }
+
+    async fn send(&self, address: &str, amount: Amount) -> Result<TxId, PortError> {
+        let rate = self.fee_rate().await?;
+        match self
+            .rpc
+            .send_to_address(address, Btc(amount), self.maker.asset, rate)
+            .await
+        {
+            Err(error) if error.code() == Some(code::INSUFFICIENT_FUNDS) => Err(self.too_little(amount).await),
+            answer => Ok(answer?),
+        }
+    }
+}
+
+impl Elementsd {
+    async fn too_little(&self, wanted: Amount) -> PortError {
+        match self.balance().await {
+            Ok(balance) => PortError::Refused(format!(
+                "wallet `{}` has {} sat to spend ({} sat unconfirmed, {} sat locked), wanted {} sat and a fee",
+                self.config.endpoint.wallet,
+                balance.spendable.to_sat(),
+                balance.pending.to_sat(),
+                balance.locked.to_sat(),
+                wanted.to_sat(),
+            )),
+            Err(error) => error,
+        }
+    }
+}
+
+/// The wallet's words where its coins do not suffice (wallet/spend.cpp); the number for it is that of all its errors.
+fn is_too_little(reason: &str) -> bool {
+    reason.contains("Insufficient funds") || reason.contains("exceeds your balance")
+}
+
+/// Locks and freedoms that are so already, or mean nothing any more, are no failure.
+fn tolerate_refusal(answer: Result<(), RpcError>) -> Result<(), PortError> {
+    match answer {
+        Err(error) if error.code().is_some() => {
+            debug!(%error, "lock left as it is");
+            Ok(())
+        }
+        answer => Ok(answer?),
+    }
+}

@@ -1,0 +1,136 @@
+//! Follows one chain for all swaps: one waiting call at the node, each block read once, everything else from memory.
+//!
+//! ```text
+//!          wait_for ─▶ block ─▶ match against all watches ─▶ Book ─▶ publish the tip
+//!                                                             │
+//!   view(watch): first time lookup (a few calls) ──▶ Book ────┴──▶ Sighting, all at one tip
+//! ```
+//!
+//! Knows blocks and transactions. Must not know which daemon serves them, nor what a swap does with what is seen.
+
+mod book;
+mod follow;
+mod lookup;
+mod matches;
+mod source;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use self::book::Book;
+pub use self::source::{Block, ChainTx, Source, UnspentOutput};
+use crate::ports::{PortError, Sighting, Tip, Watch};
+use crate::units::{SwapId, TxId};
+
+/// Lookups that a moving chain may spoil before the caller is told to come again.
+const LOOKUP_TRIES: u32 = 10;
+/// How long to wait for the block that a lookup's answer was ahead by.
+const SETTLE: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+struct Shared<S> {
+    source: S,
+    book: Mutex<Book>,
+    tips: watch::Sender<Option<Tip>>,
+    /// One lookup at a time: the others' watches are looked up along with it.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl<S> Shared<S> {
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().expect("no holder panics")
+    }
+}
+
+/// Follows a chain. Stops when dropped.
+#[derive(Debug)]
+pub struct Watcher<S> {
+    shared: Arc<Shared<S>>,
+    task: JoinHandle<()>,
+}
+
+impl<S> Drop for Watcher<S> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl<S: Source> Watcher<S> {
+    /// Starts to follow.
+    pub fn start(source: S) -> Self {
+        let shared = Arc::new(Shared {
+            source,
+            book: Mutex::default(),
+            tips: watch::channel(None).0,
+            turn: tokio::sync::Mutex::default(),
+        });
+        let task = tokio::spawn(follow::follow(Arc::clone(&shared)));
+        Self { shared, task }
+    }
+
+    /// What it follows.
+    pub fn source(&self) -> &S {
+        &self.shared.source
+    }
+
+    /// The newest tip whose block is matched; None while the node does not answer.
+    pub fn tips(&self) -> watch::Receiver<Option<Tip>> {
+        self.shared.tips.subscribe()
+    }
+
+    /// Stops looking for a swap's transactions.
+    pub fn forget(&self, swap: SwapId) {
+        self.shared.book().forget(swap);
+    }
+
+    /// Whether a transaction was seen in a block, for some watch.
+    pub fn has_confirmed(&self, txid: TxId) -> bool {
+        self.shared.book().has_confirmed(txid)
+    }
+
+    /// What the chain shows of a watch. Calls the node only when the watch is new.
+    pub async fn view(&self, watch: &Watch) -> Result<Sighting, PortError> {
+        let mut tips = self.tips();
+        for _ in 0..LOOKUP_TRIES {
+            if let Some(sighting) = self.peek(watch)? {
+                return Ok(sighting);
+            }
+            let turn = self.shared.turn.lock().await;
+            if let Some(sighting) = self.peek(watch)? {
+                return Ok(sighting);
+            }
+            tips.mark_unchanged();
+            self.shared.look_up().await.map_err(|error| match error {
+                // what the node says no to is not what this swap asked for: a block that it has pruned
+                PortError::Refused(reason) => PortError::Broken(reason),
+                error @ (PortError::Unreachable(_) | PortError::Broken(_)) => error,
+            })?;
+            drop(turn);
+            if let Some(sighting) = self.peek(watch)? {
+                return Ok(sighting);
+            }
+            // the answer was ahead of the blocks matched so far, or a reorg came between: the follower is at it
+            let _ = tokio::time::timeout(SETTLE, tips.changed()).await;
+        }
+        Err(PortError::Unreachable(format!(
+            "{}: its chain keeps moving",
+            self.source().daemon()
+        )))
+    }
+
+    /// What is known without a call; takes the watch up if it is new.
+    fn peek(&self, watch: &Watch) -> Result<Option<Sighting>, PortError> {
+        let mut book = self.shared.book();
+        let (Some(tip), Some(_)) = (book.tip(), *self.shared.tips.borrow()) else {
+            return Err(PortError::Unreachable(format!(
+                "{}: no tip yet",
+                self.source().daemon()
+            )));
+        };
+        book.register(watch, tip);
+        Ok(book.sighting(watch))
+    }
+}

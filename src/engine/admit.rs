@@ -1,0 +1,160 @@
+//! Whether a swap is made: decisions over facts, for our own requests and for those of peers.
+
+use bitcoin::{Amount, SignedAmount};
+
+use crate::policy;
+use crate::ports::Channel;
+use crate::units::{Asset, NodeId, Ppm, PubKey, Scid, SwapId};
+
+/// Why a swap is not made. `Display` is what a peer or an operator is told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// Against the operator's policy.
+    #[error("{0}")]
+    Policy(#[from] policy::Denial),
+    /// Another protocol version.
+    #[error("protocol version {theirs} is not supported, only {ours}")]
+    Version {
+        /// What the peer speaks.
+        theirs: u64,
+        /// What we speak.
+        ours: u8,
+    },
+    /// An asset or a chain that this daemon does not swap.
+    #[error("{0}")]
+    Asset(String),
+    /// The chain takes no new swaps just now.
+    #[error("no new {asset} swaps for now: {reason}")]
+    Unfit {
+        /// Which.
+        asset: Asset,
+        /// Why.
+        reason: String,
+    },
+    /// No such channel with this peer.
+    #[error("there is no channel {0} with this peer")]
+    NoChannel(Scid),
+    /// The channel takes no HTLCs.
+    #[error("channel {scid} is not active")]
+    Inactive {
+        /// The channel.
+        scid: Scid,
+        /// Its other end.
+        peer: NodeId,
+    },
+    /// A premium that is paid back leaves nothing to swap.
+    #[error("{} sat with a premium of {} sat leave nothing to swap", .amount.to_sat(), .premium.to_sat())]
+    NothingLeft {
+        /// Asked for.
+        amount: Amount,
+        /// What the initiator pays.
+        premium: SignedAmount,
+    },
+    /// An amount that overflows with its premium rate.
+    #[error("{} sat with a premium of {premium_ppm} is no amount to swap", .amount.to_sat())]
+    Amount {
+        /// Asked for.
+        amount: Amount,
+        /// The rate.
+        premium_ppm: Ppm,
+    },
+    /// The initiator would not pay this much.
+    #[error("premium of {} sat is above the limit of {} sat", .premium.to_sat(), .limit.to_sat())]
+    TooDear {
+        /// What the responder asks.
+        premium: SignedAmount,
+        /// The most the initiator pays.
+        limit: SignedAmount,
+    },
+    /// The channel cannot carry it.
+    #[error("the channel can {} {} sat now, the swap needs {} sat", if *.sending {"send"} else {"receive"}, .available.to_sat(), .needed.to_sat())]
+    Balance {
+        /// We would send (else: receive).
+        sending: bool,
+        /// What the channel can carry.
+        available: Amount,
+        /// What the swap needs.
+        needed: Amount,
+    },
+    /// The wallet cannot fund it.
+    #[error("the wallet can spend {} sat, the opening needs {} sat with its fee", .available.to_sat(), .needed.to_sat())]
+    Wallet {
+        /// What the wallet has.
+        available: Amount,
+        /// What is needed.
+        needed: Amount,
+    },
+    /// Another swap holds the channel.
+    #[error("another swap is active on channel {scid}: {holder}")]
+    Busy {
+        /// The channel.
+        scid: Scid,
+        /// The swap that holds it.
+        holder: SwapId,
+    },
+}
+
+impl Denial {
+    /// What a peer is told: no figure of our wallet or of our node's health.
+    pub(super) fn for_peer(&self) -> String {
+        match self {
+            Denial::Wallet { .. } => "the wallet cannot fund the swap".into(),
+            Denial::Balance { sending, .. } => {
+                format!(
+                    "the channel cannot {} that much now",
+                    if *sending { "send" } else { "receive" }
+                )
+            }
+            Denial::Unfit { asset, .. } => format!("no new {asset} swaps for now"),
+            Denial::Policy(_)
+            | Denial::Version { .. }
+            | Denial::Asset(_)
+            | Denial::NoChannel(_)
+            | Denial::Inactive { .. }
+            | Denial::Amount { .. }
+            | Denial::NothingLeft { .. }
+            | Denial::TooDear { .. }
+            | Denial::Busy { .. } => self.to_string(),
+        }
+    }
+}
+
+/// Finds the channel of a swap among ours: it must be with that peer, if one is given, and usable.
+pub(super) fn channel<'a>(channels: &'a [Channel], scid: Scid, peer: Option<&PubKey>) -> Result<&'a Channel, Denial> {
+    let with_peer = |channel: &&Channel| peer.is_none_or(|peer| channel.peer == *peer);
+    let named = |channel: &&Channel| channel.scid == scid || channel.aliases.contains(&scid);
+    let channel = channels
+        .iter()
+        .filter(with_peer)
+        .find(named)
+        .ok_or(Denial::NoChannel(scid))?;
+    if !channel.active {
+        return Err(Denial::Inactive {
+            scid,
+            peer: channel.peer,
+        });
+    }
+    Ok(channel)
+}
+
+/// Whether the channel can carry the claim payment, `sending` it or receiving it.
+pub(super) fn balance(channel: &Channel, sending: bool, needed: Amount) -> Result<(), Denial> {
+    let available = if sending { channel.spendable } else { channel.receivable };
+    if available < needed {
+        return Err(Denial::Balance {
+            sending,
+            available,
+            needed,
+        });
+    }
+    Ok(())
+}
+
+/// What the wallet must hold for an opening: its amount, the fee estimate, and a little for rounding.
+pub(super) fn wallet(available: Amount, opening: Amount, fee: Amount) -> Result<(), Denial> {
+    let needed = opening.checked_add(fee).unwrap_or(Amount::MAX_MONEY);
+    if available < needed {
+        return Err(Denial::Wallet { available, needed });
+    }
+    Ok(())
+}

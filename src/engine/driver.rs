@@ -1,0 +1,265 @@
+//! One task per swap: it makes the world do what the committed state wants, and commits what the world shows.
+//!
+//! ```text
+//!  wants(swap) ──reconcile──► running work ──► events ──► step ──► commit ──► swap
+//! ```
+//!
+//! Nothing acts on a state that is not on disk. A failing commit stops the swap and alarms.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
+use tracing::{debug, error, info, warn};
+
+use super::Shared;
+use super::perform::{self, Task};
+use crate::store::state_name;
+use crate::swap::event::{InvoiceKind, Made, PaymentStatus, TxKind};
+use crate::swap::state::Maker;
+use crate::swap::{Effect, Event, Now, State, Step, Swap, step, wants};
+
+/// What reaches a driver from outside.
+pub(super) enum Inbox {
+    /// An observation.
+    Event(Event),
+    /// The operator wants out; the answer is the swap after that.
+    Abort {
+        reason: String,
+        answer: oneshot::Sender<Arc<Swap>>,
+    },
+}
+
+/// A driver's message from one of its effects.
+pub(super) enum Signal {
+    Event(Event),
+    Ended(Effect),
+}
+
+/// An effect at work.
+struct Work {
+    /// None once it has ended by itself; it is not begun again while it stays wanted.
+    running: Option<AbortHandle>,
+}
+
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    swap: watch::Sender<Arc<Swap>>,
+    work: HashMap<Effect, Work>,
+    signals: mpsc::Sender<Signal>,
+}
+
+/// Drives a swap until it is closed or the daemon stops. `resumed`: it comes from the store of an earlier run.
+pub(super) async fn drive(
+    shared: Arc<Shared>,
+    swap: watch::Sender<Arc<Swap>>,
+    resumed: bool,
+    mut inbox: mpsc::Receiver<Inbox>,
+) {
+    let (signals, mut signalled) = mpsc::channel(64);
+    let mut driver = Driver {
+        shared,
+        swap,
+        work: HashMap::new(),
+        signals,
+    };
+    if resumed && !driver.observe(&Event::Started) {
+        return;
+    }
+    while !driver.is_closed() {
+        driver.reconcile();
+        let going_on = tokio::select! {
+            biased;
+            Some(signal) = signalled.recv() => driver.signalled(signal),
+            message = inbox.recv() => match message {
+                Some(message) => driver.received(message),
+                None => false,
+            },
+        };
+        if !going_on {
+            break;
+        }
+    }
+    driver.stop();
+}
+
+/// Whether an effect, once begun, is let run to its end: dropping it would leave open whether it happened.
+fn is_joined(effect: &Effect) -> bool {
+    matches!(effect, Effect::Pay(_) | Effect::MakeOpening(_))
+}
+
+/// Whether two effects must not be at work together: a second payment call, or a look at a payment whose call is
+/// still open, which would take the word on an earlier attempt for the word on this one.
+fn excludes(running: &Effect, wanted: &Effect) -> bool {
+    let payment = |effect: &Effect| -> Option<InvoiceKind> {
+        match effect {
+            Effect::Pay(payee) => Some(payee.kind),
+            Effect::WatchPayment(kind, _) => Some(*kind),
+            _ => None,
+        }
+    };
+    match (running, wanted) {
+        (Effect::Pay(_), _) => payment(wanted).is_some() && payment(running) == payment(wanted),
+        (Effect::MakeOpening(_), Effect::MakeOpening(_)) => true,
+        _ => false,
+    }
+}
+
+impl Driver {
+    fn is_closed(&self) -> bool {
+        matches!(self.swap.borrow().state, State::Closed(_))
+    }
+
+    fn reconcile(&mut self) {
+        let swap = self.swap.borrow().clone();
+        let wanted = wants(&swap);
+        self.work.retain(|effect, work| {
+            if wanted.contains(effect) {
+                return true;
+            }
+            match &work.running {
+                Some(_) if is_joined(effect) => true,
+                Some(running) => {
+                    running.abort();
+                    false
+                }
+                None => false,
+            }
+        });
+        for effect in wanted {
+            let excluded = |(running, work): (&Effect, &Work)| work.running.is_some() && excludes(running, &effect);
+            if !self.work.contains_key(&effect) && !self.work.iter().any(excluded) {
+                self.begin(effect);
+            }
+        }
+    }
+
+    fn begin(&mut self, effect: Effect) {
+        let task = Task::new(self.shared.clone(), self.swap.subscribe(), self.signals.clone());
+        let begun = effect.clone();
+        let work = async move {
+            perform::perform(&task, &begun).await;
+            task.ended(begun).await;
+        };
+        let running = tokio::spawn(tracing::Instrument::in_current_span(work)).abort_handle();
+        self.work.insert(effect, Work { running: Some(running) });
+    }
+
+    fn signalled(&mut self, signal: Signal) -> bool {
+        match signal {
+            Signal::Event(event) => self.observe(&event),
+            Signal::Ended(effect) => {
+                if let Some(work) = self.work.get_mut(&effect) {
+                    work.running = None;
+                }
+                true
+            }
+        }
+    }
+
+    fn received(&mut self, message: Inbox) -> bool {
+        match message {
+            Inbox::Event(event) => self.observe(&event),
+            Inbox::Abort { reason, answer } => {
+                let going_on = self.observe(&Event::Abort(reason));
+                // Who asked may have gone; the swap goes on all the same.
+                let _ = answer.send(self.swap.borrow().clone());
+                going_on
+            }
+        }
+    }
+
+    /// Steps and commits. False: the swap cannot go on, because what it is now could not be stored.
+    fn observe(&mut self, event: &Event) -> bool {
+        let swap = self.swap.borrow().clone();
+        let now = Now {
+            time: self.shared.clock.now(),
+            tip: self.shared.tip(swap.terms.asset),
+        };
+        let stepped = step(&swap, now, event);
+        let next = match stepped {
+            Step::Stay => {
+                alarm_about_nonsense(&swap, event);
+                self.note_published(&swap, event);
+                self.free_what_is_unused(&swap, event);
+                return true;
+            }
+            Step::To(next) => *next,
+        };
+        if let Err(failure) = self.shared.store.commit(&swap, event, now, &next) {
+            error!(%failure, "ALARM: the swap's new state could not be stored; the swap stands still until a restart");
+            return false;
+        }
+        let (from, to) = (state_name(&swap.state), state_name(&next.state));
+        if from == to {
+            debug!(state = to, "noted");
+        } else {
+            info!(from, to, "state");
+        }
+        self.free_what_is_unused(&next, event);
+        let next = Arc::new(next);
+        self.swap.send_replace(next.clone());
+        self.shared.announce(next);
+        true
+    }
+
+    /// A claim's arrival in the network changes nothing, but people ask when it was.
+    fn note_published(&self, swap: &Swap, event: &Event) {
+        if !matches!(event, Event::Accepted(TxKind::Claim)) {
+            return;
+        }
+        info!("the claim is with the network");
+        match self.shared.store.note_published(swap.id) {
+            Ok(()) => self.shared.announce(self.swap.borrow().clone()),
+            Err(failure) => warn!(%failure, "the time of the claim's publication could not be noted"),
+        }
+    }
+
+    /// An opening that was made when it was no longer wanted keeps coins locked for nothing.
+    fn free_what_is_unused(&self, next: &Swap, event: &Event) {
+        let Event::Made(Made::Opening(made)) = event else {
+            return;
+        };
+        let used = match &next.state {
+            State::Maker(_, Maker::Publishing { opening, .. }) => opening == made,
+            _ => false,
+        };
+        let shared = self.shared.clone();
+        let (asset, made) = (next.terms.asset, made.clone());
+        let freed = async move {
+            shared.openings.settled(&made);
+            if !used
+                && let Some(side) = shared.side(asset)
+                && let Err(failure) = side.wallet.release(&made).await
+            {
+                // `keep_only` frees them at the next start of the daemon or of the node.
+                warn!(%failure, "the inputs of an unused opening stay locked for now");
+            }
+        };
+        tokio::spawn(tracing::Instrument::in_current_span(freed));
+    }
+
+    fn stop(&mut self) {
+        for work in self.work.values() {
+            if let Some(running) = &work.running {
+                running.abort();
+            }
+        }
+    }
+}
+
+/// What cannot be: it changes nothing, and the operator must know.
+fn alarm_about_nonsense(swap: &Swap, event: &Event) {
+    let Event::Payment(kind, status) = event else { return };
+    let seen = match &swap.state {
+        State::Taker(_, crate::swap::Taker::AbandoningPayment { paying, .. }) => paying.seen,
+        _ => false,
+    };
+    if seen && *status == PaymentStatus::Absent {
+        error!(
+            ?kind,
+            "ALARM: the node has forgotten a payment that it had in flight; the swap's key is kept"
+        );
+    }
+}

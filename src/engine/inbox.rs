@@ -1,0 +1,278 @@
+//! Messages from peers: to the driver of their swap, to admission, or to the peer list. Nothing is stored before it is
+//! judged, and a flood is dropped, not queued.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use tokio::sync::Semaphore;
+use tracing::{debug, info, warn};
+
+use super::driver::Inbox;
+use super::{Shared, start};
+use crate::ports::{Incoming, PeerEvent};
+use crate::protocol::{self, Cancel, CoopClose, DecodeError, Message, MessageType, invoice};
+use crate::swap::event::MessageKind;
+use crate::swap::state::{GivenInvoice, Offer, Outcome};
+use crate::swap::terms::Deal;
+use crate::swap::{Event, Kind, PeerMessage, Role, State, Swap};
+use crate::units::{NodeId, PubKey, SwapId, SwapSecret};
+
+/// Requests of peers that are judged at the same time; more are dropped, and their peers may ask again.
+const REQUESTS_AT_ONCE: usize = 32;
+
+/// Listens to peers for as long as the daemon runs.
+pub(super) async fn listen(shared: Arc<Shared>) {
+    let requests = Arc::new(Semaphore::new(REQUESTS_AT_ONCE));
+    let mut pause = shared.pace.retry_first;
+    loop {
+        match shared.messenger.events().await {
+            Ok(mut events) => {
+                pause = shared.pace.retry_first;
+                shared.peers.refresh(&shared).await;
+                while let Some(event) = events.next().await {
+                    match event {
+                        PeerEvent::Message(incoming) => received(&shared, &requests, incoming),
+                        PeerEvent::Online(peer) => shared.peers.came(&shared, peer),
+                        PeerEvent::Offline(peer) => shared.peers.went(peer),
+                    }
+                }
+                warn!("the node ended the stream of messages; beginning again");
+            }
+            Err(failure) => warn!(%failure, "waiting for the node's messages"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2).min(shared.pace.retry_cap);
+    }
+}
+
+fn received(shared: &Arc<Shared>, requests: &Arc<Semaphore>, incoming: Incoming) {
+    let from = incoming.from;
+    let message = match protocol::decode(incoming.kind, &incoming.payload) {
+        Ok(Some(message)) => message,
+        Ok(None) => return,
+        Err(error) => return malformed(shared, from, &error),
+    };
+    match message {
+        Message::SwapInRequest(request) => requested(shared, requests, from, Kind::In, request),
+        Message::SwapOutRequest(request) => requested(shared, requests, from, Kind::Out, request),
+        Message::Poll(capability) => shared.peers.learned(shared, from, capability),
+        Message::RequestPoll(capability) => {
+            shared.peers.learned(shared, from, capability);
+            shared.peers.answer(shared, from);
+        }
+        Message::Cancel(Cancel { swap_id: None, message }) => {
+            debug!(%from, message, "a cancel that names no swap");
+        }
+        Message::SwapInAgreement(_)
+        | Message::SwapOutAgreement(..)
+        | Message::OpeningTxBroadcasted(_)
+        | Message::Cancel(_)
+        | Message::CoopClose(_) => {
+            let (id, message) = of_swap(shared, message);
+            if let Some(id) = id {
+                deliver(shared, from, id, message);
+            }
+        }
+    }
+}
+
+/// Translates a message of a swap; what cannot be read in it makes it malformed.
+fn of_swap(shared: &Shared, message: Message) -> (Option<SwapId>, PeerMessage) {
+    let read = |bolt11: &str| invoice::read_invoice(bolt11, &shared.network);
+    let bad = |message, reason: String| PeerMessage::Malformed { message, reason };
+    match message {
+        Message::SwapInAgreement(agreement) => {
+            let deal = Deal {
+                premium: agreement.premium,
+                peer_key: agreement.pubkey,
+            };
+            (
+                Some(agreement.swap_id),
+                PeerMessage::InAgreement {
+                    version: agreement.version,
+                    deal,
+                },
+            )
+        }
+        Message::SwapOutAgreement(agreement, payreq) => {
+            let deal = Deal {
+                premium: agreement.premium,
+                peer_key: agreement.pubkey,
+            };
+            let version = agreement.version;
+            let read = read(&payreq).map(|fee| PeerMessage::OutAgreement { version, deal, fee });
+            (
+                Some(agreement.swap_id),
+                read.unwrap_or_else(|e| bad(MessageKind::Agreement, e.to_string())),
+            )
+        }
+        Message::OpeningTxBroadcasted(opened) => {
+            let offer = |invoice: GivenInvoice| Offer {
+                invoice,
+                txid: opened.txid,
+                blinding_key: opened.blinding_key,
+            };
+            let read = read(&opened.payreq).map(|invoice| PeerMessage::Opening(offer(invoice)));
+            (
+                Some(opened.swap_id),
+                read.unwrap_or_else(|e| bad(MessageKind::Opening, e.to_string())),
+            )
+        }
+        Message::CoopClose(CoopClose {
+            swap_id,
+            message,
+            privkey,
+        }) => {
+            let closed = public(&privkey)
+                .map(|key_of| PeerMessage::CoopClose {
+                    reason: message,
+                    key: privkey,
+                    key_of,
+                })
+                .unwrap_or_else(|| {
+                    bad(
+                        MessageKind::CoopClose,
+                        "the key is not a private key of the curve".into(),
+                    )
+                });
+            (Some(swap_id), closed)
+        }
+        Message::Cancel(Cancel { swap_id, message }) => (swap_id, PeerMessage::Cancel(message)),
+        Message::SwapInRequest(_) | Message::SwapOutRequest(_) | Message::Poll(_) | Message::RequestPoll(_) => (
+            None,
+            bad(MessageKind::Request, "not a message of a running swap".into()),
+        ),
+    }
+}
+
+fn public(key: &SwapSecret) -> Option<PubKey> {
+    let secret = bitcoin::secp256k1::SecretKey::from_slice(key.expose()).ok()?;
+    Some(secret.public_key(bitcoin::secp256k1::SECP256K1))
+}
+
+/// Hands a message to the driver of its swap, if its sender is that swap's peer.
+fn deliver(shared: &Arc<Shared>, from: NodeId, id: SwapId, message: PeerMessage) {
+    let running = shared
+        .running()
+        .get(&id)
+        .map(|running| (running.inbox.clone(), running.swap.borrow().peer));
+    match running {
+        Some((_, peer)) if peer != from => {
+            warn!(%from, id = id.short(), "a message for another peer's swap is ignored")
+        }
+        Some((inbox, _)) => {
+            if inbox.try_send(Inbox::Event(Event::Peer(message))).is_err() {
+                warn!(%from, id = id.short(), "a message is dropped: the swap is behind");
+            }
+        }
+        None => late(shared, from, id, &message),
+    }
+}
+
+/// An announcement for a swap of ours that closed without ever wanting to pay it: the maker, who does not know, gets
+/// our key, or its coins would stay locked until the timelock.
+fn late(shared: &Arc<Shared>, from: NodeId, id: SwapId, message: &PeerMessage) {
+    if !matches!(
+        message,
+        PeerMessage::Opening(_)
+            | PeerMessage::Malformed {
+                message: MessageKind::Opening,
+                ..
+            }
+    ) {
+        return;
+    }
+    let swap = match shared.store.swap(id) {
+        Ok(Some(swap)) if swap.peer == from && never_paid(&swap) => swap,
+        Ok(_) => return,
+        Err(failure) => return warn!(%failure, "the store cannot be read"),
+    };
+    info!(
+        id = id.short(),
+        "a late opening of a cancelled swap: the maker gets our key back"
+    );
+    let privkey = shared.seed.secrets(&swap.keys.path, swap.role).swap_key.clone();
+    let close = CoopClose {
+        swap_id: id,
+        message: "the swap is already closed".into(),
+        privkey,
+    };
+    let (kind, payload) = protocol::encode(&Message::CoopClose(close));
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        // The maker announces again every ten seconds, and is answered again.
+        if let Err(failure) = shared.messenger.send(from, kind, payload).await {
+            debug!(%failure, "coop_close could not be sent");
+        }
+    });
+}
+
+/// A taker's outcomes that are reached only while no claim payment can exist.
+fn never_paid(swap: &Swap) -> bool {
+    swap.role == Role::Taker
+        && matches!(
+            &swap.state,
+            State::Closed(Outcome::Canceled { .. } | Outcome::CoopClosed { .. })
+        )
+}
+
+fn malformed(shared: &Arc<Shared>, from: NodeId, error: &DecodeError) {
+    warn!(%from, %error, "a malformed message");
+    let Some(id) = error.swap_id else { return };
+    let message = match error.message {
+        MessageType::SwapInRequest | MessageType::SwapOutRequest => {
+            if shared.policy().allows(&from) && !shared.running().contains_key(&id) {
+                cancel(shared, from, id, error.to_string());
+            }
+            return;
+        }
+        MessageType::SwapInAgreement | MessageType::SwapOutAgreement => MessageKind::Agreement,
+        MessageType::OpeningTxBroadcasted => MessageKind::Opening,
+        MessageType::Cancel => MessageKind::Cancel,
+        MessageType::CoopClose => MessageKind::CoopClose,
+        MessageType::Poll | MessageType::RequestPoll => return,
+    };
+    deliver(
+        shared,
+        from,
+        id,
+        PeerMessage::Malformed {
+            message,
+            reason: error.to_string(),
+        },
+    );
+}
+
+fn requested(shared: &Arc<Shared>, requests: &Arc<Semaphore>, from: NodeId, kind: Kind, request: protocol::Request) {
+    let id = request.swap_id;
+    match shared.store.swap(id) {
+        // A request that is repeated is answered by the agreement that the running swap repeats.
+        Ok(Some(_)) => return debug!(%from, id = id.short(), "a request for a swap that is known already"),
+        Ok(None) => {}
+        Err(failure) => return warn!(%failure, "the store cannot be read"),
+    }
+    let Ok(permit) = requests.clone().try_acquire_owned() else {
+        return warn!(%from, "a request is dropped: too many at once");
+    };
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        let _permit = permit;
+        if let Err(reason) = start::respond(&shared, from, kind, request).await {
+            info!(%from, id = id.short(), %reason, "a request is refused");
+            cancel(&shared, from, id, reason.for_peer());
+        }
+    });
+}
+
+fn cancel(shared: &Arc<Shared>, to: NodeId, id: SwapId, message: String) {
+    let (kind, payload) = protocol::encode(&Message::Cancel(Cancel {
+        swap_id: Some(id),
+        message,
+    }));
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        if let Err(failure) = shared.messenger.send(to, kind, payload).await {
+            debug!(%failure, "a cancel could not be sent");
+        }
+    });
+}

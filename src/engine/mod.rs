@@ -1,0 +1,393 @@
+//! The shell around the machine: drivers, effects, admission, peers. It knows ports, never adapters.
+//!
+//! ```text
+//!  api ──► Engine::start ──► admit ──► store.create ──► driver ──► perform ──► ports
+//!  peer ─► inbox ──────────► admit / driver
+//! ```
+
+mod admit;
+mod driver;
+mod inbox;
+mod openings;
+mod peers;
+mod perform;
+mod sight;
+mod start;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tracing::{Instrument, info, info_span, warn};
+
+use crate::keys::Seed;
+use crate::policy::{Policy, Premiums};
+use crate::ports::{Chain, ChainInfo, Clock, LightningNode, NodeInfo, PeerMessenger, PortError, Wallet};
+use crate::store::{Store, StoreError};
+use crate::swap::{Role, State, Swap};
+use crate::units::{Asset, Height, NodeId, SwapId};
+use driver::Inbox;
+use openings::Openings;
+
+pub use admit::Denial;
+pub use peers::{PeerState, Peers};
+pub use start::{NewSwap, StartError, Started};
+
+/// One chain: its node, the wallet on it, and what the node is.
+pub struct Side {
+    /// The chain.
+    pub chain: Arc<dyn Chain>,
+    /// The operator's wallet on it.
+    pub wallet: Arc<dyn Wallet>,
+    /// What its node was when the daemon started.
+    pub info: ChainInfo,
+}
+
+/// How long the engine waits between things. Production uses the default; simulations are faster.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The first pause after a failed call.
+    pub retry_first: Duration,
+    /// The longest one.
+    pub retry_cap: Duration,
+    /// Between two sendings of the same message (peer-protocol.md; Go: messages/sender.go).
+    pub resend: Duration,
+    /// Between two questions for a payment whose answer is no proof yet.
+    pub ask_again: Duration,
+    /// How long a payment call lets the node look for a way.
+    pub payment: Duration,
+    /// Between two polls of the same peer.
+    pub poll: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace {
+            retry_first: Duration::from_millis(50),
+            retry_cap: Duration::from_secs(5),
+            resend: Duration::from_secs(10),
+            ask_again: Duration::from_secs(15),
+            payment: Duration::from_secs(30),
+            poll: Duration::from_secs(300),
+        }
+    }
+}
+
+/// What an engine is made of.
+pub struct Parts {
+    /// The chains, by the asset that lives on them.
+    pub sides: BTreeMap<Asset, Side>,
+    /// The Lightning node.
+    pub node: Arc<dyn LightningNode>,
+    /// The same node's connections to its peers.
+    pub messenger: Arc<dyn PeerMessenger>,
+    /// What the node is.
+    pub identity: NodeInfo,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The store, bound to this node and these chains.
+    pub store: Store,
+    /// The seed of all keys.
+    pub seed: Arc<Seed>,
+    /// How long to wait between things.
+    pub pace: Pace,
+    /// Fee invoices up to this multiple of our own estimate are paid: estimates of two nodes differ.
+    pub fee_invoice_factor: u64,
+}
+
+/// What drivers and effects share.
+struct Shared {
+    sides: BTreeMap<Asset, Arc<Side>>,
+    node: Arc<dyn LightningNode>,
+    messenger: Arc<dyn PeerMessenger>,
+    identity: NodeInfo,
+    network: String,
+    clock: Arc<dyn Clock>,
+    store: Store,
+    seed: Arc<Seed>,
+    pace: Pace,
+    fee_invoice_factor: u64,
+    openings: Openings,
+    policy: RwLock<Policy>,
+    premiums: RwLock<Premiums>,
+    peers: Peers,
+    running: Mutex<HashMap<SwapId, Running>>,
+    changes: broadcast::Sender<Arc<Swap>>,
+}
+
+/// A swap with a driver.
+struct Running {
+    inbox: mpsc::Sender<Inbox>,
+    swap: watch::Receiver<Arc<Swap>>,
+}
+
+impl Shared {
+    fn side(&self, asset: Asset) -> Option<Arc<Side>> {
+        self.sides.get(&asset).cloned()
+    }
+
+    fn tip(&self, asset: Asset) -> Option<Height> {
+        let side = self.sides.get(&asset)?;
+        let tip = *side.chain.tips().borrow();
+        tip.map(|tip| tip.height)
+    }
+
+    /// Tells subscribers, and takes a closed swap off the list of running ones.
+    fn announce(&self, swap: Arc<Swap>) {
+        if matches!(swap.state, State::Closed(_)) {
+            self.running().remove(&swap.id);
+            if let Some(side) = self.side(swap.terms.asset) {
+                side.chain.forget(swap.id);
+            }
+        }
+        // Nobody may be listening.
+        let _ = self.changes.send(swap);
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<SwapId, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn policy(&self) -> Policy {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn premiums(&self) -> Premiums {
+        self.premiums.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn spawn(self: &Arc<Self>, swap: Swap, resumed: bool) {
+        let (inbox, received) = mpsc::channel(32);
+        let (current, seen) = watch::channel(Arc::new(swap.clone()));
+        self.running().insert(swap.id, Running { inbox, swap: seen });
+        let side = match swap.role {
+            Role::Maker => "maker",
+            Role::Taker => "taker",
+        };
+        let span = info_span!("swap", id = swap.id.short(), side);
+        tokio::spawn(driver::drive(self.clone(), current, resumed, received).instrument(span));
+    }
+}
+
+/// The engine: what the API drives.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// Takes up every open swap of the store, frees coins that were locked for openings never committed, and begins
+    /// to listen to peers.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn start_up(parts: Parts) -> Result<Engine, StoreError> {
+        let (policy, premiums) = (parts.store.policy()?, parts.store.premiums()?);
+        let peers = Peers::new(parts.store.capabilities()?);
+        let (changes, _) = broadcast::channel(256);
+        let shared = Arc::new(Shared {
+            sides: parts
+                .sides
+                .into_iter()
+                .map(|(asset, side)| (asset, Arc::new(side)))
+                .collect(),
+            node: parts.node,
+            messenger: parts.messenger,
+            network: parts.identity.network.clone(),
+            identity: parts.identity,
+            clock: parts.clock,
+            store: parts.store,
+            seed: parts.seed,
+            pace: parts.pace,
+            fee_invoice_factor: parts.fee_invoice_factor,
+            openings: Openings::default(),
+            policy: RwLock::new(policy),
+            premiums: RwLock::new(premiums),
+            peers,
+            running: Mutex::default(),
+            changes,
+        });
+        let open = shared.store.open_swaps()?;
+        info!(open = open.len(), "taking up the open swaps");
+        for swap in open {
+            shared.spawn(swap, true);
+        }
+        for side in shared.sides.values() {
+            tokio::spawn(keep_locks(shared.clone(), side.clone()));
+        }
+        tokio::spawn(inbox::listen(shared.clone()));
+        tokio::spawn(peers::keep_polling(shared.clone()));
+        Ok(Engine { shared })
+    }
+
+    /// Begins a swap that this node requests. Returns when it is committed; nothing has been said yet.
+    ///
+    /// # Errors
+    /// Why it cannot be: nothing is changed then.
+    pub async fn start(&self, new: NewSwap) -> Result<Started, StartError> {
+        start::initiate(&self.shared, new).await
+    }
+
+    /// Asks a running swap to end as well as its state allows. Returns the swap before and after; equal states mean
+    /// that nothing can be done now.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn abort(&self, id: SwapId, reason: &str) -> Result<Option<(Arc<Swap>, Arc<Swap>)>, StoreError> {
+        let running = self
+            .shared
+            .running()
+            .get(&id)
+            .map(|running| (running.inbox.clone(), running.swap.borrow().clone()));
+        if let Some((inbox, before)) = running {
+            let (answer, answered) = oneshot::channel();
+            if inbox
+                .send(Inbox::Abort {
+                    reason: reason.into(),
+                    answer,
+                })
+                .await
+                .is_ok()
+                && let Ok(after) = answered.await
+            {
+                return Ok(Some((before, after)));
+            }
+        }
+        Ok(self.swap(id)?.map(|swap| (swap.clone(), swap)))
+    }
+
+    /// A swap, running or closed.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn swap(&self, id: SwapId) -> Result<Option<Arc<Swap>>, StoreError> {
+        if let Some(running) = self.shared.running().get(&id) {
+            return Ok(Some(running.swap.borrow().clone()));
+        }
+        Ok(self.shared.store.swap(id)?.map(Arc::new))
+    }
+
+    /// Every change of every swap, from now on. A reader that lags misses the oldest.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Arc<Swap>> {
+        self.shared.changes.subscribe()
+    }
+
+    /// The store, for reading.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    /// The Lightning node.
+    #[must_use]
+    pub fn node(&self) -> &dyn LightningNode {
+        self.shared.node.as_ref()
+    }
+
+    /// What the Lightning node was when the daemon started.
+    #[must_use]
+    pub fn identity(&self) -> &NodeInfo {
+        &self.shared.identity
+    }
+
+    /// The chain and wallet of an asset.
+    #[must_use]
+    pub fn side(&self, asset: Asset) -> Option<Arc<Side>> {
+        self.shared.side(asset)
+    }
+
+    /// The present tip of an asset's chain; None while its node does not answer.
+    #[must_use]
+    pub fn tip(&self, asset: Asset) -> Option<Height> {
+        self.shared.tip(asset)
+    }
+
+    /// What peers offer.
+    #[must_use]
+    pub fn peers(&self) -> &Peers {
+        &self.shared.peers
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.shared.policy()
+    }
+
+    /// Changes the policy, on disk first, and tells the peers.
+    ///
+    /// # Errors
+    /// Those of `change`, or if it cannot be stored; the old policy stays.
+    pub fn update_policy<E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&mut Policy) -> Result<(), E>,
+    ) -> Result<Policy, E> {
+        let policy = self.shared.store.update_policy(change)?;
+        *self.shared.policy.write().unwrap_or_else(PoisonError::into_inner) = policy.clone();
+        self.shared.peers.poll_now();
+        Ok(policy)
+    }
+
+    /// The premium rates in force.
+    #[must_use]
+    pub fn premiums(&self) -> Premiums {
+        self.shared.premiums()
+    }
+
+    /// Changes the premium rates, on disk first, and tells the peers.
+    ///
+    /// # Errors
+    /// Those of `change`, or if they cannot be stored; the old rates stay.
+    pub fn update_premiums<E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&mut Premiums) -> Result<(), E>,
+    ) -> Result<Premiums, E> {
+        let premiums = self.shared.store.update_premiums(change)?;
+        *self.shared.premiums.write().unwrap_or_else(PoisonError::into_inner) = premiums.clone();
+        self.shared.peers.poll_now();
+        Ok(premiums)
+    }
+
+    /// Whether this peer may request swaps of us.
+    #[must_use]
+    pub fn allows(&self, peer: &NodeId) -> bool {
+        self.shared.policy().allows(peer)
+    }
+}
+
+/// Locks the coins of unpublished openings again whenever the wallet's node has come (back): it may keep locks in
+/// memory only, and whatever else spends from the wallet would take them.
+async fn keep_locks(shared: Arc<Shared>, side: Arc<Side>) {
+    let mut tips = side.chain.tips();
+    let mut there = false;
+    loop {
+        let answering = tips.borrow_and_update().is_some();
+        if answering && !there {
+            let committed = shared
+                .running()
+                .values()
+                .filter_map(|running| unsettled(&running.swap.borrow()))
+                .collect();
+            match shared.openings.keep_only(side.wallet.as_ref(), committed).await {
+                Ok(()) => there = true,
+                Err(PortError::Unreachable(_)) => {}
+                Err(failure) => warn!(%failure, "the wallet's locks could not be put in order"),
+            }
+        }
+        there &= answering;
+        if tips.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The opening whose coins must stay locked: committed, not known to be in a block.
+fn unsettled(swap: &Swap) -> Option<crate::swap::state::Opening> {
+    let State::Maker(_, maker) = &swap.state else {
+        return None;
+    };
+    let confirmed = maker.opened().is_some_and(|opened| opened.confirmed_at.is_some());
+    maker.opening().filter(|_| !confirmed).cloned()
+}

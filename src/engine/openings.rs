@@ -1,0 +1,50 @@
+//! Openings between the wallet and the store: made, their coins locked, not committed yet.
+
+use std::sync::Mutex;
+
+use tokio::sync::RwLock;
+
+use crate::ports::{OpeningOutput, PortError, Wallet};
+use crate::swap::state::Opening;
+use crate::units::FeeRate;
+
+/// Keeps the clean-up of forgotten locks from freeing the coins of an opening that is being made just now.
+#[derive(Default)]
+pub(super) struct Openings {
+    making: RwLock<()>,
+    uncommitted: Mutex<Vec<Opening>>,
+}
+
+impl Openings {
+    /// Has the wallet make an opening, and remembers it until [`Openings::settled`].
+    pub(super) async fn fund(
+        &self,
+        wallet: &dyn Wallet,
+        output: &OpeningOutput,
+        rate: FeeRate,
+    ) -> Result<Opening, PortError> {
+        let _making = self.making.read().await;
+        let opening = wallet.fund(output, rate).await?;
+        self.list().push(opening.clone());
+        Ok(opening)
+    }
+
+    /// The opening is committed, or refused by the machine.
+    pub(super) fn settled(&self, opening: &Opening) {
+        self.list().retain(|other| other != opening);
+    }
+
+    /// Has the wallet lock the coins of these openings and of those being made, and free all others that it locked.
+    pub(super) async fn keep_only(&self, wallet: &dyn Wallet, committed: Vec<Opening>) -> Result<(), PortError> {
+        let _quiet = self.making.write().await;
+        let mut kept = committed;
+        kept.extend(self.list().iter().cloned());
+        wallet.keep_only(&kept).await
+    }
+
+    fn list(&self) -> std::sync::MutexGuard<'_, Vec<Opening>> {
+        self.uncommitted
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,208 @@
+//! What peers offer, learned by `poll` and `request_poll`, and what we offer them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tracing::{debug, info, warn};
+
+use super::{Shared, Side};
+use crate::protocol::{self, Capability, Message};
+use crate::store::Seen;
+use crate::swap::Kind;
+use crate::units::{Asset, NodeId, Ppm, Timestamp};
+
+/// What is known of one peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerState {
+    /// What it offered last, and when.
+    pub offer: Option<(Capability, Timestamp)>,
+    /// Whether it is connected.
+    pub online: bool,
+}
+
+/// What is known of all peers.
+pub struct Peers {
+    known: Mutex<Known>,
+    poll_now: Notify,
+}
+
+#[derive(Default)]
+struct Known {
+    offers: HashMap<NodeId, (Capability, Timestamp)>,
+    online: HashSet<NodeId>,
+}
+
+impl Peers {
+    pub(super) fn new(seen: Vec<Seen>) -> Peers {
+        let offers = seen
+            .into_iter()
+            .map(|seen| (seen.peer, (seen.capability, seen.at)))
+            .collect();
+        Peers {
+            known: Mutex::new(Known {
+                offers,
+                online: HashSet::new(),
+            }),
+            poll_now: Notify::new(),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of a peer.
+    #[must_use]
+    pub fn state(&self, peer: &NodeId) -> PeerState {
+        let known = self.known();
+        PeerState {
+            offer: known.offers.get(peer).cloned(),
+            online: known.online.contains(peer),
+        }
+    }
+
+    /// Whether swaps of this asset can be requested of a peer; `Err` says why not.
+    ///
+    /// # Errors
+    /// The reason, in words for the operator.
+    pub fn can_swap(&self, peer: &NodeId, asset: Asset) -> Result<(), String> {
+        let state = self.state(peer);
+        if !state.online {
+            return Err("it is not connected".into());
+        }
+        let Some((offer, _)) = state.offer else {
+            return Err("it has not told what it offers; perhaps it does not run PeerSwap".into());
+        };
+        if offer.version != u64::from(protocol::VERSION) {
+            return Err(format!(
+                "it speaks protocol version {}, we speak {}",
+                offer.version,
+                protocol::VERSION
+            ));
+        }
+        if !offer.assets.contains(&asset) {
+            return Err(format!("it does not swap {asset}"));
+        }
+        if !offer.peer_allowed {
+            return Err("it does not allow this node to request swaps".into());
+        }
+        Ok(())
+    }
+
+    /// The rate that a peer announced to us.
+    #[must_use]
+    pub fn premium(&self, peer: &NodeId, asset: Asset, kind: Kind) -> Option<Ppm> {
+        let (offer, _) = self.known().offers.get(peer).cloned()?;
+        Some(match (asset, kind) {
+            (Asset::Btc, Kind::In) => offer.rates.btc_in,
+            (Asset::Btc, Kind::Out) => offer.rates.btc_out,
+            (Asset::Lbtc, Kind::In) => offer.rates.lbtc_in,
+            (Asset::Lbtc, Kind::Out) => offer.rates.lbtc_out,
+        })
+    }
+
+    /// Has every peer told soon what we offer.
+    pub(super) fn poll_now(&self) {
+        self.poll_now.notify_one();
+    }
+
+    pub(super) fn learned(&self, shared: &Shared, peer: NodeId, capability: Capability) {
+        let now = shared.clock.now();
+        let news = {
+            let mut known = self.known();
+            known.online.insert(peer);
+            let before = known.offers.insert(peer, (capability.clone(), now));
+            before.is_none_or(|(offer, _)| offer != capability)
+        };
+        if news {
+            info!(%peer, version = capability.version, assets = ?capability.assets, allowed = capability.peer_allowed, "peer offers");
+            if let Err(failure) = shared.store.put_capability(&Seen {
+                peer,
+                capability,
+                at: now,
+            }) {
+                warn!(%failure, "what a peer offers could not be stored");
+            }
+        }
+    }
+
+    pub(super) fn came(&self, shared: &Arc<Shared>, peer: NodeId) {
+        self.known().online.insert(peer);
+        tell(shared, peer, true);
+    }
+
+    pub(super) fn went(&self, peer: NodeId) {
+        self.known().online.remove(&peer);
+    }
+
+    pub(super) fn answer(&self, shared: &Arc<Shared>, peer: NodeId) {
+        tell(shared, peer, false);
+    }
+
+    /// Asks every connected peer, after the stream of messages has begun: what came before it was not heard.
+    pub(super) async fn refresh(&self, shared: &Arc<Shared>) {
+        match shared.messenger.connected().await {
+            Ok(connected) => {
+                self.known().online = connected.iter().copied().collect();
+                for peer in connected {
+                    tell(shared, peer, true);
+                }
+            }
+            Err(failure) => warn!(%failure, "the node does not tell who is connected"),
+        }
+    }
+
+    fn online(&self) -> Vec<NodeId> {
+        let known = self.known();
+        known
+            .online
+            .iter()
+            .filter(|peer| known.offers.contains_key(*peer))
+            .copied()
+            .collect()
+    }
+}
+
+/// Keeps peers informed: a Go peer forgets one that it has not heard of for half an hour.
+pub(super) async fn keep_polling(shared: Arc<Shared>) {
+    loop {
+        let poll_now = shared.peers.poll_now.notified();
+        let _ = tokio::time::timeout(shared.pace.poll, poll_now).await;
+        for peer in shared.peers.online() {
+            tell(&shared, peer, false);
+        }
+    }
+}
+
+/// Tells a peer what we offer it, and asks for the same.
+fn tell(shared: &Arc<Shared>, peer: NodeId, ask: bool) {
+    if shared.policy().blocked.contains(&peer) {
+        return;
+    }
+    let capability = capability_for(shared, &peer);
+    let message = if ask {
+        Message::RequestPoll(capability)
+    } else {
+        Message::Poll(capability)
+    };
+    let (kind, payload) = protocol::encode(&message);
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        if let Err(failure) = shared.messenger.send(peer, kind, payload).await {
+            debug!(%peer, %failure, "a poll could not be sent");
+        }
+    });
+}
+
+fn capability_for(shared: &Shared, peer: &NodeId) -> Capability {
+    let (policy, premiums) = (shared.policy(), shared.premiums());
+    let usable = |asset: &Asset, side: &Side| side.info.unfit.is_none() && !policy.paused.contains(asset);
+    let fit = shared.sides.iter().filter(|(asset, side)| usable(asset, side));
+    Capability {
+        version: protocol::VERSION.into(),
+        assets: fit.map(|(asset, _)| *asset).collect(),
+        peer_allowed: policy.allows(peer) && policy.accept_new_swaps,
+        rates: premiums.rates(peer),
+    }
+}

@@ -1,0 +1,177 @@
+//! Invoices and payments.
+
+use futures::StreamExt;
+use tracing::{debug, info};
+
+use super::{Task, until_answered};
+use crate::ports::{InvoiceSpec, PaymentSpec, PortError};
+use crate::swap::event::{EffectKind, InvoiceKind, InvoiceStatus, Made, PaymentStatus};
+use crate::swap::state::OwnInvoice;
+use crate::swap::{Event, Payee};
+use crate::units::{CltvDelta, Msat, PaymentHash};
+
+pub(super) async fn make_invoice(
+    task: &Task,
+    kind: InvoiceKind,
+    amount: Msat,
+    expiry_secs: u64,
+    final_cltv: Option<CltvDelta>,
+) {
+    let (shared, swap) = (&task.shared, task.swap());
+    let secrets = shared.seed.secrets(&swap.keys.path, swap.role);
+    let (preimage, word) = match kind {
+        InvoiceKind::Fee => (secrets.fee_preimage.clone(), "fee"),
+        InvoiceKind::Claim => (secrets.claim_preimage.clone(), "claim"),
+    };
+    let terms = &swap.terms;
+    // The description of Go PeerSwap (swap/swap.go:190 at 816a5bb), which operators know from their nodes.
+    let description = format!("peerswap {} {word} {} {}", terms.asset, terms.scid, swap.id);
+    let spec = InvoiceSpec {
+        preimage,
+        amount,
+        description,
+        expiry_secs,
+        final_cltv,
+    };
+    let made = until_answered(task, "make an invoice", || shared.node.ensure_invoice(&spec)).await;
+    let event = made.and_then(|bolt11| {
+        let read = crate::protocol::invoice::read_invoice(&bolt11, &shared.network);
+        let invoice = read.map_err(|error| error.to_string())?;
+        Ok(OwnInvoice {
+            bolt11,
+            hash: invoice.hash,
+            expires_at: invoice.expires_at,
+        })
+    });
+    task.yield_event(match event {
+        Ok(invoice) => Event::Made(Made::Invoice(kind, invoice)),
+        Err(reason) => Event::Refused(EffectKind::MakeInvoice, reason),
+    })
+    .await;
+}
+
+pub(super) async fn watch_invoice(task: &Task, kind: InvoiceKind, hash: PaymentHash) {
+    let mut backoff = task.backoff();
+    loop {
+        match task.shared.node.watch_invoice(hash).await {
+            Ok(mut states) => {
+                while let Some(status) = states.next().await {
+                    task.yield_event(Event::Invoice(kind, status)).await;
+                    if status != InvoiceStatus::Open {
+                        return;
+                    }
+                }
+                backoff.pause().await;
+            }
+            Err(failure) => {
+                if let Some(reason) = backoff.after("watch an invoice", failure).await {
+                    debug!(reason, "the node refuses to watch the invoice; trying again");
+                    backoff.pause().await;
+                }
+            }
+        }
+    }
+}
+
+pub(super) async fn cancel_invoice(task: &Task, hash: PaymentHash) {
+    let cancelled = until_answered(task, "cancel an invoice", || task.shared.node.cancel_invoice(hash)).await;
+    match cancelled {
+        Ok(status) => task.yield_event(Event::Invoice(InvoiceKind::Claim, status)).await,
+        Err(reason) => info!(reason, "the node does not cancel the invoice; waiting for the deadline"),
+    }
+}
+
+pub(super) async fn pay(task: &Task, payee: &Payee) {
+    let (shared, swap) = (&task.shared, task.swap());
+    let invoice = &payee.invoice;
+    let Some(amount) = invoice.amount else { return };
+    let spec = PaymentSpec {
+        bolt11: invoice.bolt11.clone(),
+        hash: invoice.hash,
+        amount,
+        scid: swap.terms.scid,
+        max_cltv: payee.max_cltv,
+        time_limit: shared.pace.payment,
+    };
+    let mut backoff = task.backoff();
+    loop {
+        let failure = match attempt(task, payee, &spec).await {
+            Ok(Attempted::Certain(status)) => return task.yield_event(Event::Payment(payee.kind, status)).await,
+            Ok(Attempted::TooLate) => Err(PortError::Refused("too late".into())),
+            Ok(Attempted::InFlight) => {
+                task.yield_event(Event::Payment(payee.kind, PaymentStatus::InFlight))
+                    .await;
+                shared.node.await_payment(invoice.hash).await
+            }
+            Err(failure) => Err(failure),
+        };
+        match failure {
+            Ok(status @ (PaymentStatus::Paid(_) | PaymentStatus::Failed(_))) => {
+                return task.yield_event(Event::Payment(payee.kind, status)).await;
+            }
+            Ok(PaymentStatus::InFlight | PaymentStatus::Absent) => backoff.pause().await,
+            Err(failure) => {
+                if let Some(reason) = backoff.after("pay an invoice", failure).await {
+                    return task
+                        .yield_event(Event::Refused(EffectKind::Pay(payee.kind), reason))
+                        .await;
+                }
+            }
+        }
+    }
+}
+
+enum Attempted {
+    Certain(PaymentStatus),
+    InFlight,
+    TooLate,
+}
+
+/// One call. It begins a payment only before the tip that the effect names: after an outage the state's permission
+/// to pay may be hours old.
+async fn attempt(task: &Task, payee: &Payee, spec: &PaymentSpec) -> Result<Attempted, PortError> {
+    let (shared, invoice) = (&task.shared, &payee.invoice);
+    let side = task
+        .side()
+        .ok_or_else(|| PortError::Unreachable(super::NoSide.to_string()))?;
+    let late = side.chain.tip().await?.height >= payee.before || shared.clock.now() >= invoice.expires_at;
+    let status = if late {
+        shared.node.payment_status(invoice.hash).await?
+    } else {
+        shared.node.ensure_payment(spec).await?
+    };
+    Ok(match status {
+        PaymentStatus::InFlight => Attempted::InFlight,
+        PaymentStatus::Paid(_) => Attempted::Certain(status),
+        PaymentStatus::Failed(_) if !late => Attempted::Certain(status),
+        PaymentStatus::Failed(_) | PaymentStatus::Absent if late => Attempted::TooLate,
+        PaymentStatus::Failed(_) | PaymentStatus::Absent => {
+            return Err(PortError::Unreachable(
+                "the node knows nothing of the payment it was asked to make".into(),
+            ));
+        }
+    })
+}
+
+pub(super) async fn watch_payment(task: &Task, kind: InvoiceKind, hash: PaymentHash) {
+    let mut backoff = task.backoff();
+    loop {
+        match task.shared.node.await_payment(hash).await {
+            Ok(status) => {
+                let paid = matches!(status, PaymentStatus::Paid(_));
+                task.yield_event(Event::Payment(kind, status)).await;
+                if paid {
+                    return;
+                }
+                // What is no proof yet may be one later: the same word counts for more when time has passed.
+                tokio::time::sleep(task.shared.pace.ask_again).await;
+            }
+            Err(failure) => {
+                if let Some(reason) = backoff.after("watch a payment", failure).await {
+                    debug!(reason, "the node refuses to tell of the payment; trying again");
+                    backoff.pause().await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Transactions: made and signed here, published only by a later state.
+
+use rand::rngs::OsRng;
+
+use super::{Task, until_answered};
+use crate::engine::sight;
+use crate::ports::{OpeningOutput, PortError};
+use crate::swap::event::{EffectKind, Made, SpendPath};
+use crate::swap::state::{Claim, Maker};
+use crate::swap::{Event, State, Swap, Taker};
+use crate::tx::{self, ClaimPath, ClaimRequest, FeeBasis};
+use crate::units::{PaymentHash, RawTx};
+
+pub(super) async fn opening(task: &Task, hash: PaymentHash) {
+    let swap = task.swap();
+    let State::Maker(deal, _) = &swap.state else { return };
+    let output = sight::script(&swap, deal, hash)
+        .zip(swap.terms.opening_amount(swap.kind, deal))
+        .map(|(script, amount)| OpeningOutput {
+            script: script.to_p2wsh(),
+            blinding_key: swap.keys.blinding_key,
+            amount,
+        });
+    let (Some(output), Some(side)) = (output, task.side()) else {
+        return;
+    };
+    let shared = &task.shared;
+    let made = until_answered(task, "fund the opening", || async {
+        let rate = side.chain.fee_rate().await?;
+        shared.openings.fund(side.wallet.as_ref(), &output, rate).await
+    })
+    .await;
+    task.yield_event(match made {
+        Ok(opening) => Event::Made(Made::Opening(opening)),
+        Err(reason) => Event::Refused(EffectKind::MakeOpening, reason),
+    })
+    .await;
+}
+
+pub(super) async fn claim(task: &Task, path: &SpendPath) {
+    let (swap, Some(side)) = (task.swap(), task.side()) else {
+        return;
+    };
+    let made = until_answered(task, "make a claim", || async {
+        let rate = side.chain.fee_rate().await?;
+        let (swap, path, seed) = (swap.clone(), path.clone(), task.shared.seed.clone());
+        let build = move || {
+            let secrets = seed.secrets(&swap.keys.path, swap.role);
+            sign(&swap, &path, &secrets, rate)
+        };
+        // Blinding takes tens of milliseconds of a core.
+        let built = tokio::task::spawn_blocking(build).await;
+        built
+            .map_err(|error| PortError::Broken(error.to_string()))?
+            .map_err(PortError::Refused)
+    })
+    .await;
+    task.yield_event(match made {
+        Ok(claim) => Event::Made(Made::Claim(claim)),
+        Err(reason) => Event::Refused(EffectKind::MakeClaim, reason),
+    })
+    .await;
+}
+
+fn sign(
+    swap: &Swap,
+    path: &SpendPath,
+    secrets: &crate::keys::SwapSecrets,
+    rate: crate::units::FeeRate,
+) -> Result<Claim, String> {
+    let sought = sight::sought(swap).ok_or("no opening is known")?;
+    let mut spec = sight::spec(swap, &sought)?;
+    let blinding_key = swap.keys.blinding_key.map(|_| &secrets.blinding_key);
+    spec.blinding_key = spec.blinding_key.or(blinding_key);
+    let opening = opening_of(swap).ok_or("the opening is not known yet")?;
+    let path = match path {
+        SpendPath::Preimage => ClaimPath::Preimage {
+            taker_key: &secrets.swap_key,
+        },
+        SpendPath::Coop => {
+            let taker_key = taker_key_of(swap).ok_or("the taker has not given its key")?;
+            ClaimPath::Coop {
+                maker_key: &secrets.swap_key,
+                taker_key,
+            }
+        }
+        SpendPath::Csv => ClaimPath::Csv {
+            maker_key: &secrets.swap_key,
+        },
+    };
+    let (payout, basis) = (&swap.terms.payout, FeeBasis::Discounted);
+    let request = ClaimRequest {
+        opening,
+        spec: &spec,
+        path,
+        payout,
+        rate,
+        basis,
+        min_fee: None,
+    };
+    tx::build_claim(&request, &mut OsRng).map_err(|error| error.to_string())
+}
+
+fn opening_of(swap: &Swap) -> Option<&RawTx> {
+    match &swap.state {
+        State::Taker(_, Taker::PayingClaim { paying, .. } | Taker::AbandoningPayment { paying, .. }) => {
+            Some(&paying.opening)
+        }
+        State::Taker(_, Taker::ClaimingInvoice { opening, .. }) => Some(opening),
+        State::Maker(_, maker) => maker.opening().map(|opening| &opening.tx),
+        State::Taker(..) | State::Requested { .. } | State::Canceling { .. } | State::Closed(_) => None,
+    }
+}
+
+fn taker_key_of(swap: &Swap) -> Option<&crate::units::SwapSecret> {
+    match &swap.state {
+        State::Maker(_, Maker::ClaimingCoop { taker_key, .. }) => Some(taker_key),
+        _ => None,
+    }
+}
+
+pub(super) async fn void(task: &Task) {
+    let (swap, Some(side)) = (task.swap(), task.side()) else {
+        return;
+    };
+    let State::Maker(_, Maker::Voiding { opening, .. }) = &swap.state else {
+        return;
+    };
+    let mut backoff = task.backoff();
+    loop {
+        let made = async {
+            let rate = side.chain.fee_rate().await?;
+            side.wallet.void(opening, rate).await
+        };
+        match made.await {
+            Ok(tx) => return task.yield_event(Event::Made(Made::Void(tx))).await,
+            // Refused now is not refused for ever: a conflict may leave the mempool, money may come in.
+            Err(PortError::Refused(reason)) => {
+                tracing::warn!(reason, "the opening cannot be voided now; trying again");
+                backoff.pause().await;
+            }
+            Err(failure) => {
+                backoff.after("void the opening", failure).await;
+            }
+        }
+    }
+}

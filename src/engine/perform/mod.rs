@@ -1,0 +1,138 @@
+//! Effects: each is one task that talks to the ports and yields events. All of them may be cut and begun again at any
+//! time, but for those that the driver joins.
+
+mod chain;
+mod lightning;
+mod make;
+mod message;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, error, warn};
+
+use super::driver::Signal;
+use super::{Shared, Side};
+use crate::ports::PortError;
+use crate::swap::{Effect, Event, Swap};
+
+/// What an effect works with.
+pub(super) struct Task {
+    shared: Arc<Shared>,
+    /// The committed swap, and what it becomes.
+    swap: watch::Receiver<Arc<Swap>>,
+    signals: mpsc::Sender<Signal>,
+}
+
+/// The swap's chain is not configured any more: nothing can be done until it is.
+#[derive(Debug, thiserror::Error)]
+#[error("no backend is configured for the swap's chain")]
+struct NoSide;
+
+pub(super) async fn perform(task: &Task, effect: &Effect) {
+    match effect {
+        Effect::Send { message, repeat } => message::send(task, message, *repeat).await,
+        Effect::MakeInvoice {
+            kind,
+            amount,
+            expiry_secs,
+            final_cltv,
+        } => {
+            lightning::make_invoice(task, *kind, *amount, *expiry_secs, *final_cltv).await;
+        }
+        Effect::MakeOpening(hash) => make::opening(task, *hash).await,
+        Effect::MakeClaim(path) => make::claim(task, path).await,
+        Effect::MakeVoid => make::void(task).await,
+        Effect::Broadcast { kind, tx, preimage } => chain::broadcast(task, *kind, tx, preimage.as_ref()).await,
+        Effect::Pay(payee) => lightning::pay(task, payee).await,
+        Effect::WatchPayment(kind, hash) => lightning::watch_payment(task, *kind, *hash).await,
+        Effect::WatchInvoice(kind, hash) => lightning::watch_invoice(task, *kind, *hash).await,
+        Effect::WatchChain => chain::watch(task).await,
+        Effect::CancelInvoice(hash) => lightning::cancel_invoice(task, *hash).await,
+        Effect::WakeAt(time) => {
+            task.shared.clock.sleep_until(*time).await;
+            task.yield_event(Event::Tick).await;
+        }
+    }
+}
+
+impl Task {
+    pub(super) fn new(shared: Arc<Shared>, swap: watch::Receiver<Arc<Swap>>, signals: mpsc::Sender<Signal>) -> Task {
+        Task { shared, swap, signals }
+    }
+
+    fn swap(&self) -> Arc<Swap> {
+        self.swap.borrow().clone()
+    }
+
+    async fn yield_event(&self, event: Event) {
+        // The driver is gone if this fails; the work is aborted with it.
+        let _ = self.signals.send(Signal::Event(event)).await;
+    }
+
+    /// Tells the driver that an effect has come to its end.
+    pub(super) async fn ended(&self, effect: Effect) {
+        let _ = self.signals.send(Signal::Ended(effect)).await;
+    }
+
+    /// The chain and wallet of this swap; an end without them is told once to the log.
+    fn side(&self) -> Option<Arc<Side>> {
+        let side = self.shared.side(self.swap.borrow().terms.asset);
+        if side.is_none() {
+            error!("{NoSide}");
+        }
+        side
+    }
+
+    fn backoff(&self) -> Backoff {
+        Backoff {
+            next: self.shared.pace.retry_first,
+            cap: self.shared.pace.retry_cap,
+        }
+    }
+}
+
+/// The pauses between attempts: doubling, capped, for ever.
+struct Backoff {
+    next: Duration,
+    cap: Duration,
+}
+
+impl Backoff {
+    async fn pause(&mut self) {
+        tokio::time::sleep(self.next).await;
+        self.next = self.next.saturating_mul(2).min(self.cap);
+    }
+
+    /// Waits before another attempt after an error that time may heal. A refusal is returned: the caller gives up.
+    async fn after(&mut self, what: &str, failure: PortError) -> Option<String> {
+        match failure {
+            PortError::Unreachable(reason) => debug!(what, reason, "not now; trying again"),
+            PortError::Broken(reason) => {
+                warn!(what, reason, "ALARM: the backend's answer makes no sense; trying again")
+            }
+            PortError::Refused(reason) => return Some(reason),
+        }
+        self.pause().await;
+        None
+    }
+}
+
+/// Runs a call until it is answered; `Err` is the reason of a refusal.
+async fn until_answered<T, F>(task: &Task, what: &str, mut call: impl FnMut() -> F) -> Result<T, String>
+where
+    F: Future<Output = Result<T, PortError>>,
+{
+    let mut backoff = task.backoff();
+    loop {
+        match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => {
+                if let Some(refused) = backoff.after(what, failure).await {
+                    return Err(refused);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Payments over one channel, in one part, at most one HTLC per hash.
+//!
+//! lnd keeps one record per hash and refuses a second payment while one is under way or settled; on that everything
+//! here rests. A call that breaks off says nothing: the record is asked, and until it has answered nothing is known.
+
+use std::time::Duration;
+
+use bitcoin::Amount;
+use tokio::time::{Instant, timeout_at};
+use tonic::codec::Streaming;
+
+use crate::ports::{PaymentSpec, PortError};
+use crate::protocol::invoice::read_invoice;
+use crate::swap::event::{Failure, PaymentStatus};
+use crate::units::{CltvDelta, NodeId, PaymentHash, Preimage};
+
+use super::api::lnrpc::htlc_attempt::HtlcStatus;
+use super::api::lnrpc::payment::PaymentStatus as LndStatus;
+use super::api::lnrpc::{Channel as LndChannel, Payment, PaymentFailureReason};
+use super::api::routerrpc::{SendPaymentRequest, TrackPaymentRequest};
+use super::channels;
+use super::connection::{CALL_LIMIT, Connection};
+use super::error::{CallError, CallErrorKind};
+
+/// Blocks that lnd adds to the invoice's final CLTV delta (routing/payment_session.go `BlockPadding`, v0.20.0-beta).
+const BLOCK_PADDING: u32 = 3;
+/// lnd ends its search for a way at the time limit and then reports; so much longer is waited for that report.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What lnd's record says now.
+pub(super) async fn status(lnd: &Connection, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
+    match find(lnd, hash).await? {
+        Some(record) => read(hash, &record),
+        None => Ok(PaymentStatus::Absent),
+    }
+}
+
+/// Waits until the end is certain; `Absent` at once if there is no record.
+pub(super) async fn wait(lnd: &Connection, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
+    match track(lnd, hash).await? {
+        Some(mut updates) => follow("TrackPaymentV2", hash, &mut updates, &mut false).await,
+        None => Ok(PaymentStatus::Absent),
+    }
+}
+
+/// Makes a payment unless one of this hash is under way or settled.
+pub(super) async fn ensure(lnd: &Connection, spec: &PaymentSpec) -> Result<PaymentStatus, PortError> {
+    let limit = Instant::now() + spec.time_limit + GRACE;
+    match status(lnd, spec.hash).await? {
+        paid @ PaymentStatus::Paid(_) => return Ok(paid),
+        PaymentStatus::InFlight => return join(lnd, spec.hash, limit).await,
+        PaymentStatus::Failed(_) | PaymentStatus::Absent => {}
+    }
+    let payee = check(spec)?;
+    let channel = usable_channel(lnd, spec, payee).await?;
+    let end = send(lnd, spec, &channel, limit).await?;
+    match end {
+        // lnd also calls it a lack of balance when the channel has just become inactive.
+        PaymentStatus::Failed(Failure::NoBalance) => {
+            let now = channels::with_peer(lnd, payee, spec.scid).await?;
+            let lacks = now.is_none_or(|c| c.active && channels::spendable(&c) < ceil(spec));
+            Ok(PaymentStatus::Failed(if lacks {
+                Failure::NoBalance
+            } else {
+                Failure::Temporary
+            }))
+        }
+        other => Ok(other),
+    }
+}
+
+fn ceil(spec: &PaymentSpec) -> Amount {
+    Amount::from_sat(spec.amount.0.div_ceil(1000))
+}
+
+fn refused(why: impl std::fmt::Display) -> PortError {
+    PortError::Refused(format!("lnd SendPaymentV2: {why}"))
+}
+
+/// Compares the invoice with what is to be paid; the payee.
+fn check(spec: &PaymentSpec) -> Result<NodeId, PortError> {
+    // The network is lnd's to check: it knows its own.
+    let invoice = read_invoice(&spec.bolt11, "").map_err(refused)?;
+    if invoice.hash != spec.hash {
+        return Err(refused(format_args!(
+            "the invoice is locked to {}, not to {}",
+            invoice.hash, spec.hash
+        )));
+    }
+    if invoice.amount != Some(spec.amount) {
+        let asked = invoice.amount.map_or("no amount".to_string(), |msat| msat.to_string());
+        return Err(refused(format_args!(
+            "the invoice asks for {asked}, to be paid are {}",
+            spec.amount
+        )));
+    }
+    let total = invoice.final_cltv.0.saturating_add(BLOCK_PADDING);
+    match spec.max_cltv {
+        Some(CltvDelta(max)) if total >= max => Err(refused(format_args!(
+            "the htlc would expire in {total} blocks, which must be less than {max}"
+        ))),
+        Some(_) | None => Ok(invoice.payee),
+    }
+}
+
+async fn usable_channel(lnd: &Connection, spec: &PaymentSpec, payee: NodeId) -> Result<LndChannel, PortError> {
+    let channel = channels::with_peer(lnd, payee, spec.scid).await?.ok_or_else(|| {
+        refused(format_args!(
+            "no channel {} with the invoice's payee {payee}",
+            spec.scid
+        ))
+    })?;
+    if channel.active {
+        Ok(channel)
+    } else {
+        Err(PortError::Unreachable(format!(
+            "lnd SendPaymentV2: the channel {} is not active now",
+            spec.scid
+        )))
+    }
+}
+
+async fn send(
+    lnd: &Connection,
+    spec: &PaymentSpec,
+    channel: &LndChannel,
+    limit: Instant,
+) -> Result<PaymentStatus, PortError> {
+    const METHOD: &str = "SendPaymentV2";
+    let request = SendPaymentRequest {
+        payment_request: spec.bolt11.clone(),
+        timeout_seconds: i32::try_from(spec.time_limit.as_secs().max(1)).unwrap_or(i32::MAX),
+        fee_limit_msat: 0,
+        cltv_limit: spec
+            .max_cltv
+            .map_or(0, |CltvDelta(max)| i32::try_from(max).unwrap_or(i32::MAX)),
+        max_parts: 1,
+        // The first update says that the record is written: from then on the payment is known to be under way.
+        no_inflight_updates: false,
+        outgoing_chan_ids: channels::own_names(channel),
+        ..SendPaymentRequest::default()
+    };
+    let patience = limit.saturating_duration_since(Instant::now());
+    let opened = lnd
+        .call(METHOD, patience, async |mut api| {
+            api.router.send_payment_v2(request).await
+        })
+        .await;
+    let mut updates = match opened {
+        Ok(updates) => updates,
+        // Another call was faster: there is one payment, and its record tells.
+        Err(e) if e.kind == CallErrorKind::AlreadyExists => return join(lnd, spec.hash, limit).await,
+        Err(e) => return Err(e.into()),
+    };
+    let mut begun = false;
+    match timeout_at(limit, follow(METHOD, spec.hash, &mut updates, &mut begun)).await {
+        Ok(end) => end,
+        Err(_elapsed) if begun => Ok(PaymentStatus::InFlight),
+        Err(_elapsed) => Err(CallError::no_answer(METHOD, "no answer within the time limit").into()),
+    }
+}
+
+/// Waits for the end of a payment that is there, until the limit.
+async fn join(lnd: &Connection, hash: PaymentHash, limit: Instant) -> Result<PaymentStatus, PortError> {
+    match timeout_at(limit, wait(lnd, hash)).await {
+        Ok(end) => end,
+        Err(_elapsed) => Ok(PaymentStatus::InFlight),
+    }
+}
+
+async fn find(lnd: &Connection, hash: PaymentHash) -> Result<Option<Payment>, PortError> {
+    const METHOD: &str = "TrackPaymentV2";
+    let Some(mut updates) = track(lnd, hash).await? else {
+        return Ok(None);
+    };
+    match tokio::time::timeout(CALL_LIMIT, updates.message()).await {
+        Ok(Ok(Some(record))) => Ok(Some(record)),
+        Ok(Ok(None)) => Err(CallError::no_answer(METHOD, "the stream ended without an answer").into()),
+        Ok(Err(status)) => Err(CallError::interrupted(METHOD, &status).into()),
+        Err(_elapsed) => Err(CallError::no_answer(METHOD, format_args!("no answer within {CALL_LIMIT:?}")).into()),
+    }
+}
+
+/// The record's state now and at each change; None if there is no record.
+async fn track(lnd: &Connection, hash: PaymentHash) -> Result<Option<Streaming<Payment>>, PortError> {
+    let request = TrackPaymentRequest {
+        payment_hash: hash.0.to_vec(),
+        no_inflight_updates: false,
+    };
+    let tracked = lnd
+        .call("TrackPaymentV2", CALL_LIMIT, async |mut api| {
+            api.router.track_payment_v2(request).await
+        })
+        .await;
+    match tracked {
+        Ok(updates) => Ok(Some(updates)),
+        Err(e) if e.kind == CallErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Reads updates until one is final. Sets `begun` at the first. Whatever ends the stream before, an error from lnd
+/// too, leaves the payment's state unknown.
+async fn follow(
+    method: &'static str,
+    hash: PaymentHash,
+    updates: &mut Streaming<Payment>,
+    begun: &mut bool,
+) -> Result<PaymentStatus, PortError> {
+    loop {
+        match updates.message().await {
+            Ok(Some(update)) => {
+                *begun = true;
+                match read(hash, &update)? {
+                    PaymentStatus::InFlight | PaymentStatus::Absent => {}
+                    end @ (PaymentStatus::Paid(_) | PaymentStatus::Failed(_)) => return Ok(end),
+                }
+            }
+            Ok(None) => return Err(CallError::no_answer(method, "the stream ended before the payment").into()),
+            Err(status) => return Err(CallError::interrupted(method, &status).into()),
+        }
+    }
+}
+
+fn read(hash: PaymentHash, record: &Payment) -> Result<PaymentStatus, PortError> {
+    let broken = |what: String| PortError::Broken(format!("lnd TrackPaymentV2: payment {hash}: {what}"));
+    let attempt_is_out = || {
+        record
+            .htlcs
+            .iter()
+            .any(|attempt| attempt.status == i32::from(HtlcStatus::InFlight))
+    };
+    match LndStatus::try_from(record.status) {
+        Ok(LndStatus::Initiated | LndStatus::InFlight) => Ok(PaymentStatus::InFlight),
+        Ok(LndStatus::Succeeded) => {
+            let preimage: Preimage = record
+                .payment_preimage
+                .parse()
+                .map_err(|_| broken("unreadable preimage".into()))?;
+            if preimage.hash() == hash {
+                Ok(PaymentStatus::Paid(preimage))
+            } else {
+                Err(broken("settled by a preimage of another hash".into()))
+            }
+        }
+        Ok(LndStatus::Failed) if attempt_is_out() => Ok(PaymentStatus::InFlight),
+        Ok(LndStatus::Failed) => Ok(PaymentStatus::Failed(failure(record.failure_reason))),
+        Ok(LndStatus::Unknown) | Err(_) => Err(broken(format!("unknown state {}", record.status))),
+    }
+}
+
+fn failure(reason: i32) -> Failure {
+    match PaymentFailureReason::try_from(reason) {
+        Ok(PaymentFailureReason::FailureReasonInsufficientBalance) => Failure::NoBalance,
+        Ok(PaymentFailureReason::FailureReasonIncorrectPaymentDetails) => Failure::WrongDetails,
+        Ok(
+            PaymentFailureReason::FailureReasonNone
+            | PaymentFailureReason::FailureReasonTimeout
+            | PaymentFailureReason::FailureReasonNoRoute
+            | PaymentFailureReason::FailureReasonError
+            | PaymentFailureReason::FailureReasonCanceled,
+        )
+        | Err(_) => Failure::Temporary,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::lnd::api::lnrpc::HtlcAttempt;
+
+    fn hash() -> PaymentHash {
+        Preimage::from_bytes([7; 32]).hash()
+    }
+
+    fn record(status: LndStatus) -> Payment {
+        Payment {
+            status: status.into(),
+            payment_preimage: "00".repeat(32),
+            ..Payment::default()
+        }
+    }
+
+    #[test]
+    fn a_payment_is_paid_only_by_the_preimage_of_its_hash() {
+        let mut settled = record(LndStatus::Succeeded);
+        assert!(matches!(read(hash(), &settled), Err(PortError::Broken(_))));
+        settled.payment_preimage = "07".repeat(32);
+        assert_eq!(
+            read(hash(), &settled).unwrap(),
+            PaymentStatus::Paid(Preimage::from_bytes([7; 32]))
+        );
+    }
+
+    #[test]
+    fn a_record_without_an_end_is_under_way() {
+        for status in [LndStatus::Initiated, LndStatus::InFlight] {
+            assert_eq!(read(hash(), &record(status)).unwrap(), PaymentStatus::InFlight);
+        }
+    }
+
+    #[test]
+    fn a_failed_payment_with_an_htlc_out_has_not_failed() {
+        let out = HtlcAttempt {
+            status: HtlcStatus::InFlight.into(),
+            ..HtlcAttempt::default()
+        };
+        let failed = Payment {
+            htlcs: vec![out],
+            ..record(LndStatus::Failed)
+        };
+        assert_eq!(read(hash(), &failed).unwrap(), PaymentStatus::InFlight);
+    }
+
+    #[test]
+    fn a_state_that_lnd_does_not_have_is_no_answer() {
+        assert!(matches!(
+            read(hash(), &record(LndStatus::Unknown)),
+            Err(PortError::Broken(_))
+        ));
+        let odd = Payment {
+            status: 99,
+            ..Payment::default()
+        };
+        assert!(matches!(read(hash(), &odd), Err(PortError::Broken(_))));
+    }
+
+    #[test]
+    fn reasons_say_whether_another_attempt_may_help() {
+        let class = |reason: PaymentFailureReason| failure(reason.into());
+        assert_eq!(
+            class(PaymentFailureReason::FailureReasonInsufficientBalance),
+            Failure::NoBalance
+        );
+        assert_eq!(
+            class(PaymentFailureReason::FailureReasonIncorrectPaymentDetails),
+            Failure::WrongDetails
+        );
+        assert_eq!(class(PaymentFailureReason::FailureReasonNoRoute), Failure::Temporary);
+        assert_eq!(class(PaymentFailureReason::FailureReasonTimeout), Failure::Temporary);
+    }
+}

@@ -1,0 +1,166 @@
+//! Opening: the folder, the file, and whether the database is the right one.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use bitcoin::BlockHash;
+use redb::{Database, DatabaseError, ReadableTable, WriteTransaction};
+use serde::{Deserialize, Serialize};
+
+use super::error::database;
+use super::record::{self, SCHEMA};
+use super::{
+    CAPABILITIES, CHANNELS, FILE_NAME, IDEMPOTENCY, JOURNAL, JOURNAL_BY_SWAP, META, OPEN, SETTINGS, SUMMARIES, SWAPS,
+    Store, StoreError, TRAILS,
+};
+use crate::units::{Asset, NodeId};
+
+/// The database's memory for pages. redb's default is 1 GiB; a step touches a few pages.
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
+
+const SCHEMA_KEY: &str = "schema";
+const IDENTITY_KEY: &str = "identity";
+
+/// What a database belongs to. Keys, channels and heights in it mean nothing anywhere else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreIdentity {
+    /// The Lightning node.
+    pub node: NodeId,
+    /// Its network, by its own name.
+    pub network: String,
+    /// The hash of block 0 of each chain in use.
+    pub genesis: BTreeMap<Asset, BlockHash>,
+}
+
+impl Store {
+    /// Opens the database in `dir`, or makes it there. A chain that the database has not seen yet is added to what
+    /// it is bound to.
+    ///
+    /// # Errors
+    /// The folder can be changed by others, another process has the database open, or it belongs to another node,
+    /// another network, other chains, or a later release.
+    pub fn open(dir: &Path, identity: &StoreIdentity) -> Result<Store, StoreError> {
+        prepare_folder(dir)?;
+        let path = dir.join(FILE_NAME);
+        let broken = |source| StoreError::Io {
+            path: path.clone(),
+            source,
+        };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(broken)?;
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(broken)?;
+        let opened = Database::builder().set_cache_size(CACHE_BYTES).create_file(file);
+        let db = opened.map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.clone() },
+            other => database(other),
+        })?;
+        let store = Store { db };
+        store.write(|transaction| {
+            bind(transaction, &path, identity)?;
+            make_tables(transaction)
+        })?;
+        Ok(store)
+    }
+}
+
+/// Makes the folder for us alone; an existing one must not let others change what is in it.
+fn prepare_folder(dir: &Path) -> Result<(), StoreError> {
+    let broken = |source: io::Error| StoreError::Io {
+        path: dir.into(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(broken)?;
+    let mode = fs::metadata(dir).map_err(broken)?.permissions().mode() & 0o7777;
+    if mode & 0o022 != 0 {
+        return Err(StoreError::Folder { path: dir.into(), mode });
+    }
+    Ok(())
+}
+
+/// Compares the database's identity with ours, or takes ours for a new one.
+fn bind(transaction: &WriteTransaction, path: &Path, identity: &StoreIdentity) -> Result<(), StoreError> {
+    let mut meta = transaction.open_table(META).map_err(database)?;
+    check_schema(&meta, path)?;
+    let stored = match meta.get(IDENTITY_KEY).map_err(database)? {
+        Some(row) => record::decode("meta", || IDENTITY_KEY.into(), row.value())?,
+        None => identity.clone(),
+    };
+    let merged = merge(path, stored, identity)?;
+    meta.insert(IDENTITY_KEY, record::encode(&merged).as_slice())
+        .map_err(database)?;
+    meta.insert(SCHEMA_KEY, SCHEMA.to_string().as_bytes())
+        .map_err(database)?;
+    Ok(())
+}
+
+fn check_schema(meta: &impl ReadableTable<&'static str, &'static [u8]>, path: &Path) -> Result<(), StoreError> {
+    let Some(row) = meta.get(SCHEMA_KEY).map_err(database)? else {
+        return Ok(());
+    };
+    let text = std::str::from_utf8(row.value()).ok();
+    let stored: Option<u32> = text.and_then(|text| text.parse().ok());
+    match stored {
+        Some(stored) if stored <= SCHEMA => Ok(()),
+        Some(stored) => Err(StoreError::Schema {
+            path: path.into(),
+            stored,
+            supported: SCHEMA,
+        }),
+        None => Err(StoreError::Row {
+            table: "meta",
+            key: SCHEMA_KEY.into(),
+            reason: "not a number".into(),
+        }),
+    }
+}
+
+fn merge(path: &Path, mut stored: StoreIdentity, given: &StoreIdentity) -> Result<StoreIdentity, StoreError> {
+    let differs = |what: &str, stored: String, found: String| StoreError::Identity {
+        path: path.into(),
+        what: what.into(),
+        stored,
+        found,
+    };
+    if stored.node != given.node {
+        return Err(differs("node", stored.node.to_string(), given.node.to_string()));
+    }
+    if stored.network != given.network {
+        return Err(differs("network", stored.network, given.network.clone()));
+    }
+    for (asset, genesis) in &given.genesis {
+        let known = *stored.genesis.entry(*asset).or_insert(*genesis);
+        if known != *genesis {
+            let what = format!("the {asset} chain with genesis block");
+            return Err(differs(&what, known.to_string(), genesis.to_string()));
+        }
+    }
+    Ok(stored)
+}
+
+/// Makes what is missing, so that reading finds every table.
+fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    transaction.open_table(SWAPS).map_err(database)?;
+    transaction.open_table(OPEN).map_err(database)?;
+    transaction.open_table(SUMMARIES).map_err(database)?;
+    transaction.open_table(JOURNAL).map_err(database)?;
+    transaction.open_table(JOURNAL_BY_SWAP).map_err(database)?;
+    transaction.open_table(CHANNELS).map_err(database)?;
+    transaction.open_table(IDEMPOTENCY).map_err(database)?;
+    transaction.open_table(SETTINGS).map_err(database)?;
+    transaction.open_table(CAPABILITIES).map_err(database)?;
+    transaction.open_table(TRAILS).map_err(database)?;
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Questions about a swap that its state answers.
+
+use super::state::{Maker, Offer, Opened, Opening, State, Swap, Taker};
+use super::terms::{Deal, Kind, Role};
+
+impl Swap {
+    /// Whether this node made the request.
+    #[must_use]
+    pub fn is_initiator(&self) -> bool {
+        matches!(
+            (self.kind, self.role),
+            (Kind::In, Role::Maker) | (Kind::Out, Role::Taker)
+        )
+    }
+
+    /// What was agreed, while it matters.
+    #[must_use]
+    pub fn deal(&self) -> Option<&Deal> {
+        match &self.state {
+            State::Maker(deal, _) | State::Taker(deal, _) => Some(deal),
+            State::Requested { .. } | State::Canceling { .. } | State::Closed(_) => None,
+        }
+    }
+}
+
+impl Maker {
+    /// The signed opening, once there is one.
+    #[must_use]
+    pub fn opening(&self) -> Option<&Opening> {
+        match self {
+            Maker::AwaitingFee { .. } | Maker::Funding { .. } => None,
+            Maker::Publishing { opening, .. } | Maker::Voiding { opening, .. } => Some(opening),
+            Maker::Opened(_) | Maker::ClaimingCoop { .. } | Maker::ClaimingCsv { .. } => {
+                self.opened().map(|opened| &opened.opening)
+            }
+        }
+    }
+
+    /// The opening as it was published, once it was.
+    #[must_use]
+    pub fn opened(&self) -> Option<&Opened> {
+        match self {
+            Maker::Opened(opened) | Maker::ClaimingCoop { opened, .. } | Maker::ClaimingCsv { opened, .. } => {
+                Some(opened)
+            }
+            Maker::AwaitingFee { .. } | Maker::Funding { .. } | Maker::Publishing { .. } | Maker::Voiding { .. } => {
+                None
+            }
+        }
+    }
+}
+
+impl Taker {
+    /// What the maker announced, once it has.
+    #[must_use]
+    pub fn offer(&self) -> Option<&Offer> {
+        match self {
+            Taker::PayingFee { offer, .. } | Taker::CoopClosing { offer, .. } => offer.as_ref(),
+            Taker::AwaitingOpening => None,
+            Taker::AwaitingConfirmation { offer, .. } | Taker::ClaimingInvoice { offer, .. } => Some(offer),
+            Taker::PayingClaim { paying, .. } | Taker::AbandoningPayment { paying, .. } => Some(&paying.offer),
+        }
+    }
+}

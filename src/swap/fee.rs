@@ -1,0 +1,142 @@
+//! The taker of a swap-out while it pays the opening's fee in advance.
+//!
+//! A wish to stop is noted and acted on once the payment's end is certain: a fee that was paid obliges the maker.
+
+use super::effect::{Effect, Payee};
+use super::event::{EffectKind, Event, InvoiceKind, MessageKind, PaymentStatus, PeerMessage};
+use super::payment::{Calls, proves_unpaid};
+use super::state::{Abandon, GivenInvoice, Offer, Party, State, Taker};
+use super::step::{DRAIN_SECS, Scene, closed_by_peer};
+use super::taker::{coop_closing, failure_words};
+use super::terms::Deal;
+use crate::units::Height;
+
+/// Blocks before the end of the payment window from which a fee is not paid any more: the opening would come too late.
+const FEE_MARGIN: u32 = 10;
+
+pub(super) fn paying(scene: &Scene, fee: &GivenInvoice) -> Taker {
+    Taker::PayingFee {
+        fee: fee.clone(),
+        offer: None,
+        cancel: None,
+        seen: false,
+        quiet_from: scene.now.time,
+    }
+}
+
+pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> Option<State> {
+    let Taker::PayingFee {
+        fee,
+        offer,
+        cancel,
+        seen,
+        quiet_from,
+    } = state
+    else {
+        return None;
+    };
+    let mut next = state.clone();
+    let Taker::PayingFee {
+        offer: next_offer,
+        cancel: next_cancel,
+        seen: next_seen,
+        quiet_from: next_quiet,
+        ..
+    } = &mut next
+    else {
+        return None;
+    };
+    let mut abandon = |by: Party, reason: &str| {
+        next_cancel.get_or_insert(Abandon {
+            by,
+            reason: reason.into(),
+        });
+    };
+    match event {
+        Event::Payment(InvoiceKind::Fee, PaymentStatus::Paid(preimage)) if preimage.hash() == fee.hash => {
+            return Some(fee_paid(deal, offer.as_ref(), cancel.as_ref()));
+        }
+        Event::Payment(InvoiceKind::Fee, status @ PaymentStatus::Failed(_)) => {
+            return Some(fee_unpaid(scene, cancel.as_ref(), status));
+        }
+        Event::Payment(InvoiceKind::Fee, status) => {
+            let calls = Calls {
+                seen: *seen,
+                since: *quiet_from,
+                quiet_from: *quiet_from,
+            };
+            if proves_unpaid(status, calls, fee, scene.now.time) {
+                return Some(fee_unpaid(scene, cancel.as_ref(), status));
+            }
+            *next_seen |= *status == PaymentStatus::InFlight;
+        }
+        Event::Refused(EffectKind::Pay(InvoiceKind::Fee), reason) => {
+            return Some(scene.cancel(format!("the fee invoice could not be paid: {reason}")));
+        }
+        Event::Peer(PeerMessage::Opening(offer)) => {
+            next_offer.get_or_insert_with(|| offer.clone());
+        }
+        Event::Peer(PeerMessage::Cancel(reason)) => abandon(Party::Peer, reason),
+        Event::Peer(PeerMessage::Malformed {
+            message: MessageKind::Opening,
+            reason,
+        }) => abandon(Party::Us, reason),
+        Event::Abort(reason) => abandon(Party::Us, reason),
+        Event::Started => *next_quiet = scene.now.time.plus_secs(DRAIN_SECS),
+        Event::Peer(_)
+        | Event::Chain(_)
+        | Event::Invoice(..)
+        | Event::Payment(..)
+        | Event::Made(_)
+        | Event::Sent(_)
+        | Event::Accepted(_)
+        | Event::Refused(..)
+        | Event::Tick => return None,
+    }
+    Some(State::Taker(*deal, next))
+}
+
+fn fee_paid(deal: &Deal, offer: Option<&Offer>, cancel: Option<&Abandon>) -> State {
+    match (cancel, offer) {
+        (
+            Some(Abandon {
+                by: Party::Peer,
+                reason,
+            }),
+            None,
+        ) => closed_by_peer(&format!("{reason} (the fee was paid)")),
+        (Some(Abandon { reason, .. }), offer) => State::Taker(*deal, coop_closing(offer, reason)),
+        (None, Some(offer)) => State::Taker(
+            *deal,
+            Taker::AwaitingConfirmation {
+                offer: offer.clone(),
+                confirmed_at: None,
+            },
+        ),
+        (None, None) => State::Taker(*deal, Taker::AwaitingOpening),
+    }
+}
+
+fn fee_unpaid(scene: &Scene, cancel: Option<&Abandon>, status: &PaymentStatus) -> State {
+    match cancel {
+        Some(Abandon {
+            by: Party::Peer,
+            reason,
+        }) => closed_by_peer(reason),
+        Some(Abandon { by: Party::Us, reason }) => scene.cancel(reason),
+        None => scene.cancel(format!("the fee payment failed: {}", failure_words(status))),
+    }
+}
+
+pub(super) fn wanted(fee: &GivenInvoice, cancel: Option<&Abandon>, window_end: Height) -> Effect {
+    if cancel.is_some() {
+        return Effect::WatchPayment(InvoiceKind::Fee, fee.hash);
+    }
+    Effect::Pay(Payee {
+        kind: InvoiceKind::Fee,
+        invoice: fee.clone(),
+        attempt: 1,
+        max_cltv: None,
+        before: Height(window_end.0.saturating_sub(FEE_MARGIN)),
+    })
+}

@@ -1,0 +1,313 @@
+//! The maker: funds the opening and is paid by the claim invoice.
+//!
+//! ```text
+//! AwaitingFee ─► Funding ─► Publishing ─► Opened ─► closed
+//!                               │          │ ▲
+//!                               ▼          ▼ │ paid after all
+//!                            Voiding    ClaimingCoop, ClaimingCsv ─► closed
+//! ```
+//!
+//! Nothing is published that is not committed, and a refund begins only when the claim invoice cannot be paid any more.
+
+use super::effect::{Effect, Outgoing};
+use super::event::{ChainView, EffectKind, Event, InvoiceKind, InvoiceStatus, Made, OpeningView, PeerMessage, TxKind};
+use super::refund;
+use super::state::{Maker, Opened, Opening, Outcome, OwnInvoice, Party, State, Swap};
+use super::step::{Scene, closed_by_peer};
+use super::terms::{Deal, Kind};
+use super::timelocks::{Timelocks, is_final, too_late_to_open};
+use crate::units::{Height, RawTx, Timestamp};
+
+/// A Go taker gives up ten minutes after the agreement, once, and is gone: funding after that would lock our coins
+/// for the whole CSV (swap/actions.go:640 of ElementsProject/peerswap at 816a5bb).
+const TAKER_PATIENCE_SECS: u64 = 540;
+/// The lifetime of a fee invoice.
+const FEE_INVOICE_EXPIRY_SECS: u64 = 600;
+
+pub(super) fn step(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<State> {
+    match state {
+        Maker::AwaitingFee { fee } => awaiting_fee(scene, deal, fee.as_ref(), event),
+        Maker::Funding { invoice, since } => funding(scene, deal, invoice.as_ref(), *since, event),
+        Maker::Publishing {
+            opening,
+            invoice,
+            since,
+        } => publishing(scene, deal, (opening, invoice), *since, event),
+        Maker::Voiding { .. } => voiding(scene, deal, state, event),
+        Maker::Opened(opened) => refund::opened(scene, deal, opened, event),
+        Maker::ClaimingCoop { opened, refund, .. } | Maker::ClaimingCsv { opened, refund } => {
+            refund::claiming(scene, deal, state, opened, refund, event)
+        }
+    }
+}
+
+/// Whether the opening may not be published any more, as far as is known.
+fn late(scene: &Scene, since: Option<Timestamp>, tip: Option<Height>) -> Option<&'static str> {
+    let impatient = since.filter(|_| scene.swap.kind == Kind::In);
+    if impatient.is_some_and(|since| scene.now.time >= since.plus_secs(TAKER_PATIENCE_SECS)) {
+        return Some("the opening could not be made before the taker gives up");
+    }
+    let over = tip.is_some_and(|tip| too_late_to_open(tip, scene.swap.anchor, scene.limits));
+    over.then_some("the opening would confirm too late to be paid for")
+}
+
+fn tip_of(scene: &Scene, event: &Event) -> Option<Height> {
+    match event {
+        Event::Chain(view) => Some(view.tip),
+        _ => scene.now.tip,
+    }
+}
+
+fn awaiting_fee(scene: &Scene, deal: &Deal, fee: Option<&OwnInvoice>, event: &Event) -> Option<State> {
+    let stay = |maker: Maker| Some(State::Maker(*deal, maker));
+    match event {
+        Event::Made(Made::Invoice(InvoiceKind::Fee, made)) if fee.is_none() => stay(Maker::AwaitingFee {
+            fee: Some(made.clone()),
+        }),
+        Event::Invoice(InvoiceKind::Fee, InvoiceStatus::Paid) => stay(Maker::Funding {
+            invoice: None,
+            since: scene.now.time,
+        }),
+        Event::Invoice(InvoiceKind::Fee, InvoiceStatus::Closed) => Some(scene.cancel("the fee invoice was not paid")),
+        Event::Refused(EffectKind::MakeInvoice, reason) => {
+            Some(scene.cancel(format!("the fee invoice could not be made: {reason}")))
+        }
+        Event::Abort(reason) => Some(scene.cancel(reason)),
+        Event::Peer(PeerMessage::Cancel(reason) | PeerMessage::CoopClose { reason, .. }) => {
+            Some(closed_by_peer(reason))
+        }
+        Event::Chain(_) | Event::Tick => late(scene, None, tip_of(scene, event)).map(|reason| scene.cancel(reason)),
+        Event::Started
+        | Event::Peer(_)
+        | Event::Invoice(..)
+        | Event::Payment(..)
+        | Event::Made(_)
+        | Event::Sent(_)
+        | Event::Accepted(_)
+        | Event::Refused(..) => None,
+    }
+}
+
+fn funding(scene: &Scene, deal: &Deal, invoice: Option<&OwnInvoice>, since: Timestamp, event: &Event) -> Option<State> {
+    let stay = |maker: Maker| Some(State::Maker(*deal, maker));
+    match (event, invoice) {
+        (Event::Made(Made::Invoice(InvoiceKind::Claim, made)), None) => stay(Maker::Funding {
+            invoice: Some(made.clone()),
+            since,
+        }),
+        (Event::Made(Made::Opening(opening)), Some(invoice)) => {
+            Some(late(scene, Some(since), scene.now.tip).map_or_else(
+                || {
+                    let (opening, invoice) = (opening.clone(), invoice.clone());
+                    State::Maker(
+                        *deal,
+                        Maker::Publishing {
+                            opening,
+                            invoice,
+                            since,
+                        },
+                    )
+                },
+                |reason| scene.cancel(reason),
+            ))
+        }
+        (Event::Refused(EffectKind::MakeInvoice, reason), _) => {
+            Some(scene.cancel(format!("the claim invoice could not be made: {reason}")))
+        }
+        (Event::Refused(EffectKind::MakeOpening, reason), _) => {
+            Some(scene.cancel(format!("the opening could not be funded: {reason}")))
+        }
+        (Event::Abort(reason), _) => Some(scene.cancel(reason)),
+        (Event::Peer(PeerMessage::Cancel(reason) | PeerMessage::CoopClose { reason, .. }), _) => {
+            Some(closed_by_peer(reason))
+        }
+        (Event::Chain(_) | Event::Tick, _) => {
+            late(scene, Some(since), tip_of(scene, event)).map(|reason| scene.cancel(reason))
+        }
+        (
+            Event::Started
+            | Event::Peer(_)
+            | Event::Invoice(..)
+            | Event::Payment(..)
+            | Event::Made(_)
+            | Event::Sent(_)
+            | Event::Accepted(_)
+            | Event::Refused(..),
+            _,
+        ) => None,
+    }
+}
+
+fn publishing(
+    scene: &Scene,
+    deal: &Deal,
+    (opening, invoice): (&Opening, &OwnInvoice),
+    since: Timestamp,
+    event: &Event,
+) -> Option<State> {
+    let opened = |confirmed_at| {
+        Some(State::Maker(
+            *deal,
+            Maker::Opened(newly_opened(opening, invoice, confirmed_at)),
+        ))
+    };
+    let void = |reason: &str| {
+        let (opening, invoice) = (opening.clone(), invoice.clone());
+        Some(State::Maker(
+            *deal,
+            Maker::Voiding {
+                opening,
+                invoice,
+                spend: None,
+                reason: reason.into(),
+            },
+        ))
+    };
+    match event {
+        Event::Accepted(TxKind::Opening) => opened(None),
+        Event::Chain(ChainView {
+            opening: OpeningView::Confirmed { at, .. },
+            ..
+        }) => opened(Some(*at)),
+        Event::Chain(ChainView {
+            opening: OpeningView::Mempool,
+            ..
+        }) => opened(None),
+        Event::Refused(EffectKind::Broadcast(TxKind::Opening), reason) => {
+            void(&format!("the network refused the opening: {reason}"))
+        }
+        Event::Peer(PeerMessage::Cancel(reason) | PeerMessage::CoopClose { reason, .. }) | Event::Abort(reason) => {
+            void(reason)
+        }
+        Event::Chain(_) | Event::Tick => late(scene, Some(since), tip_of(scene, event)).and_then(void),
+        Event::Started
+        | Event::Peer(_)
+        | Event::Invoice(..)
+        | Event::Payment(..)
+        | Event::Made(_)
+        | Event::Sent(_)
+        | Event::Accepted(_)
+        | Event::Refused(..) => None,
+    }
+}
+
+fn newly_opened(opening: &Opening, invoice: &OwnInvoice, confirmed_at: Option<Height>) -> Opened {
+    Opened {
+        opening: opening.clone(),
+        invoice: invoice.clone(),
+        announce: true,
+        status: InvoiceStatus::Open,
+        confirmed_at,
+    }
+}
+
+/// Whichever of the two transactions becomes final decides.
+fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<State> {
+    let Maker::Voiding {
+        opening,
+        invoice,
+        spend,
+        reason,
+    } = state
+    else {
+        return None;
+    };
+    match event {
+        Event::Made(Made::Void(tx)) if spend.is_none() => {
+            let mut next = state.clone();
+            if let Maker::Voiding { spend, .. } = &mut next {
+                *spend = Some(tx.clone());
+            }
+            Some(State::Maker(*deal, next))
+        }
+        Event::Chain(ChainView {
+            tip,
+            conflict: Some(at),
+            ..
+        }) if is_final(*tip, *at, scene.limits) => Some(State::Closed(Outcome::Canceled {
+            by: Party::Us,
+            reason: reason.clone(),
+        })),
+        Event::Chain(ChainView {
+            tip,
+            opening: OpeningView::Confirmed { at, .. },
+            ..
+        }) if is_final(*tip, *at, scene.limits) => Some(State::Maker(
+            *deal,
+            Maker::Opened(newly_opened(opening, invoice, Some(*at))),
+        )),
+        Event::Started
+        | Event::Peer(_)
+        | Event::Chain(_)
+        | Event::Invoice(..)
+        | Event::Payment(..)
+        | Event::Made(_)
+        | Event::Sent(_)
+        | Event::Accepted(_)
+        | Event::Refused(..)
+        | Event::Tick
+        | Event::Abort(_) => None,
+    }
+}
+
+pub(super) fn broadcast(kind: TxKind, tx: &RawTx) -> Effect {
+    Effect::Broadcast {
+        kind,
+        tx: tx.clone(),
+        preimage: None,
+    }
+}
+
+pub(super) fn wants(swap: &Swap, limits: &Timelocks, deal: &Deal, state: &Maker) -> Vec<Effect> {
+    let patience =
+        |since: &Timestamp| (swap.kind == Kind::In).then(|| Effect::WakeAt(since.plus_secs(TAKER_PATIENCE_SECS)));
+    match state {
+        Maker::AwaitingFee { fee: None } => vec![Effect::MakeInvoice {
+            kind: InvoiceKind::Fee,
+            amount: crate::units::Msat(swap.terms.fees.fee_invoice.to_sat().saturating_mul(1000)),
+            expiry_secs: FEE_INVOICE_EXPIRY_SECS,
+            final_cltv: None,
+        }],
+        Maker::AwaitingFee { fee: Some(fee) } => vec![
+            Effect::Send {
+                message: Outgoing::Agreement(Some(fee.clone())),
+                repeat: true,
+            },
+            Effect::WatchInvoice(InvoiceKind::Fee, fee.hash),
+            Effect::WatchChain,
+        ],
+        Maker::Funding { invoice: None, since } => {
+            let make = swap
+                .terms
+                .claim_amount(swap.kind, deal)
+                .map(|amount| Effect::MakeInvoice {
+                    kind: InvoiceKind::Claim,
+                    amount,
+                    expiry_secs: limits.invoice_expiry_secs,
+                    final_cltv: Some(limits.final_cltv),
+                });
+            make.into_iter()
+                .chain([Effect::WatchChain])
+                .chain(patience(since))
+                .collect()
+        }
+        Maker::Funding {
+            invoice: Some(invoice),
+            since,
+        } => [Effect::MakeOpening(invoice.hash), Effect::WatchChain]
+            .into_iter()
+            .chain(patience(since))
+            .collect(),
+        Maker::Publishing { opening, since, .. } => {
+            let publish = [broadcast(TxKind::Opening, &opening.tx), Effect::WatchChain];
+            publish.into_iter().chain(patience(since)).collect()
+        }
+        Maker::Voiding { spend: None, .. } => vec![Effect::MakeVoid, Effect::WatchChain],
+        Maker::Voiding { spend: Some(tx), .. } => vec![broadcast(TxKind::Void, tx), Effect::WatchChain],
+        Maker::Opened(opened) => refund::wants_opened(opened),
+        Maker::ClaimingCoop { opened, refund, .. } => {
+            refund::wants_claiming(opened, refund, super::event::SpendPath::Coop)
+        }
+        Maker::ClaimingCsv { opened, refund } => refund::wants_claiming(opened, refund, super::event::SpendPath::Csv),
+    }
+}

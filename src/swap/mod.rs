@@ -1,0 +1,29 @@
+//! The swap machine: pure functions over observations.
+//!
+//! ```text
+//!            Event ──► step(swap, now, event) ──► To(next) ──► commit ──► wants(next) ──► Effect
+//! ```
+//!
+//! Knows the protocol's rules, heights and amounts. Must not know: time (it arrives as [`Now`]), randomness, curves,
+//! files, networks. Effects are a function of the committed state, so a restart needs no recovery code.
+
+pub mod effect;
+pub mod event;
+mod facts;
+mod fee;
+mod maker;
+mod payment;
+pub mod state;
+mod taker;
+pub mod terms;
+pub mod timelocks;
+
+mod paying;
+mod refund;
+mod step;
+
+pub use effect::{Effect, Outgoing, Payee};
+pub use event::{ChainView, Event, InvoiceKind, Now, PeerMessage};
+pub use state::{Maker, Outcome, State, Swap, Taker};
+pub use step::{Step, holds_channel, step, wants};
+pub use terms::{Kind, Role, Terms};

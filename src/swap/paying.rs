@@ -1,0 +1,147 @@
+//! The taker while it pays the claim invoice: attempts, and the reasons to make no further one.
+
+use super::effect::{Effect, Payee};
+use super::event::{
+    ChainView, EffectKind, Event, Failure, InvoiceKind, Made, OpeningView, PaymentStatus, PeerMessage, SpendPath,
+    Verdict,
+};
+use super::payment::PAUSE_SECS;
+use super::state::{Attempt, Paying, Swap, Taker};
+use super::step::{DRAIN_SECS, Scene};
+use super::taker::{claiming_invoice, failure_words};
+use super::timelocks::{Timelocks, is_final, may_pay};
+use crate::units::Height;
+
+pub(super) fn step(scene: &Scene, paying: &Paying, attempt: Attempt, event: &Event) -> Option<Taker> {
+    let hash = paying.offer.invoice.hash;
+    let now = scene.now.time;
+    let with = |paying: Paying| Some(Taker::PayingClaim { paying, attempt });
+    match event {
+        Event::Payment(InvoiceKind::Claim, PaymentStatus::Paid(preimage)) if preimage.hash() == hash => {
+            Some(claiming_invoice(paying, preimage))
+        }
+        Event::Payment(InvoiceKind::Claim, PaymentStatus::InFlight) => with(Paying {
+            seen: true,
+            ..paying.clone()
+        }),
+        Event::Payment(InvoiceKind::Claim, PaymentStatus::Failed(failure)) => failed(scene, paying, attempt, *failure),
+        Event::Made(Made::Claim(claim)) => with(Paying {
+            claim: Some(claim.clone()),
+            ..paying.clone()
+        }),
+        Event::Started => with(Paying {
+            quiet_from: now.plus_secs(DRAIN_SECS),
+            ..paying.clone()
+        }),
+        Event::Chain(view) => chain(scene, paying, attempt, view),
+        Event::Tick => try_again(scene, paying, attempt, scene.now.tip),
+        Event::Refused(EffectKind::Pay(InvoiceKind::Claim), reason) => {
+            abandon(scene, paying, &format!("the claim invoice could not be paid: {reason}"))
+        }
+        // What cannot be claimed must not be paid for.
+        Event::Refused(EffectKind::MakeClaim, reason) => {
+            abandon(scene, paying, &format!("the claim could not be made: {reason}"))
+        }
+        Event::Peer(PeerMessage::Cancel(reason)) => abandon(scene, paying, &format!("the maker cancelled: {reason}")),
+        Event::Abort(reason) => abandon(scene, paying, reason),
+        Event::Peer(_)
+        | Event::Invoice(..)
+        | Event::Payment(..)
+        | Event::Made(_)
+        | Event::Sent(_)
+        | Event::Accepted(_)
+        | Event::Refused(..) => None,
+    }
+}
+
+fn abandon(scene: &Scene, paying: &Paying, reason: &str) -> Option<Taker> {
+    Some(Taker::AbandoningPayment {
+        paying: paying.clone(),
+        reason: reason.into(),
+        since: scene.now.time,
+    })
+}
+
+fn failed(scene: &Scene, paying: &Paying, attempt: Attempt, failure: Failure) -> Option<Taker> {
+    // Only the call that is wanted can have failed now; in a pause this is an old failure told again.
+    if matches!(attempt, Attempt::Pausing { .. }) {
+        return None;
+    }
+    let again = match failure {
+        Failure::Temporary => paying.may_try_again(scene.now.time),
+        Failure::NoBalance | Failure::WrongDetails => false,
+    };
+    if !again {
+        let reason = failure_words(&PaymentStatus::Failed(failure));
+        return abandon(scene, paying, &format!("the claim payment failed: {reason}"));
+    }
+    let pause = Attempt::Pausing {
+        next: attempt.next(),
+        until: scene.now.time.plus_secs(PAUSE_SECS),
+    };
+    Some(Taker::PayingClaim {
+        paying: paying.clone(),
+        attempt: pause,
+    })
+}
+
+fn chain(scene: &Scene, paying: &Paying, attempt: Attempt, view: &ChainView) -> Option<Taker> {
+    if view.spend.is_some() {
+        return abandon(scene, paying, "the opening was spent before it was paid for");
+    }
+    match &view.opening {
+        OpeningView::Confirmed {
+            at,
+            verdict: Verdict::Good(_),
+        } if is_final(view.tip, *at, scene.limits) => {
+            let paying = Paying {
+                confirmed_at: *at,
+                ..paying.clone()
+            };
+            if attempt_is_open(attempt) || may_pay(view.tip, scene.swap.anchor, *at, scene.limits) {
+                try_again(scene, &paying, attempt, Some(view.tip)).or(Some(Taker::PayingClaim { paying, attempt }))
+            } else {
+                abandon(scene, &paying, "the payment window is over")
+            }
+        }
+        OpeningView::Confirmed { .. } | OpeningView::Mempool | OpeningView::Unseen => {
+            abandon(scene, paying, "a reorg has taken the opening's confirmations")
+        }
+    }
+}
+
+/// A call that is wanted either runs, and then the window's end does not stop it, or is kept from beginning by the
+/// first tip that its effect names.
+fn attempt_is_open(attempt: Attempt) -> bool {
+    matches!(attempt, Attempt::Calling(_))
+}
+
+fn try_again(scene: &Scene, paying: &Paying, attempt: Attempt, tip: Option<Height>) -> Option<Taker> {
+    let Attempt::Pausing { next, until } = attempt else {
+        return None;
+    };
+    let tip = tip.filter(|_| scene.now.time >= until)?;
+    let allowed = may_pay(tip, scene.swap.anchor, paying.confirmed_at, scene.limits);
+    if !allowed || !paying.may_try_again(scene.now.time) {
+        return abandon(scene, paying, "the claim payment failed until its time was over");
+    }
+    Some(Taker::PayingClaim {
+        paying: paying.clone(),
+        attempt: Attempt::Calling(next),
+    })
+}
+
+pub(super) fn wants(swap: &Swap, limits: &Timelocks, paying: &Paying, attempt: Attempt) -> Vec<Effect> {
+    let claim = paying.claim.is_none().then_some(Effect::MakeClaim(SpendPath::Preimage));
+    let pay = match attempt {
+        Attempt::Calling(number) => Effect::Pay(Payee {
+            kind: InvoiceKind::Claim,
+            invoice: paying.offer.invoice.clone(),
+            attempt: number,
+            max_cltv: Some(limits.total_cltv),
+            before: limits.pay_before(swap.anchor, paying.confirmed_at),
+        }),
+        Attempt::Pausing { until, .. } => Effect::WakeAt(until),
+    };
+    claim.into_iter().chain([pay, Effect::WatchChain]).collect()
+}

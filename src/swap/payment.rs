@@ -1,0 +1,40 @@
+//! When a payment surely does not exist. The taker's key leaves this machine only on such proof.
+
+use super::event::PaymentStatus;
+use super::state::GivenInvoice;
+use crate::units::Timestamp;
+
+/// For how long a claim payment is tried again after its first attempt, in seconds.
+pub(super) const RETRY_SECS: u64 = 120;
+/// The pause between two attempts, in seconds.
+pub(super) const PAUSE_SECS: u64 = 2;
+/// How long after the last call's end its absence in the node is believed.
+const ABSENCE_SECS: u64 = 1800;
+
+/// What is known of the calls that may have begun a payment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Calls {
+    /// The node has shown the payment once.
+    pub seen: bool,
+    /// No new attempt was wanted since then.
+    pub since: Timestamp,
+    /// No call of an earlier process can be open from then on.
+    pub quiet_from: Timestamp,
+}
+
+/// Whether a status proves that no payment of this invoice exists or can come to exist.
+///
+/// `Failed` is the node's word, unless a call of a process that died may still sit in a socket: then an attempt may
+/// begin after the one that the word is about. `Absent` is proof only when the node has never shown the payment, and
+/// the invoice has expired or half an hour has passed: lnd writes its record inside the call.
+pub(super) fn proves_unpaid(status: &PaymentStatus, calls: Calls, invoice: &GivenInvoice, now: Timestamp) -> bool {
+    let quiet = now >= calls.quiet_from;
+    match status {
+        PaymentStatus::Failed(_) => quiet,
+        PaymentStatus::Absent => {
+            let settled = calls.since.max(calls.quiet_from).plus_secs(ABSENCE_SECS);
+            quiet && !calls.seen && (now >= invoice.expires_at || now >= settled)
+        }
+        PaymentStatus::InFlight | PaymentStatus::Paid(_) => false,
+    }
+}

@@ -1,0 +1,228 @@
+//! The maker once its coins are in the opening: paid, or on one of the two ways back.
+
+use super::effect::{Effect, Outgoing};
+use super::event::{
+    ChainView, EffectKind, Event, InvoiceKind, InvoiceStatus, Made, OpeningView, PeerMessage, Spend, SpendPath, TxKind,
+};
+use super::maker::broadcast;
+use super::state::{Maker, Opened, Outcome, Party, Refund, State};
+use super::step::Scene;
+use super::terms::Deal;
+use super::timelocks::{is_final, may_refund};
+use crate::units::Height;
+
+/// How long a refund waits for our node to confirm that the claim invoice cannot be paid any more.
+const CANCEL_INVOICE_SECS: u64 = 600;
+
+pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event) -> Option<State> {
+    let stay = |opened: Opened| Some(State::Maker(*deal, Maker::Opened(opened)));
+    match event {
+        Event::Invoice(InvoiceKind::Claim, status) => stay(with_status(opened, *status)),
+        Event::Peer(PeerMessage::CoopClose { key, key_of, .. })
+            if *key_of == deal.peer_key && opened.status != InvoiceStatus::Paid =>
+        {
+            let (opened, taker_key) = (opened.clone(), key.clone());
+            Some(State::Maker(
+                *deal,
+                Maker::ClaimingCoop {
+                    opened,
+                    taker_key,
+                    refund: begin(scene),
+                },
+            ))
+        }
+        // The taker is gone: nobody listens any more. Its coins' way is the invoice, coop_close or the timelock.
+        Event::Peer(PeerMessage::Cancel(_)) => stay(Opened {
+            announce: false,
+            ..opened.clone()
+        }),
+        Event::Chain(view) => {
+            if let Some(over) = over(scene, opened, view) {
+                return Some(over);
+            }
+            let confirmed_at = confirmed_at(view);
+            let mature = confirmed_at.is_some_and(|at| may_refund(view.tip, at, scene.limits)) && view.spend.is_none();
+            match (mature, opened.status) {
+                // Paid for and never taken: the coins are the taker's to claim. We do not take both.
+                (true, InvoiceStatus::Paid) => Some(State::Closed(Outcome::ClaimPaid { coins: Party::Peer })),
+                (true, InvoiceStatus::Open | InvoiceStatus::Closed) => {
+                    let opened = Opened {
+                        confirmed_at,
+                        ..opened.clone()
+                    };
+                    Some(State::Maker(
+                        *deal,
+                        Maker::ClaimingCsv {
+                            opened,
+                            refund: begin(scene),
+                        },
+                    ))
+                }
+                (false, _) => stay(Opened {
+                    confirmed_at,
+                    ..opened.clone()
+                }),
+            }
+        }
+        Event::Started
+        | Event::Peer(_)
+        | Event::Invoice(..)
+        | Event::Payment(..)
+        | Event::Made(_)
+        | Event::Sent(_)
+        | Event::Accepted(_)
+        | Event::Refused(..)
+        | Event::Tick
+        | Event::Abort(_) => None,
+    }
+}
+
+fn begin(scene: &Scene) -> Refund {
+    let until = scene.now.time.plus_secs(CANCEL_INVOICE_SECS);
+    Refund {
+        until,
+        invoice_closed: false,
+        claims: Vec::new(),
+    }
+}
+
+/// Paid is for ever; what is closed does not open again.
+fn with_status(opened: &Opened, status: InvoiceStatus) -> Opened {
+    let status = match (opened.status, status) {
+        (InvoiceStatus::Paid, _) | (_, InvoiceStatus::Paid) => InvoiceStatus::Paid,
+        (InvoiceStatus::Closed, _) | (_, InvoiceStatus::Closed) => InvoiceStatus::Closed,
+        (InvoiceStatus::Open, InvoiceStatus::Open) => InvoiceStatus::Open,
+    };
+    Opened {
+        status,
+        announce: opened.announce && status == InvoiceStatus::Open,
+        ..opened.clone()
+    }
+}
+
+fn confirmed_at(view: &ChainView) -> Option<Height> {
+    match &view.opening {
+        OpeningView::Confirmed { at, .. } => Some(*at),
+        OpeningView::Mempool | OpeningView::Unseen => None,
+    }
+}
+
+/// The end, if the chain shows one that is final.
+fn over(scene: &Scene, opened: &Opened, view: &ChainView) -> Option<State> {
+    if view.conflict.is_some_and(|at| is_final(view.tip, at, scene.limits)) {
+        let reason = "the opening's coins were spent by another transaction before it confirmed".into();
+        return Some(State::Closed(Outcome::Canceled { by: Party::Us, reason }));
+    }
+    let Spend { at, path, ours } = view.spend.as_ref()?;
+    if !is_final(view.tip, *at, scene.limits) {
+        return None;
+    }
+    let lost = |reason: &str| Some(Outcome::Lost { reason: reason.into() });
+    let outcome = match (path, opened.status, ours) {
+        (SpendPath::Preimage, InvoiceStatus::Paid, _) => Some(Outcome::ClaimPaid { coins: Party::Peer }),
+        // Our node settles the invoice before the taker knows the preimage; its word may be on the way.
+        (SpendPath::Preimage, InvoiceStatus::Open, _) => None,
+        (SpendPath::Preimage, InvoiceStatus::Closed, _) => lost("the taker claimed with the preimage but did not pay"),
+        (SpendPath::Coop | SpendPath::Csv, _, false) => {
+            lost("the opening was spent with our key, but not to our payout")
+        }
+        (SpendPath::Coop | SpendPath::Csv, InvoiceStatus::Paid, true) => Some(Outcome::ClaimPaid { coins: Party::Us }),
+        (SpendPath::Coop, _, true) => Some(Outcome::ClaimedByCoop),
+        (SpendPath::Csv, _, true) => Some(Outcome::ClaimedByCsv),
+    };
+    outcome.map(State::Closed)
+}
+
+pub(super) fn claiming(
+    scene: &Scene,
+    deal: &Deal,
+    state: &Maker,
+    opened: &Opened,
+    refund: &Refund,
+    event: &Event,
+) -> Option<State> {
+    let (mut opened, mut refund) = (opened.clone(), refund.clone());
+    match event {
+        Event::Invoice(InvoiceKind::Claim, status) => {
+            opened = with_status(&opened, *status);
+            refund.invoice_closed |= opened.status == InvoiceStatus::Closed;
+            if opened.status == InvoiceStatus::Paid && refund.claims.is_empty() {
+                return Some(State::Maker(
+                    *deal,
+                    Maker::Opened(Opened {
+                        announce: false,
+                        ..opened
+                    }),
+                ));
+            }
+        }
+        Event::Tick => refund.invoice_closed |= scene.now.time >= refund.until,
+        Event::Made(Made::Claim(claim)) => refund.claims.push(claim.clone()),
+        Event::Refused(EffectKind::MakeClaim, _) if matches!(state, Maker::ClaimingCoop { .. }) => {
+            return Some(State::Maker(
+                *deal,
+                Maker::Opened(Opened {
+                    announce: false,
+                    ..opened
+                }),
+            ));
+        }
+        Event::Chain(view) => {
+            if let Some(over) = over(scene, &opened, view) {
+                return Some(over);
+            }
+            opened.confirmed_at = confirmed_at(view);
+        }
+        Event::Started
+        | Event::Peer(_)
+        | Event::Invoice(..)
+        | Event::Payment(..)
+        | Event::Made(_)
+        | Event::Sent(_)
+        | Event::Accepted(_)
+        | Event::Refused(..)
+        | Event::Abort(_) => return None,
+    }
+    let next = match state {
+        Maker::ClaimingCoop { taker_key, .. } => Maker::ClaimingCoop {
+            opened,
+            taker_key: taker_key.clone(),
+            refund,
+        },
+        _ => Maker::ClaimingCsv { opened, refund },
+    };
+    Some(State::Maker(*deal, next))
+}
+
+pub(super) fn wants_opened(opened: &Opened) -> Vec<Effect> {
+    let mut wanted = vec![Effect::WatchChain];
+    if opened.announce {
+        wanted.push(Effect::Send {
+            message: Outgoing::Opening,
+            repeat: true,
+        });
+    }
+    if opened.status == InvoiceStatus::Open {
+        wanted.push(Effect::WatchInvoice(InvoiceKind::Claim, opened.invoice.hash));
+    }
+    if opened.confirmed_at.is_none() {
+        wanted.push(broadcast(TxKind::Opening, &opened.opening.tx));
+    }
+    wanted
+}
+
+pub(super) fn wants_claiming(opened: &Opened, refund: &Refund, path: SpendPath) -> Vec<Effect> {
+    let mut wanted = vec![Effect::WatchChain];
+    if opened.confirmed_at.is_none() {
+        wanted.push(broadcast(TxKind::Opening, &opened.opening.tx));
+    }
+    if opened.status == InvoiceStatus::Open {
+        wanted.push(Effect::WatchInvoice(InvoiceKind::Claim, opened.invoice.hash));
+    }
+    match (refund.invoice_closed, refund.claims.last()) {
+        (false, _) => wanted.extend([Effect::CancelInvoice(opened.invoice.hash), Effect::WakeAt(refund.until)]),
+        (true, None) => wanted.push(Effect::MakeClaim(path)),
+        (true, Some(claim)) => wanted.push(broadcast(TxKind::Claim, &claim.tx)),
+    }
+    wanted
+}

@@ -42,7 +42,7 @@ pub(super) async fn claim(task: &Task, path: &SpendPath) {
     let (swap, Some(side)) = (task.swap(), task.side()) else {
         return;
     };
-    let basis = if side.info.discount {
+    let basis = if side.info().discount {
         FeeBasis::Discounted
     } else {
         FeeBasis::Full

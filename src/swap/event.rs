@@ -29,6 +29,8 @@ pub enum Event {
     Invoice(InvoiceKind, InvoiceStatus),
     /// The state of a payment of ours.
     Payment(InvoiceKind, PaymentStatus),
+    /// A call that pays ended without an answer: whether it takes effect, and when, is not known.
+    CallLost(InvoiceKind),
     /// Something was made; it has not left this machine.
     Made(Made),
     /// The node took a message for the peer.

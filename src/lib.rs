@@ -5,11 +5,12 @@
 //! what lies below it.
 
 pub mod api;
+pub mod chain;
+pub mod config;
 pub mod engine;
 pub mod keys;
 pub mod node;
 pub mod policy;
-pub mod chain;
 pub mod ports;
 pub mod protocol;
 pub mod store;

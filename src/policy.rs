@@ -331,8 +331,10 @@ mod tests {
 
     #[test]
     fn a_blocked_peer_is_refused_whoever_asks_and_learns_no_more_than_a_stranger() {
-        let mut policy = Policy::default();
-        policy.accept_all_peers = true;
+        let mut policy = Policy {
+            accept_all_peers: true,
+            ..Policy::default()
+        };
         policy.allowlist.insert(peer(1));
         policy.blocked.insert(peer(1));
         let (asset, amount) = lbtc(1_000_000);
@@ -343,9 +345,11 @@ mod tests {
 
     #[test]
     fn amounts_have_bounds_that_belong_to_them() {
-        let mut policy = Policy::default();
-        policy.allowlist.insert(peer(1));
-        policy.max_amount_sat = Some(Amount::from_sat(200_000));
+        let policy = Policy {
+            allowlist: [peer(1)].into(),
+            max_amount_sat: Some(Amount::from_sat(200_000)),
+            ..Policy::default()
+        };
         assert_eq!(admit(&policy, 1, 100_000), Ok(()));
         assert_eq!(admit(&policy, 1, 200_000), Ok(()));
         let small = "amount 99999 sat is below the minimum of 100000 sat";

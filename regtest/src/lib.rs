@@ -1,4 +1,8 @@
 //! The regtest world of Sluice: embedded chain and Lightning nodes, real daemons, scenarios.
 
 pub mod daemons;
+pub mod demo;
 pub mod lightning;
+pub mod liquid;
+pub mod up;
+pub mod world;

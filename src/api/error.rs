@@ -55,8 +55,6 @@ codes! {
     PeerUnusable = -32026;
     /// No new swaps in this asset now.
     AssetUnusable = -32027;
-    /// The peer's premium is above the limit.
-    PremiumTooHigh = -32028;
     /// The idempotency key was used for another order.
     KeyReused = -32029;
     /// Ending the swap is not safe now, or means nothing any more.
@@ -154,14 +152,6 @@ pub enum ApiError {
         /// Why.
         reason: String,
     },
-    /// The peer's premium is above the limit.
-    #[error("the peer asks {asked_ppm} ppm, the limit is {limit_ppm} ppm (max_premium_ppm)")]
-    PremiumTooHigh {
-        /// What the peer announced.
-        asked_ppm: i64,
-        /// What was allowed.
-        limit_ppm: i64,
-    },
     /// The idempotency key was used for another order.
     #[error("idempotency key {key} already made swap {swap_id}, with another {differs}")]
     KeyReused {
@@ -238,7 +228,6 @@ impl ApiError {
             ApiError::WalletBalance { .. } => Code::WalletBalance,
             ApiError::PeerUnusable { .. } => Code::PeerUnusable,
             ApiError::AssetUnusable { .. } => Code::AssetUnusable,
-            ApiError::PremiumTooHigh { .. } => Code::PremiumTooHigh,
             ApiError::KeyReused { .. } => Code::KeyReused,
             ApiError::NotCancelable { .. } => Code::NotCancelable,
             ApiError::BackendAway { .. } => Code::BackendAway,

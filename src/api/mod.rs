@@ -11,9 +11,12 @@ pub mod cancel;
 pub mod error;
 mod params;
 pub mod server;
+pub mod service;
 pub mod token;
 pub mod types;
 pub mod view;
+
+pub use params::check_params;
 
 use jsonrpsee::core::{RpcResult, SubscriptionResult};
 use jsonrpsee::proc_macros::rpc;

@@ -88,12 +88,11 @@ impl Token {
     /// # Errors
     /// As [`Token::load`], or the file cannot be written.
     pub fn load_or_create(path: &Path) -> Result<Token, TokenError> {
-        match fs::exists(path) {
-            Ok(false) => Token::create(path).map_err(|source| TokenError::Io {
+        if let Ok(false) = fs::exists(path) {
+            Token::create(path).map_err(|source| TokenError::Io {
                 path: path.into(),
                 source,
-            })?,
-            Ok(true) | Err(_) => {}
+            })?;
         }
         Token::load(path)
     }

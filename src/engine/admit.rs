@@ -4,7 +4,7 @@ use bitcoin::{Amount, SignedAmount};
 
 use crate::policy;
 use crate::ports::Channel;
-use crate::units::{Asset, Ppm, PubKey, Scid};
+use crate::units::{Asset, NodeId, Ppm, PubKey, Scid, SwapId};
 
 /// Why a swap is not made. `Display` is what a peer or an operator is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,8 +35,13 @@ pub enum Denial {
     #[error("there is no channel {0} with this peer")]
     NoChannel(Scid),
     /// The channel takes no HTLCs.
-    #[error("channel {0} is not active")]
-    Inactive(Scid),
+    #[error("channel {scid} is not active")]
+    Inactive {
+        /// The channel.
+        scid: Scid,
+        /// Its other end.
+        peer: NodeId,
+    },
     /// A premium that is paid back leaves nothing to swap.
     #[error("{} sat with a premium of {} sat leave nothing to swap", .amount.to_sat(), .premium.to_sat())]
     NothingLeft {
@@ -80,8 +85,13 @@ pub enum Denial {
         needed: Amount,
     },
     /// Another swap holds the channel.
-    #[error("another swap is active on channel {0}")]
-    Busy(Scid),
+    #[error("another swap is active on channel {scid}: {holder}")]
+    Busy {
+        /// The channel.
+        scid: Scid,
+        /// The swap that holds it.
+        holder: SwapId,
+    },
 }
 
 impl Denial {
@@ -100,11 +110,11 @@ impl Denial {
             | Denial::Version { .. }
             | Denial::Asset(_)
             | Denial::NoChannel(_)
-            | Denial::Inactive(_)
+            | Denial::Inactive { .. }
             | Denial::Amount { .. }
             | Denial::NothingLeft { .. }
             | Denial::TooDear { .. }
-            | Denial::Busy(_) => self.to_string(),
+            | Denial::Busy { .. } => self.to_string(),
         }
     }
 }
@@ -119,7 +129,10 @@ pub(super) fn channel<'a>(channels: &'a [Channel], scid: Scid, peer: Option<&Pub
         .find(named)
         .ok_or(Denial::NoChannel(scid))?;
     if !channel.active {
-        return Err(Denial::Inactive(scid));
+        return Err(Denial::Inactive {
+            scid,
+            peer: channel.peer,
+        });
     }
     Ok(channel)
 }

@@ -25,8 +25,6 @@ const REQUEST_SECS: u64 = 120;
 const OPENING_DVSIZE: u64 = 300;
 /// Go PeerSwap charges for this flat size (onchain/liquid.go:401 at 816a5bb), so a bound from exact sizes would refuse it.
 const GO_OPENING_DVSIZE: u64 = 750;
-/// Fee invoices up to this multiple of our own estimate are paid: estimates of two nodes differ.
-const FEE_TOLERANCE: u64 = 3;
 
 /// A swap that the operator wants.
 #[derive(Debug, Clone)]
@@ -59,6 +57,14 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// The idempotency key was used for another order.
+    #[error("the idempotency key has made swap {swap}, with another {differs}")]
+    KeyReused {
+        /// The swap it made.
+        swap: SwapId,
+        /// What differs.
+        differs: &'static str,
+    },
     /// A backend did not answer, or said no.
     #[error("{0}")]
     Port(#[from] PortError),
@@ -67,11 +73,20 @@ pub enum StartError {
     Store(#[from] StoreError),
 }
 
-pub(super) async fn initiate(shared: &Arc<Shared>, new: NewSwap) -> Result<Arc<Swap>, StartError> {
+/// A swap that was wanted, and is stored.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// It.
+    pub swap: Arc<Swap>,
+    /// An earlier order with the same idempotency key made it.
+    pub repeated: bool,
+}
+
+pub(super) async fn initiate(shared: &Arc<Shared>, new: NewSwap) -> Result<Started, StartError> {
     if let Some(key) = &new.idempotency_key
         && let Some(earlier) = shared.store.swap_of_key(key)?
     {
-        return known(shared, earlier);
+        return repeated(shared, &new, earlier);
     }
     let policy = shared.policy();
     let side = fit(shared, new.asset)?;
@@ -105,7 +120,7 @@ pub(super) async fn initiate(shared: &Arc<Shared>, new: NewSwap) -> Result<Arc<S
         .and_then(|ppm| ppm.of(new.amount));
     let expected = expected.unwrap_or(SignedAmount::ZERO).min(premium_limit);
     check_money(shared, &side, channel, role, (new.kind, new.amount, expected), rate).await?;
-    let fee_invoice = rate.fee(GO_OPENING_DVSIZE.saturating_mul(FEE_TOLERANCE));
+    let fee_invoice = rate.fee(GO_OPENING_DVSIZE.saturating_mul(shared.fee_invoice_factor));
     let draft = Draft {
         id: fresh_id(),
         peer: channel.peer,
@@ -126,15 +141,36 @@ pub(super) async fn initiate(shared: &Arc<Shared>, new: NewSwap) -> Result<Arc<S
         Created::New(_) => {
             info!(id = %swap.id, kind = ?swap.kind, amount_sat = swap.terms.amount.to_sat(), peer = %swap.peer, "swap begun");
             shared.spawn(swap.clone(), false);
-            Ok(Arc::new(swap))
+            Ok(Started {
+                swap: Arc::new(swap),
+                repeated: false,
+            })
         }
-        Created::Earlier(earlier) => known(shared, earlier),
+        Created::Earlier(earlier) => repeated(shared, &new, earlier),
     }
 }
 
-fn known(shared: &Arc<Shared>, id: SwapId) -> Result<Arc<Swap>, StartError> {
+/// The same key and the same order: the swap that it made. The same key and another order is a mistake.
+fn repeated(shared: &Arc<Shared>, new: &NewSwap, id: SwapId) -> Result<Started, StartError> {
     let swap = shared.store.swap(id)?.ok_or(StoreError::Unknown(id))?;
-    Ok(Arc::new(swap))
+    let terms = &swap.terms;
+    let differs = [
+        ("direction", new.kind != swap.kind),
+        ("channel", new.scid != terms.scid),
+        ("amount_sat", new.amount != terms.amount),
+        ("asset", new.asset != terms.asset),
+        (
+            "max_premium_ppm",
+            new.max_premium.of(new.amount) != Some(terms.premium_limit),
+        ),
+    ];
+    if let Some((differs, _)) = differs.into_iter().find(|(_, differs)| *differs) {
+        return Err(StartError::KeyReused { swap: id, differs });
+    }
+    Ok(Started {
+        swap: Arc::new(swap),
+        repeated: true,
+    })
 }
 
 /// The chain of an asset, if it takes new swaps.
@@ -142,14 +178,7 @@ fn fit(shared: &Shared, asset: Asset) -> Result<Arc<Side>, Denial> {
     let side = shared
         .side(asset)
         .ok_or_else(|| Denial::Asset(format!("{asset} swaps are not configured here")))?;
-    let unfit = side.info.unfit.clone();
-    let reason = unfit.or_else(|| {
-        shared
-            .tip(asset)
-            .is_none()
-            .then(|| "its node does not answer".to_owned())
-    });
-    match reason {
+    match side.problem() {
         Some(reason) => Err(Denial::Unfit { asset, reason }),
         None => Ok(side),
     }
@@ -170,8 +199,9 @@ async fn check_money(
         let balance = side.wallet.balance().await?;
         admit::wallet(balance.spendable, amounts.opening, rate.fee(OPENING_DVSIZE))?;
     }
-    if shared.store.channel_holder(channel.scid)?.is_some() {
-        return Err(Denial::Busy(channel.scid).into());
+    if let Some(holder) = shared.store.channel_holder(channel.scid)? {
+        let scid = channel.scid;
+        return Err(Denial::Busy { scid, holder }.into());
     }
     Ok(())
 }
@@ -206,11 +236,12 @@ impl Draft {
         let payout = side.wallet.new_address(&label(self.id)).await?;
         // The anchor comes before the first message: the payment window counts from here.
         let anchor = side.chain.tip().await?.height;
+        let info = side.info();
         let terms = Terms {
             version: self.version,
             asset: self.asset,
-            genesis: side.info.genesis,
-            policy_asset: side.info.policy_asset,
+            genesis: info.genesis,
+            policy_asset: info.policy_asset,
             node: shared.identity.id,
             scid: self.scid,
             amount: self.amount,
@@ -299,7 +330,7 @@ pub(super) async fn respond(
 }
 
 fn check_chain(shared: &Shared, side: &Side, chain: &RequestChain) -> Result<(), Denial> {
-    match (chain, side.info.policy_asset) {
+    match (chain, side.info().policy_asset) {
         (RequestChain::Liquid(asked), Some(ours)) if *asked == tx::asset_to_wire(ours) => Ok(()),
         (RequestChain::Liquid(asked), _) => Err(Denial::Asset(format!("invalid liquid asset {}", hex::encode(asked)))),
         (RequestChain::Bitcoin(network), _) if *network == shared.network => Ok(()),
@@ -330,7 +361,10 @@ impl StartError {
     pub(super) fn for_peer(&self) -> String {
         match self {
             StartError::Denied(denial) => denial.for_peer(),
-            StartError::Peer { .. } | StartError::Port(_) | StartError::Store(_) => {
+            StartError::Store(StoreError::ChannelHeld { scid, .. }) => {
+                format!("another swap is active on channel {scid}")
+            }
+            StartError::Peer { .. } | StartError::KeyReused { .. } | StartError::Port(_) | StartError::Store(_) => {
                 "the swap is not possible just now".into()
             }
         }

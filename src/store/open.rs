@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::error::database;
 use super::record::{self, SCHEMA};
 use super::{
-    CAPABILITIES, TRAILS, CHANNELS, FILE_NAME, IDEMPOTENCY, JOURNAL, JOURNAL_BY_SWAP, META, OPEN, SETTINGS, SUMMARIES, SWAPS,
-    Store, StoreError,
+    CAPABILITIES, CHANNELS, FILE_NAME, IDEMPOTENCY, JOURNAL, JOURNAL_BY_SWAP, META, OPEN, SETTINGS, SUMMARIES, SWAPS,
+    Store, StoreError, TRAILS,
 };
 use crate::units::{Asset, NodeId};
 

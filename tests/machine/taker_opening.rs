@@ -45,7 +45,8 @@ fn a_good_announcement_is_watched_for_and_its_repetitions_mean_nothing() {
 
 #[test]
 fn an_announcement_that_breaks_the_agreement_gives_the_key_back() {
-    let changes: [(&str, fn(&mut Offer)); 10] = [
+    type Change = fn(&mut Offer);
+    let changes: [(&str, Change); 10] = [
         ("too high", |offer| offer.invoice.amount = Some(Msat(1_002_000_001))),
         ("too low", |offer| offer.invoice.amount = Some(Msat(1_001_999_999))),
         ("no amount", |offer| offer.invoice.amount = None),

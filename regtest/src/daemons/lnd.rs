@@ -13,7 +13,7 @@ use super::bitcoind::Bitcoind;
 use super::{Process, free_port, wait_for};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
-const CHANNEL_LIMIT: Duration = Duration::from_secs(60);
+const CHANNEL_LIMIT: Duration = Duration::from_secs(20);
 
 /// A Lightning node.
 #[derive(Debug)]
@@ -200,10 +200,21 @@ impl Lnd {
             .await?;
         let funded = wait_for("lnd's wallet to see its money", CHANNEL_LIMIT, || async {
             let balance = self.cli(&["walletbalance"]).await?;
-            let synced = self.cli(&["getinfo"]).await?["synced_to_chain"] == true;
-            Ok((synced && balance["confirmed_balance"] != "0").then_some(()))
+            Ok((balance["confirmed_balance"] != "0").then_some(()))
         });
-        funded.await
+        funded.await?;
+        self.wait_synced().await
+    }
+
+    /// Waits until it calls itself synced; it does so only while the tip is recent.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn wait_synced(&self) -> Result<()> {
+        let synced = wait_for("lnd to be synced", CHANNEL_LIMIT, || async {
+            Ok((self.cli(&["getinfo"]).await?["synced_to_chain"] == true).then_some(()))
+        });
+        synced.await
     }
 
     /// Opens a channel, confirms it and waits until both ends use it. `push_sat` becomes the other end's.
@@ -248,13 +259,16 @@ impl Lnd {
                 .ok())
         });
         known.await?;
-        bitcoind.mine(6).await?;
-        let ours = self.wait_channel(&txid).await?;
-        to.wait_channel(&txid).await?;
-        Ok(ours)
+        bitcoind.mine(1).await?;
+        let (scid, _) = tokio::try_join!(self.wait_active_channel(&txid), to.wait_active_channel(&txid))?;
+        // The sixth confirmation lets them announce it.
+        bitcoind.mine(5).await?;
+        tokio::try_join!(self.wait_own_policy(scid), to.wait_own_policy(scid))?;
+        tokio::try_join!(self.wait_synced(), to.wait_synced())?;
+        Ok(scid)
     }
 
-    async fn wait_channel(&self, funding_txid: &str) -> Result<Scid> {
+    async fn wait_active_channel(&self, funding_txid: &str) -> Result<Scid> {
         wait_for("an active channel", CHANNEL_LIMIT, || async {
             let channels = self.cli(&["listchannels"]).await?;
             let mut channels = channels["channels"].as_array().into_iter().flatten();
@@ -266,6 +280,17 @@ impl Lnd {
             // lncli names the number `scid` and prints `chan_id` as the id of BOLT 2.
             let number = ours["scid"].as_str().context("listchannels without scid")?;
             Ok(Some(Scid(number.parse()?)))
+        })
+        .await
+    }
+
+    /// Waits until the graph has a channel with our own policy, the first to come: without it no way is found, and a
+    /// node killed before that knows the channel again only once it is announced.
+    async fn wait_own_policy(&self, scid: Scid) -> Result<()> {
+        wait_for("a channel's policy", CHANNEL_LIMIT, || async {
+            let edge = self.cli(&["getchaninfo", &scid.0.to_string()]).await?;
+            let known = edge["node1_policy"].is_object() || edge["node2_policy"].is_object();
+            Ok(known.then_some(()))
         })
         .await
     }

@@ -4,6 +4,7 @@
 //! `regtest/daemons/install` fills.
 
 pub mod bitcoind;
+pub mod elementsd;
 pub mod lnd;
 
 use std::ffi::OsStr;
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 /// Between two looks at something that a daemon is expected to show.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Lines of a daemon's output that are shown when it fails.
-const TAIL: usize = 30;
+const TAIL: usize = 60;
 
 /// Where a daemon's program is, or None.
 #[must_use]

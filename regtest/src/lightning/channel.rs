@@ -130,11 +130,15 @@ impl Channel {
         (self.capacity / 100).max(DUST_LIMIT)
     }
 
+    /// The commitment's weight with `extra` HTLCs beside those that are there.
+    fn commitment_weight(&self, extra: u64) -> u64 {
+        let outputs = self.htlcs.iter().filter(|htlc| htlc.amount.floor() >= DUST_LIMIT);
+        COMMITMENT_WEIGHT + HTLC_WEIGHT * (outputs.count() as u64 + extra)
+    }
+
     /// What the initiator pays for the commitment with `extra` HTLCs beside those that are there.
     fn commitment_fee(&self, extra: u64) -> Amount {
-        let outputs = self.htlcs.iter().filter(|htlc| htlc.amount.floor() >= DUST_LIMIT);
-        let weight = COMMITMENT_WEIGHT + HTLC_WEIGHT * (outputs.count() as u64 + extra);
-        Amount::from_sat(FEE_PER_KW * weight / 1_000)
+        Amount::from_sat(FEE_PER_KW * self.commitment_weight(extra) / 1_000)
     }
 
     /// What LND shows as a balance: the initiator's is after fee and anchors.
@@ -222,6 +226,8 @@ impl Channel {
             local_balance: sat(self.shown_balance(side).floor()),
             remote_balance: sat(self.shown_balance(side.other()).floor()),
             commit_fee: sat(self.commitment_fee(0)),
+            commit_weight: self.commitment_weight(0) as i64,
+            fee_per_kw: FEE_PER_KW as i64,
             unsettled_balance: pending.iter().map(|htlc| htlc.amount).sum(),
             pending_htlcs: pending,
             private: self.private,

@@ -12,6 +12,7 @@ use super::bolt11;
 use super::channel::{sat, signed};
 use super::hold::HoldAt;
 use super::htlc::{HtlcId, Phase, Place};
+use super::invoice_terms;
 use super::proto::lnrpc;
 use super::proto::lnrpc::failure::FailureCode;
 use super::proto::lnrpc::invoice::InvoiceState;
@@ -20,16 +21,6 @@ use super::subscribers::Subscribers;
 
 /// LND refuses HTLCs that end sooner than this many blocks from now (lncfg/config.go, DefaultFinalCltvRejectDelta).
 const FINAL_CLTV_REJECT_DELTA: u32 = 13;
-/// routing/router.go, MinCLTVDelta.
-const MIN_CLTV_DELTA: u64 = 18;
-/// chainreg/chainregistry.go, DefaultBitcoinTimeLockDelta.
-const DEFAULT_CLTV_DELTA: u64 = 80;
-/// lnrpc/invoicesrpc/addinvoice.go, DefaultInvoiceExpiry.
-const DEFAULT_EXPIRY_SECS: i64 = 86_400;
-/// lnrpc/invoicesrpc/addinvoice.go: one year.
-const MAX_EXPIRY_SECS: i64 = 31_536_000;
-/// invoices/invoices.go, MaxMemoSize; BOLT 11 carries 639 bytes at most.
-const MAX_MEMO: usize = 1_024;
 /// invoices/errors.go, ErrInvoiceNotFound.
 const NOT_FOUND: &str = "unable to locate invoice";
 
@@ -200,69 +191,6 @@ fn secs(time: Duration) -> i64 {
     i64::try_from(time.as_secs()).expect("seconds since 1970 fit 63 bits")
 }
 
-/// A large number as Go prints a float.
-fn exponent(number: i64) -> String {
-    let text = format!("{number:e}");
-    let (digits, power) = text.split_once('e').expect("the format has an exponent");
-    format!("{digits}e+{power:0>2}")
-}
-
-/// The terms a request asks for, or LND's refusal (lnrpc/invoicesrpc/addinvoice.go).
-fn terms_of(request: &lnrpc::Invoice, hash: PaymentHash) -> Result<bolt11::Terms, Status> {
-    let refuse = |text: String| Err(Status::unknown(text));
-    if request.memo.len() > MAX_MEMO {
-        return refuse(format!(
-            "memo too large: {} bytes (maxsize={MAX_MEMO})",
-            request.memo.len()
-        ));
-    }
-    if request.value != 0 && request.value_msat != 0 {
-        return refuse("sat and msat arguments are mutually exclusive".into());
-    }
-    if request.value < 0 || request.value_msat < 0 {
-        return refuse("amount cannot be negative".into());
-    }
-    let amount = request.value.saturating_mul(1_000).max(request.value_msat);
-    if request.expiry > MAX_EXPIRY_SECS {
-        let (asked, most) = (exponent(request.expiry), exponent(MAX_EXPIRY_SECS));
-        return refuse(format!(
-            "expiry of {asked} seconds greater than max expiry of {most} seconds"
-        ));
-    }
-    let expiry = if request.expiry > 0 {
-        request.expiry
-    } else {
-        DEFAULT_EXPIRY_SECS
-    };
-    let final_cltv = match request.cltv_expiry {
-        0 => DEFAULT_CLTV_DELTA,
-        delta if delta < MIN_CLTV_DELTA => {
-            return refuse(format!(
-                "CLTV delta of {delta} must be greater than minimum of {MIN_CLTV_DELTA}"
-            ));
-        }
-        delta if delta > u64::from(u16::MAX) => {
-            return refuse(format!(
-                "CLTV delta of {delta} is too large, max accepted is: {}",
-                u16::MAX
-            ));
-        }
-        delta => delta,
-    };
-    let mut payment_secret = [0; 32];
-    rand::thread_rng().fill_bytes(&mut payment_secret);
-    Ok(bolt11::Terms {
-        hash,
-        payment_secret,
-        amount: Msat(amount.unsigned_abs()),
-        memo: request.memo.clone(),
-        // BOLT 11 counts whole seconds.
-        created: Duration::from_secs(bolt11::now().as_secs()),
-        expiry: Duration::from_secs(expiry.unsigned_abs()),
-        final_cltv: u32::try_from(final_cltv).expect("at most 65,535"),
-    })
-}
-
 impl State {
     /// `AddInvoice`.
     pub(super) fn add_invoice(
@@ -277,7 +205,7 @@ impl State {
             other => return Err(Status::unknown(format!("invalid preimage length of {other}, want 32"))),
         }
         let preimage = Preimage::from_bytes(preimage);
-        let terms = terms_of(request, preimage.hash())?;
+        let terms = invoice_terms::read(request, preimage.hash())?;
         let hash = terms.hash;
         let node = self.node_mut(payee);
         let bolt11 = bolt11::write(&terms, &node.key)?;

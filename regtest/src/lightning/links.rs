@@ -1,5 +1,8 @@
 //! Which nodes are connected, which channels are active, and who is told when that changes.
 
+use std::time::Duration;
+
+use bitcoin::hashes::Hash;
 use sluice::units::NodeId;
 
 use super::channel::{Channel, Side};
@@ -9,17 +12,20 @@ use super::proto::lnrpc::channel_event_update::{Channel as Event, UpdateType};
 use super::proto::lnrpc::channel_point::FundingTxid;
 use super::proto::lnrpc::peer_event::EventType;
 use super::state::{State, Timer};
-use bitcoin::hashes::Hash;
-use std::time::Duration;
 
 /// A connection between two nodes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Link {
     /// Whether the harness lets them talk.
     pub(super) allowed: bool,
+    /// Lost by an accident, until LND has connected again.
+    lost: bool,
     /// What the last event said.
     announced: bool,
 }
+
+/// LND's first try after it lost a peer it has channels with (server.go, `defaultBackoff`).
+const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
 /// Two nodes, in the order of their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,10 +54,7 @@ impl Pair {
 impl State {
     /// Makes two nodes peers of each other, connected.
     pub(super) fn link(&mut self, one: &NodeId, other: &NodeId) {
-        let link = self.links.entry(Pair::of(one, other)).or_insert(Link {
-            allowed: true,
-            announced: false,
-        });
+        let link = self.links.entry(Pair::of(one, other)).or_default();
         link.allowed = true;
         self.links_changed();
     }
@@ -59,8 +62,30 @@ impl State {
     /// Whether the two can exchange messages now.
     pub(super) fn connected(&self, one: &NodeId, other: &NodeId) -> bool {
         let running = |node: &NodeId| self.nodes.get(node).is_some_and(|node| node.running);
-        let allowed = self.links.get(&Pair::of(one, other)).is_some_and(|link| link.allowed);
-        allowed && running(one) && running(other)
+        let up = self
+            .links
+            .get(&Pair::of(one, other))
+            .is_some_and(|link| link.allowed && !link.lost);
+        up && running(one) && running(other)
+    }
+
+    /// An accident cuts the connection; LND makes a new one by itself.
+    pub(super) fn lose_link(&mut self, one: &NodeId, other: &NodeId) {
+        self.set_lost(Pair::of(one, other), true);
+        self.timers
+            .push((RECONNECT_AFTER, Timer::Reconnect(Pair::of(one, other))));
+    }
+
+    /// The connection that an accident cut is there again.
+    pub(super) fn restore_link(&mut self, pair: Pair) {
+        self.set_lost(pair, false);
+    }
+
+    fn set_lost(&mut self, pair: Pair, lost: bool) {
+        if let Some(link) = self.links.get_mut(&pair) {
+            link.lost = lost;
+        }
+        self.links_changed();
     }
 
     /// The nodes `node` is connected to.

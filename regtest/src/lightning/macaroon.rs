@@ -4,7 +4,8 @@ use bitcoin::hashes::{Hash, HashEngine, Hmac, HmacEngine, sha256};
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
-/// Fields of the binary format.
+/// The binary format's version and fields.
+const VERSION: u8 = 2;
 const LOCATION: u8 = 1;
 const IDENTIFIER: u8 = 2;
 const SIGNATURE: u8 = 6;
@@ -25,7 +26,7 @@ impl Macaroon {
         identifier.extend([0x12, 1, b'0']);
         let key = hmac(b"macaroons-key-generator", &root_key);
         let signature = hmac(&key, &identifier);
-        let mut bytes = vec![2];
+        let mut bytes = vec![VERSION];
         field(&mut bytes, LOCATION, b"lnd");
         field(&mut bytes, IDENTIFIER, &identifier);
         bytes.extend([END, END]);
@@ -45,12 +46,15 @@ impl Macaroon {
             return Err(Status::unknown(format!("expected 1 macaroon, got {}", shown.len())));
         };
         let shown = hex::decode(shown.as_bytes()).map_err(|error| Status::unknown(format!("encoding/hex: {error}")))?;
-        if shown == self.0 {
-            Ok(())
-        } else {
-            Err(Status::unknown(
+        match shown.first() {
+            Some(_) if shown == self.0 => Ok(()),
+            Some(&VERSION) => Err(Status::unknown(
                 "verification failed: signature mismatch after caveat verification",
-            ))
+            )),
+            Some(_) => Err(Status::unknown(
+                "cannot determine data format of binary-encoded macaroon",
+            )),
+            None => Err(Status::unknown("empty macaroon data")),
         }
     }
 }

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! What a caller sees is what LND v0.20 does (source: lightningnetwork/lnd at b9ea707): texts and codes of errors, the
-//! order of updates, what a payment needs to find a route. What is left out: routes of more than one hop, splitting,
-//! closing channels and everything on chain; an HTLC that outlives its expiry stays where it is.
+//! order of updates, what a payment needs to find a route. What is left out: routes of more than one hop, hop hints,
+//! splitting, closing channels and everything on chain; an HTLC that outlives its expiry stays where it is.
 
 mod bolt11;
 mod certificate;
@@ -18,6 +18,7 @@ mod channel;
 mod hold;
 mod htlc;
 mod invoice;
+mod invoice_terms;
 mod links;
 mod macaroon;
 mod network;

@@ -119,11 +119,12 @@ impl Node {
     /// # Errors
     /// When it cannot listen.
     pub fn come_back(&self) -> Result<(), NetworkError> {
+        self.listen()?;
         self.with(|state, id| {
             state.node_mut(id).running = true;
             state.links_changed();
         });
-        self.listen()
+        Ok(())
     }
 
     /// Cuts the connection to a peer, until [`Node::reconnect`].

@@ -3,13 +3,13 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use futures::StreamExt;
+use futures::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::service::Routes;
 use tonic::transport::server::Connected;
@@ -51,16 +51,21 @@ fn shared(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// A server that runs. Dropped, it is gone as a killed process is: callers are refused, connections reset.
+/// A server that runs. Dropped, it is gone at once, as a killed process is: callers are refused, connections reset.
 pub(super) struct Running {
+    listener: Listener,
     cut: CancellationToken,
     accepting: JoinHandle<()>,
 }
 
+/// The listening socket, which can be closed from outside of the task that accepts: ending a task takes a moment.
+type Listener = Arc<Mutex<Option<TcpListener>>>;
+
 impl Drop for Running {
     fn drop(&mut self) {
-        self.accepting.abort();
+        self.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.cut.cancel();
+        self.accepting.abort();
     }
 }
 
@@ -73,23 +78,48 @@ pub(super) fn serve(port: &Port, certificate: &Certificate, routes: Routes) -> R
     let address = port.address();
     let socket = shared(address).map_err(NetworkError::io(address.to_string()))?;
     let listener = socket.listen(1024).map_err(NetworkError::io(address.to_string()))?;
+    let listener = Arc::new(Mutex::new(Some(listener)));
     let cut = CancellationToken::new();
-    let token = cut.clone();
-    let incoming = TcpListenerStream::new(listener).map(move |stream| {
-        let stream = stream?;
-        stream.set_nodelay(true)?;
-        Ok::<_, io::Error>(Cuttable {
-            stream,
-            cut: Box::pin(token.clone().cancelled_owned()),
-        })
-    });
+    let incoming = Incoming {
+        listener: Arc::clone(&listener),
+        cut: cut.clone(),
+    };
     let router = server.add_routes(routes);
     let accepting = tokio::spawn(async move {
         if let Err(error) = router.serve_with_incoming(incoming).await {
             tracing::error!(%address, %error, "embedded lightning node stopped serving");
         }
     });
-    Ok(Running { cut, accepting })
+    Ok(Running {
+        listener,
+        cut,
+        accepting,
+    })
+}
+
+/// The callers, until the socket is closed.
+struct Incoming {
+    listener: Listener,
+    cut: CancellationToken,
+}
+
+impl Stream for Incoming {
+    type Item = io::Result<Cuttable>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(listener) = listener.as_ref() else {
+            return Poll::Ready(None);
+        };
+        listener.poll_accept(context).map(|accepted| {
+            let accepted = accepted.and_then(|(stream, _)| {
+                stream.set_nodelay(true)?;
+                let cut = Box::pin(self.cut.clone().cancelled_owned());
+                Ok(Cuttable { stream, cut })
+            });
+            Some(accepted)
+        })
+    }
 }
 
 /// A connection that ends when the node does.

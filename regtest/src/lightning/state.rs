@@ -29,6 +29,8 @@ pub(super) enum Timer {
     Return(HtlcId),
     /// An invoice's time is over.
     Expire(NodeId, PaymentHash),
+    /// LND connects again to a peer it lost.
+    Reconnect(Pair),
 }
 
 /// One node's data: all of it outlives the node being away.
@@ -118,6 +120,7 @@ impl State {
             Timer::Arrive(id) => self.htlc_arrives(id),
             Timer::Return(id) => self.htlc_returns(id),
             Timer::Expire(node, hash) => self.expire_invoice(&node, hash),
+            Timer::Reconnect(pair) => self.restore_link(pair),
         }
     }
 }

@@ -50,10 +50,10 @@ pub async fn an_invoice_says_what_was_asked_for(bench: &mut dyn Bench) {
 
 pub async fn a_watched_invoice_is_open_then_paid(bench: &mut dyn Bench) {
     let two = Two::of(bench);
-    let (_, spec) = two.invoice(sat(10_000)).await;
+    let (preimage, spec) = two.invoice(sat(10_000)).await;
     let mut watched = two.payee.watch_invoice(spec.hash).await.unwrap();
     assert_eq!(within("a state", watched.next()).await, Some(InvoiceStatus::Open));
-    two.pay(&spec).await;
+    assert_eq!(two.pay(&spec).await, PaymentStatus::Paid(preimage));
     assert_eq!(within("a state", watched.next()).await, Some(InvoiceStatus::Paid));
     assert_eq!(within("the end", watched.next()).await, None);
     let mut again = two.payee.watch_invoice(spec.hash).await.unwrap();
@@ -83,8 +83,8 @@ pub async fn a_cancelled_invoice_is_closed_and_cannot_be_paid(bench: &mut dyn Be
 
 pub async fn a_paid_invoice_cannot_be_cancelled(bench: &mut dyn Bench) {
     let two = Two::of(bench);
-    let (_, spec) = two.invoice(sat(10_000)).await;
-    two.pay(&spec).await;
+    let (preimage, spec) = two.invoice(sat(10_000)).await;
+    assert_eq!(two.pay(&spec).await, PaymentStatus::Paid(preimage));
     assert_eq!(two.payee.cancel_invoice(spec.hash).await.unwrap(), InvoiceStatus::Paid);
 }
 
@@ -119,12 +119,12 @@ pub async fn a_hundred_invoices_are_watched_at_once(bench: &mut dyn Bench) {
     let two = Two::of(bench);
     let mut watched = Vec::new();
     for _ in 0..100 {
-        let (_, spec) = two.invoice(sat(10_000)).await;
+        let (preimage, spec) = two.invoice(sat(10_000)).await;
         let mut states = two.payee.watch_invoice(spec.hash).await.unwrap();
         assert_eq!(within("a state", states.next()).await, Some(InvoiceStatus::Open));
-        watched.push((spec, states));
+        watched.push((preimage, spec, states));
     }
-    let (spec, states) = &mut watched[57];
-    two.pay(spec).await;
+    let (preimage, spec, states) = &mut watched[57];
+    assert_eq!(two.pay(spec).await, PaymentStatus::Paid(preimage.clone()));
     assert_eq!(within("a state", states.next()).await, Some(InvoiceStatus::Paid));
 }

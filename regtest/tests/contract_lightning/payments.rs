@@ -20,6 +20,7 @@ async fn assert_refused(two: &Two, spec: &PaymentSpec, why: &str) {
 
 pub async fn a_payment_settles(bench: &mut dyn Bench) {
     let two = Two::of(bench);
+    two.wait_quiet().await;
     let before = two.payer_channel().await;
     let (preimage, spec) = two.invoice(sat(50_000)).await;
     let began = std::time::Instant::now();
@@ -81,7 +82,7 @@ pub async fn a_payment_in_flight_is_joined_not_repeated(bench: &mut dyn Bench) {
 pub async fn two_calls_at_once_make_one_htlc(bench: &mut dyn Bench) {
     let two = Two::of(bench);
     for _ in 0..5 {
-        let (preimage, spec) = two.invoice(sat(2_000)).await;
+        let (preimage, spec) = two.invoice(sat(10_000)).await;
         let (one, other) = tokio::join!(two.pay(&spec), two.pay(&spec));
         assert_eq!(
             (&one, &other),
@@ -107,6 +108,7 @@ pub async fn a_held_htlc_stays_in_flight_until_it_settles(bench: &mut dyn Bench)
     let two = Arc::new(Two::of(bench));
     let preimage = new_preimage();
     let bolt11 = bench.held_invoice(&preimage, sat(20_000)).await;
+    two.wait_quiet().await;
     let before = two.payer_channel().await.spendable;
     let call = begin_held(bench, &two, two.payment(bolt11, &preimage, sat(20_000))).await;
     assert_eq!(two.status(preimage.hash()).await, PaymentStatus::InFlight);

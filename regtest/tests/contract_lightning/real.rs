@@ -47,6 +47,11 @@ impl Real {
         })
     }
 
+    /// The last lines of both nodes, for a failed case.
+    pub fn tails(&self) -> String {
+        format!("payer:\n{}\npayee:\n{}", self.payer.tail(), self.payee.tail())
+    }
+
     async fn invoice_state(&self, hash: PaymentHash) -> Result<String> {
         let invoice = self.payee.cli(&["lookupinvoice", &hash.to_string()]).await?;
         Ok(invoice["state"].as_str().unwrap_or_default().to_string())
@@ -73,11 +78,12 @@ impl Bench for Real {
             .open_alias_channel(&self.bitcoind, &self.payee, 500_000, 100_000)
             .await
             .unwrap();
+        let number = scid.0.to_string();
         let channels = self.payer.cli(&["listchannels"]).await.unwrap();
         let channels = channels["channels"].as_array().unwrap();
         let ours = channels
             .iter()
-            .find(|channel| channel["scid"] == scid.0.to_string())
+            .find(|channel| channel["scid"].as_str() == Some(number.as_str()))
             .unwrap();
         let alias = ours["alias_scids"][0].as_str().unwrap().parse().unwrap();
         (scid, Scid(alias))
@@ -141,6 +147,7 @@ impl Bench for Real {
         self.payer.restart().await.unwrap();
         // After a restart only a recent tip counts as synced.
         self.bitcoind.mine(1).await.unwrap();
+        self.payer.wait_synced().await.unwrap();
         self.payer.connect(&self.payee).await.unwrap();
     }
 

@@ -26,10 +26,13 @@ async fn another_nodes_macaroon_is_refused() {
 }
 
 #[tokio::test]
-async fn a_macaroon_that_is_not_hex_is_refused() {
+async fn what_is_no_macaroon_is_refused() {
     let pair = Pair::new().await;
     let (code, text) = refusal(get_info(&pair.payer.with_macaroon(Some("0201zz"))).await);
     assert_eq!((code, text.split(':').next()), (Code::Unknown, Some("encoding/hex")));
+    let refused = refusal(get_info(&pair.payer.with_macaroon(Some("00ff"))).await);
+    let text = "cannot determine data format of binary-encoded macaroon";
+    assert_eq!(refused, (Code::Unknown, text.into()));
 }
 
 #[tokio::test]

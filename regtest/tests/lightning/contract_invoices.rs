@@ -12,7 +12,7 @@ use tokio_stream::StreamExt;
 use tonic::{Code, Status, Streaming};
 
 use crate::client::Client;
-use crate::pair::{Pair, all, billed, invoice, lookup, pay, payment, preimage, public_key, refusal};
+use crate::pair::{Pair, all, billed, invoice, lookup, pay, payment, preimage, public_key, refusal, subscribed};
 
 async fn cancel(client: &Client, hash: PaymentHash) -> Result<(), Status> {
     let request = CancelInvoiceMsg {
@@ -262,11 +262,10 @@ async fn a_watcher_may_come_before_the_invoice() {
         r_hash: preimage.hash().0.to_vec(),
     };
     let mut service = pair.payee.invoices.clone();
-    // LND sends no headers before the first update: the call and its stream are awaited after the invoice is there.
-    let call = tokio::spawn(async move { service.subscribe_single_invoice(request).await.unwrap().into_inner() });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let call = async move { service.subscribe_single_invoice(request).await };
+    let mut watcher = subscribed(&pair.payee, call).await;
     add(&pair.payee, invoice(&preimage, 1_000)).await.unwrap();
-    let first = call.await.unwrap().next().await.unwrap().unwrap();
+    let first = watcher.next().await.unwrap().unwrap();
     assert_eq!(first.state(), InvoiceState::Open);
 }
 

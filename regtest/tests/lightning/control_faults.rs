@@ -14,21 +14,20 @@ use tokio::net::TcpStream;
 use tokio_stream::StreamExt;
 use tonic::Code;
 
-use crate::pair::{World, all, billed, channel, info, lookup, message, pay, payment, refusal};
+use crate::pair::{World, all, billed, channel, info, lookup, message, pay, payment, refusal, subscribed};
 
 #[tokio::test]
 async fn a_node_that_is_away_refuses_callers_and_comes_back_as_it_was() {
     let world = World::new().await;
     let bob = World::client(&world.bob).await;
     let (hash, _) = billed(&bob, 1_000).await;
-    let request = SubscribeCustomMessagesRequest {};
-    let mut messages = bob
-        .lightning
-        .clone()
-        .subscribe_custom_messages(request)
-        .await
-        .unwrap()
-        .into_inner();
+    let mut service = bob.lightning.clone();
+    let call = async move {
+        service
+            .subscribe_custom_messages(SubscribeCustomMessagesRequest {})
+            .await
+    };
+    let mut messages = subscribed(&bob, call).await;
     world.bob.go_away();
     assert!(messages.next().await.unwrap().is_err(), "the stream is cut");
     let refused = TcpStream::connect(world.bob.address()).await.unwrap_err();
@@ -43,22 +42,12 @@ async fn the_peers_of_a_node_that_is_away_see_it_offline() {
     let world = World::new().await;
     let alice = World::client(&world.alice).await;
     let bob = world.bob.id().serialize();
-    let request = PeerEventSubscription {};
-    let mut peers = alice
-        .lightning
-        .clone()
-        .subscribe_peer_events(request)
-        .await
-        .unwrap()
-        .into_inner();
-    let request = ChannelEventSubscription {};
-    let mut channels = alice
-        .lightning
-        .clone()
-        .subscribe_channel_events(request)
-        .await
-        .unwrap()
-        .into_inner();
+    let mut service = alice.lightning.clone();
+    let call = async move { service.subscribe_peer_events(PeerEventSubscription {}).await };
+    let mut peers = subscribed(&alice, call).await;
+    let mut service = alice.lightning.clone();
+    let call = async move { service.subscribe_channel_events(ChannelEventSubscription {}).await };
+    let mut channels = subscribed(&alice, call).await;
 
     world.bob.go_away();
     let event = peers.next().await.unwrap().unwrap();

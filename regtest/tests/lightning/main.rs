@@ -4,6 +4,8 @@
 //! `LIGHTNING_CONTRACT=PAYER_LNDDIR@HOST:PORT,PAYEE_LNDDIR@HOST:PORT cargo test -p sluice-regtest --test lightning contract`
 //! `-- --test-threads=1`, with one channel between the two, some millions of satoshi on the payer's side.
 
+#![allow(clippy::unwrap_used)]
+
 mod client;
 mod contract_access;
 mod contract_invoices;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bitcoin::Amount;
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sluice::units::{PaymentHash, Preimage, Scid};
 use sluice_regtest::lightning::proto::lnrpc::{
     self, GetInfoRequest, ListChannelsRequest, Payment, SendCustomMessageRequest,
@@ -10,8 +11,7 @@ use sluice_regtest::lightning::proto::lnrpc::{
 use sluice_regtest::lightning::proto::routerrpc::SendPaymentRequest;
 use sluice_regtest::lightning::{ChannelSpec, Network, Node, Options};
 use tempfile::TempDir;
-use tokio_stream::StreamExt;
-use tonic::{Status, Streaming};
+use tonic::{Response, Status, Streaming};
 
 use crate::client::Client;
 
@@ -85,6 +85,10 @@ impl Pair {
     }
 
     async fn of(payer: Client, payee: Client, world: Option<World>) -> Pair {
+        // Real nodes may have lost their connection in the test before.
+        while !channel(&payer).await.active || !channel(&payee).await.active {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
         let scid = channel(&payer).await.chan_id;
         Pair {
             payer,
@@ -206,4 +210,17 @@ pub async fn message(from: &Client, to: &[u8], kind: u32, data: &[u8]) -> Result
 pub fn refusal<T>(result: Result<T, Status>) -> (tonic::Code, String) {
     let status = result.err().expect("a refusal");
     (status.code(), status.message().to_owned())
+}
+
+/// Opens a subscription that may have nothing to say yet: LND answers with the first update only, so the request is
+/// put on its way by one poll, and a call behind it on the same connection shows that it was read.
+pub async fn subscribed<T: Send + 'static>(
+    client: &Client,
+    call: impl Future<Output = Result<Response<Streaming<T>>, Status>> + Send + 'static,
+) -> BoxStream<'static, Result<T, Status>> {
+    let updates = stream::once(call).map_ok(Response::into_inner).try_flatten();
+    let mut updates = Box::pin(updates.peekable());
+    assert!(futures::poll!(updates.as_mut().peek()).is_pending());
+    info(client).await;
+    updates
 }

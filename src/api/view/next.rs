@@ -1,7 +1,9 @@
 //! What comes next, by when, and what comes of it if nothing happens.
 
+use std::time::Duration;
+
 use super::Scene;
-use super::text::{ordinal, sats};
+use super::text::{grouped, lasting, ordinal, sats};
 use crate::api::types::{Deadline, NextView};
 use crate::swap::event::InvoiceStatus;
 use crate::swap::state::{Attempt, GivenInvoice, Maker, Opened, Paying, State, Taker};
@@ -51,17 +53,27 @@ impl Scene<'_> {
         Height(end.saturating_sub(self.needed().0).saturating_sub(5))
     }
 
-    /// The maker's way back, `the {who} … coins back from block …`.
-    fn refund(&self, who: &str) -> String {
+    /// When the maker's own way back opens: `from block …`.
+    fn refund(&self) -> String {
         match self.refund_at() {
-            Some(height) => format!("{who} coins back from {}", self.block(height)),
+            Some(height) => format!("from {}", self.block(height)),
             None => {
                 let csv = self.limits.map_or(Blocks(0), |limits| limits.csv);
-                let length = std::time::Duration::from_secs(u64::from(csv.0) * self.block_secs());
-                let (csv, length) = (super::grouped(csv.0), super::lasting(length));
-                format!("{who} coins back {csv} blocks after it confirms (about {length})")
+                let length = Duration::from_secs(u64::from(csv.0) * self.block_secs());
+                format!(
+                    "{} blocks after it confirms (about {})",
+                    grouped(csv.0),
+                    lasting(length)
+                )
             }
         }
+    }
+
+    fn fee_lost(&self) -> String {
+        let fee = self.trail.fee_invoice;
+        fee.map_or(String::new(), |fee| {
+            format!("; the fee of {} paid in advance is lost", sats(fee.to_sat()))
+        })
     }
 
     fn needed_confirmation(&self) -> String {
@@ -97,16 +109,24 @@ fn next_maker(scene: &Scene, maker: &Maker) -> NextView {
         Maker::Voiding { .. } => soon(
             "our spend of the coins becomes final, and the swap is canceled",
             format!(
-                "should the opening confirm first, the swap goes on: the peer pays, or {}",
-                scene.refund("we take our")
+                "should the opening confirm first, the swap goes on: the peer pays, or we take our coins back {}",
+                scene.refund()
             ),
         ),
         Maker::Opened(opened) => next_opened(scene, opened),
+        Maker::ClaimingCoop { opened, .. } | Maker::ClaimingCsv { opened, .. }
+            if opened.status == InvoiceStatus::Paid =>
+        {
+            soon(
+                "the chain takes the peer's claim or our refund",
+                "nothing is at stake for us: the peer has paid",
+            )
+        }
         Maker::ClaimingCoop { .. } => soon(
             "our refund with both keys becomes final",
             format!(
-                "it is published again until it is; our own key alone takes the {}",
-                scene.refund("").trim_start()
+                "it is published again until it is; our own key alone takes the coins back {}",
+                scene.refund()
             ),
         ),
         Maker::ClaimingCsv { .. } => soon(
@@ -117,7 +137,7 @@ fn next_maker(scene: &Scene, maker: &Maker) -> NextView {
 }
 
 fn next_opened(scene: &Scene, opened: &Opened) -> NextView {
-    let refund = scene.refund("we take our");
+    let refund = format!("we take our coins back {}", scene.refund());
     match opened.status {
         InvoiceStatus::Paid => soon(
             "the peer's claim becomes final",
@@ -153,10 +173,7 @@ fn next_taker(scene: &Scene, taker: &Taker) -> NextView {
             scene.by_height(scene.window_end()),
             "the peer publishes the opening transaction",
             match scene.trail.fee_invoice {
-                Some(fee) => format!(
-                    "the swap is closed; the fee of {} paid in advance is lost",
-                    sats(fee.to_sat())
-                ),
+                Some(_) => format!("the swap is closed{}", scene.fee_lost()),
                 None => "the swap is closed; nothing is at stake".into(),
             },
         ),
@@ -166,19 +183,22 @@ fn next_taker(scene: &Scene, taker: &Taker) -> NextView {
                 (_, None) | (None, _) => scene.window_end(),
             };
             let (paid, at) = (scene.claim_sats(), scene.needed_confirmation());
-            let then = scene.refund("the peer takes its");
             by(
                 scene.by_height(end),
                 format!("pay the claim invoice of {paid} at the {at}"),
-                format!("nothing is paid and the peer gets our key; else {then}"),
+                format!(
+                    "nothing is paid; the peer takes its coins back with our key, or alone {}{}",
+                    scene.refund(),
+                    scene.fee_lost()
+                ),
             )
         }
         Taker::PayingClaim { paying, attempt } => next_payment(scene, paying, *attempt),
         Taker::AbandoningPayment { .. } => soon(
             "our node says for certain what became of the payment",
             format!(
-                "our key stays here; if it was paid, the coins are claimed, if not, {}",
-                scene.refund("the peer takes its")
+                "our key stays here; if it was paid, the coins are claimed, if not, the peer takes them back {}",
+                scene.refund()
             ),
         ),
         Taker::ClaimingInvoice { .. } => {
@@ -195,19 +215,20 @@ fn next_taker(scene: &Scene, taker: &Taker) -> NextView {
                 None => soon(what, "opening and claim are published again until they are final"),
             }
         }
-        Taker::CoopClosing { offer: None, .. } => soon(
-            "nothing: no opening is known",
-            match scene.limits {
-                Some(limits) => format!(
-                    "the swap is closed at {}",
-                    scene.block(scene.window_end().plus(limits.day))
-                ),
-                None => "the swap is closed one day after the payment window".into(),
-            },
-        ),
+        Taker::CoopClosing { offer: None, .. } => {
+            let day = scene.limits.map_or(Blocks(0), |limits| limits.day);
+            by(
+                scene.by_height(scene.window_end().plus(day)),
+                "the time passes in which the peer may have opened without telling",
+                "the swap is closed; nothing is at stake",
+            )
+        }
         Taker::CoopClosing { offer: Some(_), .. } => soon(
             "the peer takes its coins back with our key",
-            format!("nothing is at stake for us; {}", scene.refund("the peer takes its")),
+            format!(
+                "nothing is at stake for us; the peer takes its coins back alone {}",
+                scene.refund()
+            ),
         ),
     }
 }
@@ -235,8 +256,9 @@ fn next_payment(scene: &Scene, paying: &Paying, attempt: Attempt) -> NextView {
         None => scene.window_end(),
     };
     let otherwise = format!(
-        "no new attempt is made after that; once no payment can exist the peer gets our key, or {}",
-        scene.refund("takes its")
+        "no new attempt is made after that; once no payment can exist, the peer takes its coins back with our key, or \
+         alone {}",
+        scene.refund()
     );
     match attempt {
         Attempt::Calling(_) => by(

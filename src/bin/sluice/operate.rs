@@ -161,7 +161,8 @@ fn about(screen: Screen, info: &Info) -> String {
     };
     let uptime = lasting(std::time::Duration::from_secs(info.uptime_secs));
     let node = &info.node;
-    let mut text = screen.facts(&[
+    let names: Vec<String> = info.chains.iter().map(|chain| chain.asset.to_string()).collect();
+    let mut facts = vec![
         (
             "sluiced",
             Some(format!("{}, PeerSwap {}", info.version, info.protocol_version)),
@@ -178,39 +179,26 @@ fn about(screen: Screen, info: &Info) -> String {
                 health(&node.problem)
             )),
         ),
-        (
-            "swaps",
-            Some(format!(
-                "{} active, {} in all",
-                grouped(info.active_swaps),
-                grouped(info.total_swaps)
-            )),
-        ),
-        (
-            "new swaps",
-            Some(
-                if info.accept_new_swaps {
-                    "yes"
-                } else {
-                    "switched off by the operator"
-                }
-                .to_owned(),
-            ),
-        ),
-    ]);
-    for chain in &info.chains {
+    ];
+    for (name, chain) in names.iter().zip(&info.chains) {
         let height = chain
             .height
             .map_or("no block".into(), |height| format!("block {}", grouped(height)));
-        let value = format!(
-            "{}, {}, {height}: {}",
-            chain.chain,
-            chain.version,
-            health(&chain.problem)
-        );
-        text.push_str(&screen.facts(&[(&format!("{:9}", chain.asset), Some(value))]));
+        let state = health(&chain.problem);
+        facts.push((
+            name,
+            Some(format!("{}, {}, {height}: {state}", chain.chain, chain.version)),
+        ));
     }
-    text
+    let (active, total) = (grouped(info.active_swaps), grouped(info.total_swaps));
+    facts.push(("swaps", Some(format!("{active} active, {total} in all"))));
+    let new = if info.accept_new_swaps {
+        "yes"
+    } else {
+        "switched off by the operator"
+    };
+    facts.push(("new swaps", Some(new.to_owned())));
+    screen.facts(&facts)
 }
 
 fn peers(screen: Screen, list: &PeerList) -> String {

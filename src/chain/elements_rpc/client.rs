@@ -87,7 +87,8 @@ impl ElementsRpc {
         self.calls.lock().expect("no holder panics").clone()
     }
 
-    pub(super) async fn call<R>(&self, method: &'static str, params: ArrayParams) -> Result<R, RpcError>
+    /// Calls any method of the node.
+    pub async fn call<R>(&self, method: &'static str, params: ArrayParams) -> Result<R, RpcError>
     where
         R: DeserializeOwned + Send,
     {
@@ -101,7 +102,8 @@ impl ElementsRpc {
         self.request(&self.long_poll, method, params).await
     }
 
-    pub(super) async fn call_wallet<R>(&self, method: &'static str, params: ArrayParams) -> Result<R, RpcError>
+    /// Calls any method of the wallet. A wallet that is not loaded is `Refused`.
+    pub async fn call_wallet<R>(&self, method: &'static str, params: ArrayParams) -> Result<R, RpcError>
     where
         R: DeserializeOwned + Send,
     {

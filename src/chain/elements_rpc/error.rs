@@ -15,8 +15,6 @@ pub mod code {
     pub const INSUFFICIENT_FUNDS: i32 = -6;
     /// `RPC_WALLET_NOT_FOUND`: not loaded, or never made.
     pub const WALLET_NOT_FOUND: i32 = -18;
-    /// `RPC_VERIFY_REJECTED`: refused by policy or consensus.
-    pub const REJECTED: i32 = -26;
     /// `RPC_VERIFY_ALREADY_IN_CHAIN`.
     pub const ALREADY_IN_CHAIN: i32 = -27;
     /// `RPC_IN_WARMUP`.

@@ -75,8 +75,6 @@ pub struct NetworkInfo {
     pub version: u32,
     /// The release as it tells its peers.
     pub subversion: String,
-    /// The least rate that is relayed.
-    pub relayfee: Btc,
     /// What a replacement must pay on top, per 1000 virtual bytes of its own.
     pub incrementalfee: Btc,
 }
@@ -277,9 +275,8 @@ mod tests {
     #[test]
     fn warnings_of_either_form_are_no_hindrance() {
         for warnings in [r#""old form""#, r#"["new","form"]"#] {
-            let text = format!(
-                r#"{{"version":230304,"subversion":"/x/","relayfee":0.00000100,"incrementalfee":0.00000100,"warnings":{warnings}}}"#
-            );
+            let text =
+                format!(r#"{{"version":230304,"subversion":"/x/","incrementalfee":0.00000100,"warnings":{warnings}}}"#);
             assert_eq!(serde_json::from_str::<NetworkInfo>(&text).unwrap().version, 230_304);
         }
     }

@@ -22,19 +22,32 @@ impl ElementsRpc {
         if loaded.iter().any(|wallet| wallet == name) {
             return Ok(());
         }
-        let nothing = serde_json::Value::Null;
         match self
             .call::<serde_json::Value>("loadwallet", rpc_params![name, true])
             .await
         {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some(code::WALLET_ALREADY_LOADED) => Ok(()),
-            Err(error) if error.code() == Some(code::WALLET_NOT_FOUND) => {
-                // name, no watch-only, no blank, no passphrase, no avoid_reuse, kind as the release likes, load at start
-                let params = rpc_params![name, false, false, &nothing, false, &nothing, true];
-                self.call::<serde_json::Value>("createwallet", params).await.map(drop)
-            }
+            Err(error) if error.code() == Some(code::WALLET_NOT_FOUND) => self.create_wallet(name).await,
             Err(error) => Err(error),
+        }
+    }
+
+    async fn create_wallet(&self, name: &str) -> Result<(), RpcError> {
+        let nothing = serde_json::Value::Null;
+        let make = async |descriptors: &serde_json::Value| {
+            // name, disable_private_keys, blank, passphrase, avoid_reuse, descriptors, load_on_startup
+            let params = rpc_params![name, false, false, &nothing, false, descriptors, true];
+            self.call::<serde_json::Value>("createwallet", params).await.map(drop)
+        };
+        match make(&nothing).await {
+            // the kind that is this release's default is not compiled in
+            Err(RpcError::Refused {
+                code: code::WALLET,
+                message,
+                ..
+            }) if message.contains("without bdb") => make(&serde_json::Value::Bool(true)).await,
+            answer => answer,
         }
     }
 

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::{Elementsd, releases};
-use crate::chain::watch::ChainTx;
+use crate::chain::watch::{ChainTx, Source};
 use crate::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
 use crate::units::{Asset, FeeRate, RawTx, SwapId};
 
@@ -16,6 +16,7 @@ impl Chain for Elementsd {
     }
 
     async fn info(&self) -> Result<ChainInfo, PortError> {
+        self.watcher.source().verify().await?;
         let chain = self.rpc.blockchain_info().await?;
         let node = self.rpc.network_info().await?;
         if chain.chain != self.chain {

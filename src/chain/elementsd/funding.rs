@@ -15,7 +15,7 @@ use elements::{AssetId, LockTime, Script, Sequence, Transaction, TxIn, TxOut, Tx
 use tracing::warn;
 
 use super::source::txid;
-use crate::chain::elements_rpc::{ElementsRpc, Funded, RpcError};
+use crate::chain::elements_rpc::{ElementsRpc, RpcError};
 use crate::chain::watch::ChainTx;
 use crate::ports::{OpeningOutput, PortError};
 use crate::swap::state::{Opening, TxCost};
@@ -49,6 +49,8 @@ pub(super) struct Funder {
 struct Built {
     tx: Transaction,
     cost: TxCost,
+    /// Inputs that the wallet chose, now locked.
+    added: Vec<OutPoint>,
 }
 
 impl Funder {
@@ -87,6 +89,7 @@ impl Funder {
         if first.cost.fee >= least {
             return Ok(first.tx.raw());
         }
+        self.free(&first.added).await;
         let size = self.priced_size(&first.cost);
         let rate = FeeRate(least.to_sat().saturating_mul(1000).div_ceil(size));
         Ok(self.build(spent, paying, rate).await?.tx.raw())
@@ -112,7 +115,7 @@ impl Funder {
         })
     }
 
-    /// Funds, blinds and signs. Its inputs are locked after that, and those it added are free again if it fails.
+    /// Funds, blinds and signs. The inputs it added are locked after that, and free again if it fails.
     async fn build(&self, spending: Vec<OutPoint>, paying: TxOut, rate: FeeRate) -> Result<Built, PortError> {
         let template = Transaction {
             version: 2,
@@ -127,27 +130,36 @@ impl Funder {
             .ok_or_else(|| RpcError::broken("fundrawtransaction", "answer is no transaction"))?;
         let mut added = explicit.spends();
         added.retain(|input| !spending.contains(input));
-        let built = self.finish(explicit, &funded, rate).await;
-        if built.is_err() {
-            self.free(&added).await;
+        match self.finish(explicit, funded.changepos, &added, rate).await {
+            Ok(tx) => Ok(Built {
+                cost: self.cost(&tx),
+                tx,
+                added,
+            }),
+            Err(error) => {
+                self.free(&added).await;
+                Err(error.into())
+            }
         }
-        Ok(built?)
     }
 
-    async fn finish(&self, mut tx: Transaction, funded: &Funded, rate: FeeRate) -> Result<Built, RpcError> {
+    async fn finish(
+        &self,
+        mut tx: Transaction,
+        change: i32,
+        added: &[OutPoint],
+        rate: FeeRate,
+    ) -> Result<Transaction, RpcError> {
         let mut signed = self.rpc.sign(&self.rpc.blind(&tx).await?).await?;
         let cost = self.cost(&signed);
         // one byte more than measured: signatures differ in length from one signing to the next
         let enough = rate.fee(self.priced_size(&cost) + 1);
-        if cost.fee > enough && move_to_change(&mut tx, funded.changepos, cost.fee - enough) {
+        if cost.fee > enough && move_to_change(&mut tx, change, cost.fee - enough) {
             signed = self.rpc.sign(&self.rpc.blind(&tx).await?).await?;
         }
         // fundrawtransaction locks in memory only
-        self.rpc.lock(&signed.spends()).await?;
-        Ok(Built {
-            cost: self.cost(&signed),
-            tx: signed,
-        })
+        self.rpc.lock(added).await?;
+        Ok(signed)
     }
 
     fn priced_size(&self, cost: &TxCost) -> u64 {

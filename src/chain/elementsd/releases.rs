@@ -103,8 +103,7 @@ mod tests {
     }
 
     fn node(version: u32) -> NetworkInfo {
-        let text =
-            format!(r#"{{"version":{version},"subversion":"/x/","relayfee":0.00000100,"incrementalfee":0.00000100}}"#);
+        let text = format!(r#"{{"version":{version},"subversion":"/x/","incrementalfee":0.00000100}}"#);
         serde_json::from_str(&text).unwrap()
     }
 

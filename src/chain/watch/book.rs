@@ -238,3 +238,6 @@ impl Entry {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

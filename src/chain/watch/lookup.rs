@@ -5,6 +5,8 @@
 
 use std::collections::HashSet;
 
+use futures::{StreamExt, TryStreamExt, stream};
+
 use super::Shared;
 use super::book::Answer;
 use super::matches::{Hit, Index, Role};
@@ -14,6 +16,9 @@ use crate::units::{Height, OutPoint, SwapId, TxId};
 
 /// Outputs asked for by index: payment and change in either order, and one more.
 const PROBED_OUTPUTS: u32 = 3;
+
+/// A node has four threads for calls, and the long poll holds one.
+const LOOKUPS_AT_A_TIME: usize = 3;
 
 /// What a few calls told.
 enum Quick {
@@ -32,10 +37,14 @@ impl<S: Source> Shared<S> {
             (book.unresolved(), book.tip())
         };
         let Some(tip) = tip else { return Ok(()) };
+        let asked = open.into_iter().map(|watch| async move {
+            let told = self.ask(&watch, tip).await?;
+            Ok::<_, PortError>((watch, told))
+        });
+        let mut answers = stream::iter(asked).buffer_unordered(LOOKUPS_AT_A_TIME);
         let mut to_scan = Vec::new();
-        for watch in open {
-            let Some(opening) = watch.opening else { continue };
-            match self.ask(&watch, opening, tip).await? {
+        while let Some((watch, told)) = answers.try_next().await? {
+            match told {
                 Quick::Known(answer) => {
                     self.book().resolve(&watch, answer);
                 }
@@ -46,7 +55,10 @@ impl<S: Source> Shared<S> {
         self.scan(to_scan, tip).await
     }
 
-    async fn ask(&self, watch: &Watch, opening: TxId, tip: Tip) -> Result<Quick, PortError> {
+    async fn ask(&self, watch: &Watch, tip: Tip) -> Result<Quick, PortError> {
+        let Some(opening) = watch.opening else {
+            return Ok(Quick::Moved); // nothing to look for: such a watch waits for no lookup
+        };
         let mut since = watch.since;
         for vout in 0..PROBED_OUTPUTS {
             let Some(output) = self.source.unspent(OutPoint { txid: opening, vout }).await? else {

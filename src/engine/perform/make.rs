@@ -4,12 +4,13 @@ use rand::rngs::OsRng;
 
 use super::{Task, until_answered};
 use crate::engine::sight;
+use crate::keys::SwapSecrets;
 use crate::ports::{OpeningOutput, PortError};
 use crate::swap::event::{EffectKind, Made, SpendPath};
 use crate::swap::state::{Claim, Maker};
 use crate::swap::{Event, State, Swap, Taker};
 use crate::tx::{self, ClaimPath, ClaimRequest, FeeBasis};
-use crate::units::{PaymentHash, RawTx};
+use crate::units::{FeeRate, PaymentHash, RawTx};
 
 pub(super) async fn opening(task: &Task, hash: PaymentHash) {
     let swap = task.swap();
@@ -41,12 +42,17 @@ pub(super) async fn claim(task: &Task, path: &SpendPath) {
     let (swap, Some(side)) = (task.swap(), task.side()) else {
         return;
     };
+    let basis = if side.info().discount {
+        FeeBasis::Discounted
+    } else {
+        FeeBasis::Full
+    };
     let made = until_answered(task, "make a claim", || async {
         let rate = side.chain.fee_rate().await?;
         let (swap, path, seed) = (swap.clone(), path.clone(), task.shared.seed.clone());
         let build = move || {
             let secrets = seed.secrets(&swap.keys.path, swap.role);
-            sign(&swap, &path, &secrets, rate)
+            sign(&swap, &path, &secrets, (rate, basis))
         };
         // Blinding takes tens of milliseconds of a core.
         let built = tokio::task::spawn_blocking(build).await;
@@ -65,8 +71,8 @@ pub(super) async fn claim(task: &Task, path: &SpendPath) {
 fn sign(
     swap: &Swap,
     path: &SpendPath,
-    secrets: &crate::keys::SwapSecrets,
-    rate: crate::units::FeeRate,
+    secrets: &SwapSecrets,
+    (rate, basis): (FeeRate, FeeBasis),
 ) -> Result<Claim, String> {
     let sought = sight::sought(swap).ok_or("no opening is known")?;
     let mut spec = sight::spec(swap, &sought)?;
@@ -88,7 +94,7 @@ fn sign(
             maker_key: &secrets.swap_key,
         },
     };
-    let (payout, basis) = (&swap.terms.payout, FeeBasis::Discounted);
+    let payout = &swap.terms.payout;
     let request = ClaimRequest {
         opening,
         spec: &spec,

@@ -134,7 +134,8 @@ fn describe(status: &Status) -> String {
     let mut cause = status.source();
     while let Some(error) = cause {
         let text = error.to_string();
-        if !parts.iter().any(|part| part.contains(&text)) {
+        // tonic's own words for nothing in particular.
+        if text != "transport error" && !parts.iter().any(|part| part.contains(&text)) {
             parts.push(text);
         }
         cause = error.source();

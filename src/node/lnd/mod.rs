@@ -21,11 +21,14 @@ use crate::swap::event::{InvoiceStatus, PaymentStatus};
 use crate::units::{NodeId, PaymentHash};
 
 use connection::{CALL_LIMIT, Connection};
+use doubts::Doubts;
 
 mod channels;
 mod connection;
+mod doubts;
 mod error;
 mod invoices;
+mod limits;
 mod messages;
 mod payments;
 mod tls;
@@ -51,6 +54,7 @@ pub struct LndConfig {
 #[derive(Debug)]
 pub struct Lnd {
     connection: Connection,
+    doubts: Doubts,
 }
 
 impl Lnd {
@@ -59,6 +63,7 @@ impl Lnd {
     pub fn new(config: LndConfig) -> Self {
         Self {
             connection: Connection::new(config),
+            doubts: Doubts::default(),
         }
     }
 
@@ -121,15 +126,15 @@ impl LightningNode for Lnd {
     }
 
     async fn ensure_payment(&self, spec: &PaymentSpec) -> Result<PaymentStatus, PortError> {
-        payments::ensure(&self.connection, spec).await
+        payments::ensure(self, spec).await
     }
 
     async fn payment_status(&self, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
-        payments::status(&self.connection, hash).await
+        payments::status(self, hash).await
     }
 
     async fn await_payment(&self, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
-        payments::wait(&self.connection, hash).await
+        payments::wait(self, hash).await
     }
 }
 

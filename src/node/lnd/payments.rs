@@ -18,9 +18,9 @@ use super::api::lnrpc::htlc_attempt::HtlcStatus;
 use super::api::lnrpc::payment::PaymentStatus as LndStatus;
 use super::api::lnrpc::{Channel as LndChannel, Payment, PaymentFailureReason};
 use super::api::routerrpc::{SendPaymentRequest, TrackPaymentRequest};
-use super::channels;
-use super::connection::{CALL_LIMIT, Connection};
+use super::connection::{Api, CALL_LIMIT, Connection};
 use super::error::{CallError, CallErrorKind};
+use super::{Lnd, channels};
 
 /// Blocks that lnd adds to the invoice's final CLTV delta (routing/payment_session.go `BlockPadding`, v0.20.0-beta).
 const BLOCK_PADDING: u32 = 3;
@@ -28,44 +28,44 @@ const BLOCK_PADDING: u32 = 3;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// What lnd's record says now.
-pub(super) async fn status(lnd: &Connection, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
-    match find(lnd, hash).await? {
-        Some(record) => read(hash, &record),
+pub(super) async fn status(lnd: &Lnd, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
+    match find(&lnd.connection, hash).await? {
+        Some(record) => lnd.judge(hash, &record),
         None => Ok(PaymentStatus::Absent),
     }
 }
 
 /// Waits until the end is certain; `Absent` at once if there is no record.
-pub(super) async fn wait(lnd: &Connection, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
-    match track(lnd, hash).await? {
-        Some(mut updates) => follow("TrackPaymentV2", hash, &mut updates, &mut false).await,
+pub(super) async fn wait(lnd: &Lnd, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
+    match track(&lnd.connection, hash).await? {
+        Some(mut updates) => lnd.follow("TrackPaymentV2", hash, &mut updates, &mut false).await,
         None => Ok(PaymentStatus::Absent),
     }
 }
 
 /// Makes a payment unless one of this hash is under way or settled.
-pub(super) async fn ensure(lnd: &Connection, spec: &PaymentSpec) -> Result<PaymentStatus, PortError> {
+pub(super) async fn ensure(lnd: &Lnd, spec: &PaymentSpec) -> Result<PaymentStatus, PortError> {
     let limit = Instant::now() + spec.time_limit + GRACE;
-    match status(lnd, spec.hash).await? {
-        paid @ PaymentStatus::Paid(_) => return Ok(paid),
-        PaymentStatus::InFlight => return join(lnd, spec.hash, limit).await,
-        PaymentStatus::Failed(_) | PaymentStatus::Absent => {}
+    let before = find(&lnd.connection, spec.hash).await?;
+    match before.as_ref().map(|record| read(spec.hash, record)).transpose()? {
+        Some(paid @ PaymentStatus::Paid(_)) => return Ok(paid),
+        Some(PaymentStatus::InFlight) => return join(lnd, spec.hash, limit).await,
+        Some(PaymentStatus::Failed(_) | PaymentStatus::Absent) | None => {}
     }
     let payee = check(spec)?;
-    let channel = usable_channel(lnd, spec, payee).await?;
-    let end = send(lnd, spec, &channel, limit).await?;
-    match end {
+    let channel = usable_channel(&lnd.connection, spec, payee).await?;
+    match send(lnd, spec, &channel, before.map(|record| record.payment_index), limit).await? {
         // lnd also calls it a lack of balance when the channel has just become inactive.
         PaymentStatus::Failed(Failure::NoBalance) => {
-            let now = channels::with_peer(lnd, payee, spec.scid).await?;
-            let lacks = now.is_none_or(|c| c.active && channels::spendable(&c) < ceil(spec));
-            Ok(PaymentStatus::Failed(if lacks {
-                Failure::NoBalance
-            } else {
-                Failure::Temporary
-            }))
+            let now = channels::with_peer(&lnd.connection, payee, spec.scid)
+                .await
+                .ok()
+                .flatten();
+            let lacks = now.is_some_and(|c| c.active && channels::spendable(&c) < ceil(spec));
+            let failure = if lacks { Failure::NoBalance } else { Failure::Temporary };
+            Ok(PaymentStatus::Failed(failure))
         }
-        other => Ok(other),
+        end => Ok(end),
     }
 }
 
@@ -121,47 +121,58 @@ async fn usable_channel(lnd: &Connection, spec: &PaymentSpec, payee: NodeId) -> 
 }
 
 async fn send(
-    lnd: &Connection,
+    lnd: &Lnd,
     spec: &PaymentSpec,
     channel: &LndChannel,
+    before: Option<u64>,
     limit: Instant,
 ) -> Result<PaymentStatus, PortError> {
     const METHOD: &str = "SendPaymentV2";
+    let late = || CallError::no_answer(METHOD, "no answer within the time limit").into();
+    let patience = limit.saturating_duration_since(Instant::now());
+    if patience <= GRACE {
+        return Err(late());
+    }
+    let seconds = (patience - GRACE).as_secs().max(1);
+    let cltv_limit = |CltvDelta(max)| i32::try_from(max).unwrap_or(i32::MAX);
     let request = SendPaymentRequest {
         payment_request: spec.bolt11.clone(),
-        timeout_seconds: i32::try_from(spec.time_limit.as_secs().max(1)).unwrap_or(i32::MAX),
+        timeout_seconds: i32::try_from(seconds).unwrap_or(i32::MAX),
         fee_limit_msat: 0,
-        cltv_limit: spec
-            .max_cltv
-            .map_or(0, |CltvDelta(max)| i32::try_from(max).unwrap_or(i32::MAX)),
+        cltv_limit: spec.max_cltv.map_or(0, cltv_limit),
         max_parts: 1,
         // The first update says that the record is written: from then on the payment is known to be under way.
         no_inflight_updates: false,
         outgoing_chan_ids: channels::own_names(channel),
         ..SendPaymentRequest::default()
     };
-    let patience = limit.saturating_duration_since(Instant::now());
-    let opened = lnd
-        .call(METHOD, patience, async |mut api| {
-            api.router.send_payment_v2(request).await
-        })
-        .await;
-    let mut updates = match opened {
+    // Before the call: it may be dropped at any moment.
+    lnd.doubts.begin(spec.hash, before);
+    let call = async |mut api: Api| api.router.send_payment_v2(request).await;
+    let mut updates = match lnd.connection.call(METHOD, patience, call).await {
         Ok(updates) => updates,
         // Another call was faster: there is one payment, and its record tells.
-        Err(e) if e.kind == CallErrorKind::AlreadyExists => return join(lnd, spec.hash, limit).await,
-        Err(e) => return Err(e.into()),
+        Err(e) if e.kind == CallErrorKind::AlreadyExists => {
+            lnd.doubts.end(spec.hash);
+            return join(lnd, spec.hash, limit).await;
+        }
+        Err(e) => {
+            if e.kind != CallErrorKind::NoAnswer {
+                lnd.doubts.end(spec.hash);
+            }
+            return Err(e.into());
+        }
     };
     let mut begun = false;
-    match timeout_at(limit, follow(METHOD, spec.hash, &mut updates, &mut begun)).await {
+    match timeout_at(limit, lnd.follow(METHOD, spec.hash, &mut updates, &mut begun)).await {
         Ok(end) => end,
         Err(_elapsed) if begun => Ok(PaymentStatus::InFlight),
-        Err(_elapsed) => Err(CallError::no_answer(METHOD, "no answer within the time limit").into()),
+        Err(_elapsed) => Err(late()),
     }
 }
 
 /// Waits for the end of a payment that is there, until the limit.
-async fn join(lnd: &Connection, hash: PaymentHash, limit: Instant) -> Result<PaymentStatus, PortError> {
+async fn join(lnd: &Lnd, hash: PaymentHash, limit: Instant) -> Result<PaymentStatus, PortError> {
     match timeout_at(limit, wait(lnd, hash)).await {
         Ok(end) => end,
         Err(_elapsed) => Ok(PaymentStatus::InFlight),
@@ -199,26 +210,42 @@ async fn track(lnd: &Connection, hash: PaymentHash) -> Result<Option<Streaming<P
     }
 }
 
-/// Reads updates until one is final. Sets `begun` at the first. Whatever ends the stream before, an error from lnd
-/// too, leaves the payment's state unknown.
-async fn follow(
-    method: &'static str,
-    hash: PaymentHash,
-    updates: &mut Streaming<Payment>,
-    begun: &mut bool,
-) -> Result<PaymentStatus, PortError> {
-    loop {
-        match updates.message().await {
-            Ok(Some(update)) => {
-                *begun = true;
-                match read(hash, &update)? {
-                    PaymentStatus::InFlight | PaymentStatus::Absent => {}
-                    end @ (PaymentStatus::Paid(_) | PaymentStatus::Failed(_)) => return Ok(end),
+impl Lnd {
+    /// Reads updates until one is final. Sets `begun` at the first. Whatever ends the stream before, an error from lnd
+    /// too, leaves the payment's state unknown.
+    async fn follow(
+        &self,
+        method: &'static str,
+        hash: PaymentHash,
+        updates: &mut Streaming<Payment>,
+        begun: &mut bool,
+    ) -> Result<PaymentStatus, PortError> {
+        loop {
+            match updates.message().await {
+                Ok(Some(update)) => {
+                    *begun = true;
+                    match self.judge(hash, &update)? {
+                        PaymentStatus::InFlight | PaymentStatus::Absent => {}
+                        end @ (PaymentStatus::Paid(_) | PaymentStatus::Failed(_)) => return Ok(end),
+                    }
                 }
+                Ok(None) => return Err(CallError::no_answer(method, "the stream ended before the payment").into()),
+                Err(status) => return Err(CallError::interrupted(method, &status).into()),
             }
-            Ok(None) => return Err(CallError::no_answer(method, "the stream ended before the payment").into()),
-            Err(status) => return Err(CallError::interrupted(method, &status).into()),
         }
+    }
+
+    /// What a record says, unless a call that got no answer may still change it.
+    fn judge(&self, hash: PaymentHash, record: &Payment) -> Result<PaymentStatus, PortError> {
+        let status = read(hash, record)?;
+        let failed = matches!(status, PaymentStatus::Failed(_));
+        if !failed {
+            self.doubts.end(hash);
+        } else if self.doubts.cover(hash, record.payment_index, std::time::Instant::now()) {
+            let why = "the last attempt got no answer and may not have been read yet";
+            return Err(CallError::no_answer("TrackPaymentV2", why).into());
+        }
+        Ok(status)
     }
 }
 

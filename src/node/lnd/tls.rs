@@ -101,3 +101,61 @@ impl ServerCertVerifier for Pinned {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+    use super::*;
+
+    /// As lnd makes its own: an authority that serves by itself.
+    fn authority() -> (CertificateParams, KeyPair) {
+        let mut params = CertificateParams::new(vec!["localhost".into()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        (params, KeyPair::generate().unwrap())
+    }
+
+    fn verify(pinned: &Pinned, certificate: &CertificateDer<'_>, name: &str) -> Result<(), Error> {
+        let name = ServerName::try_from(name.to_string()).unwrap();
+        pinned
+            .verify_server_cert(certificate, &[], &name, &[], UnixTime::now())
+            .map(|_| ())
+    }
+
+    #[test]
+    fn the_configured_certificate_is_trusted_under_any_name_and_another_is_not() {
+        let ((params, key), (other_params, other_key)) = (authority(), authority());
+        let own = params.self_signed(&key).unwrap();
+        let other = other_params.self_signed(&other_key).unwrap();
+        let pinned = Pinned::from_pem(own.pem().as_bytes()).unwrap();
+        assert_eq!(verify(&pinned, own.der(), "elsewhere"), Ok(()));
+        let refused = verify(&pinned, other.der(), "localhost").unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .contains("its certificate is not the configured one"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_certificate_signed_by_the_configured_authority_is_trusted_under_its_name() {
+        let (params, key) = authority();
+        let authority = params.self_signed(&key).unwrap();
+        let (leaf_key, leaf) = (
+            KeyPair::generate().unwrap(),
+            CertificateParams::new(vec!["node".into()]).unwrap(),
+        );
+        let leaf = leaf.signed_by(&leaf_key, &Issuer::new(params, key)).unwrap();
+        let pinned = Pinned::from_pem(authority.pem().as_bytes()).unwrap();
+        assert_eq!(verify(&pinned, leaf.der(), "node"), Ok(()));
+        assert!(verify(&pinned, leaf.der(), "elsewhere").is_err());
+    }
+
+    #[test]
+    fn a_file_without_certificate_is_refused() {
+        assert_eq!(Pinned::from_pem(b"nothing").unwrap_err(), "holds no certificate");
+        let broken = b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
+        assert!(Pinned::from_pem(broken).unwrap_err().starts_with("not a PEM file"));
+    }
+}

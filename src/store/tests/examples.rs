@@ -5,13 +5,13 @@ use std::iter;
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, ScriptBuf, SignedAmount};
 
-use crate::swap::event::{Failure, InvoiceStatus};
+use crate::swap::event::{Failure, InvoiceKind, InvoiceStatus, Made, PaymentStatus, PeerMessage};
 use crate::swap::progress::Progress;
 use crate::swap::state::{
     Abandon, Attempt, Claim, GivenInvoice, Offer, Opened, Opening, OwnInvoice, Party, Paying, Refund, TxCost,
 };
 use crate::swap::terms::{Deal, FeePolicy, KeyPath, Payout, SwapKeys};
-use crate::swap::{Kind, Maker, Outcome, Role, State, Swap, Taker, Terms};
+use crate::swap::{Event, Kind, Maker, Outcome, Role, State, Swap, Taker, Terms};
 use crate::units::{
     Asset, CltvDelta, Height, Msat, NodeId, OutPoint, PaymentHash, Preimage, PubKey, RawTx, Scid, SwapId, SwapSecret,
     Timestamp, TxId,
@@ -79,7 +79,7 @@ fn secret() -> SwapSecret {
     SwapSecret::from_bytes(SECRETS[1])
 }
 
-pub(super) fn preimage() -> Preimage {
+fn preimage() -> Preimage {
     Preimage::from_bytes(SECRETS[0])
 }
 
@@ -297,4 +297,19 @@ pub(super) fn states() -> Vec<State> {
         .chain(iter::once(canceling))
         .chain(closed)
         .collect()
+}
+
+/// Events that carry what a journal must not: a preimage, keys, and a transaction as long as the network takes.
+pub(super) fn secret_events() -> [Event; 4] {
+    let close = PeerMessage::CoopClose {
+        reason: reason(),
+        key: secret(),
+        key_of: point(6),
+    };
+    [
+        Event::Payment(InvoiceKind::Claim, PaymentStatus::Paid(preimage())),
+        Event::Peer(PeerMessage::Opening(offer())),
+        Event::Peer(close),
+        Event::Made(Made::Claim(claim())),
+    ]
 }

@@ -217,7 +217,7 @@ fn records_of_schema_1_are_read() {
         .chain(states().into_iter().map(|state| examples::in_state(&first, state)))
         .collect();
     if std::env::var_os("SLUICE_BLESS").is_some() {
-        let lines = examples.iter().map(|swap| record::encode(swap));
+        let lines = examples.iter().map(record::encode);
         let text: Vec<u8> = lines.flat_map(|line| [line, b"\n".to_vec()].concat()).collect();
         fs::write(path, text).unwrap();
     }

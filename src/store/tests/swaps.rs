@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::swap::event::{InvoiceKind, PaymentStatus};
 use crate::swap::{Outcome, State, holds_channel};
 use crate::units::{RawTx, SwapId};
-use examples::{SECRETS, in_state, preimage};
+use examples::{SECRETS, in_state, secret_events};
 
 const SCID: Scid = Scid(1);
 
@@ -194,21 +193,30 @@ fn the_journal_has_one_order_and_no_secrets() {
     let (_dir, store, first) = with_swap();
     let second = swap(2, Scid(2));
     store.create(&second, None).unwrap();
-    let next = in_state(&first, states().remove(0));
-    let paid = Event::Payment(InvoiceKind::Claim, PaymentStatus::Paid(preimage()));
-    store.commit(&first, &paid, NOW, &next).unwrap();
+    let mut prev = first.clone();
+    let events = secret_events();
+    for (event, state) in events.iter().zip(states()) {
+        let next = in_state(&first, state);
+        store.commit(&prev, event, NOW, &next).unwrap();
+        prev = next;
+    }
     let all = store.events_since(Seq(0), 100).unwrap();
     let order: Vec<_> = all.iter().map(|row| (row.seq.0, row.swap_id.0[0])).collect();
-    assert_eq!(order, [(1, 1), (2, 2), (3, 1)]);
+    assert_eq!(order, [(1, 1), (2, 2), (3, 1), (4, 1), (5, 1), (6, 1)]);
     assert_eq!(store.events_since(Seq(1), 1).unwrap(), all[1..2]);
-    assert_eq!(store.events_since(Seq(3), 9).unwrap(), []);
+    assert_eq!(store.events_since(Seq(6), 9).unwrap(), []);
     let of_first: Vec<_> = store.history(first.id).unwrap().iter().map(|row| row.seq.0).collect();
-    assert_eq!(of_first, [1, 3]);
+    assert_eq!(of_first, [1, 3, 4, 5, 6]);
     assert_eq!(all[2].event.as_deref(), Some("Payment(Claim, Paid(Preimage(…)))"));
     let text = serde_json::to_string(&all).unwrap();
     for secret in SECRETS {
-        assert!(!text.contains(&hex::encode(secret)));
+        let as_array = format!("{0}, {0}", secret[0]);
+        assert!(
+            !text.contains(&hex::encode(secret)) && !text.contains(&as_array),
+            "{text}"
+        );
     }
+    assert!(text.contains("tx: RawTx(40 bytes)"), "{text}");
 }
 
 #[test]

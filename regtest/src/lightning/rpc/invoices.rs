@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{Api, Updates, payment_hash, updates};
+use super::{Answer, Api, Updates, answer, heard, payment_hash};
 use crate::lightning::proto::invoicesrpc::invoices_server::Invoices;
 use crate::lightning::proto::invoicesrpc::lookup_invoice_msg::InvoiceRef;
 use crate::lightning::proto::invoicesrpc::{
@@ -14,13 +14,10 @@ use crate::lightning::proto::lnrpc::Invoice;
 impl Invoices for Api {
     type SubscribeSingleInvoiceStream = Updates<Invoice>;
 
-    async fn subscribe_single_invoice(
-        &self,
-        request: Request<SubscribeSingleInvoiceRequest>,
-    ) -> Result<Response<Updates<Invoice>>, Status> {
+    async fn subscribe_single_invoice(&self, request: Request<SubscribeSingleInvoiceRequest>) -> Answer<Invoice> {
         let hash = payment_hash(&request.into_inner().r_hash)?;
         let invoice = self.with(|state, node| state.node_mut(node).invoices.watch(hash));
-        Ok(Response::new(updates(invoice)))
+        answer(heard(invoice)).await
     }
 
     async fn cancel_invoice(&self, request: Request<CancelInvoiceMsg>) -> Result<Response<CancelInvoiceResp>, Status> {

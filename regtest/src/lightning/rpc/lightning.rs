@@ -3,7 +3,7 @@
 use sluice::units::{NodeId, Scid};
 use tonic::{Request, Response, Status};
 
-use super::{Api, Updates, payment_hash, updates, vertex};
+use super::{Answer, Api, Updates, answer, heard, payment_hash, vertex};
 use crate::lightning::channel::Channel;
 use crate::lightning::proto::lnrpc;
 use crate::lightning::proto::lnrpc::lightning_server::Lightning;
@@ -21,7 +21,6 @@ const FIRST_CUSTOM_TYPE: u16 = 32_768;
 const MAX_MESSAGE: usize = 65_533;
 /// The release whose behaviour this is.
 const VERSION: &str = "0.20.0-beta commit=v0.20.0-beta";
-const COMMIT: &str = "b9ea7070c20ad2ca8514a47d9b4d560a501f0487";
 
 #[tonic::async_trait]
 impl Lightning for Api {
@@ -80,20 +79,14 @@ impl Lightning for Api {
         .ok_or_else(|| Status::not_found("edge not found"))
     }
 
-    async fn subscribe_peer_events(
-        &self,
-        _: Request<PeerEventSubscription>,
-    ) -> Result<Response<Updates<PeerEvent>>, Status> {
+    async fn subscribe_peer_events(&self, _: Request<PeerEventSubscription>) -> Answer<PeerEvent> {
         let events = self.with(|state, node| state.node_mut(node).peer_events.add());
-        Ok(Response::new(updates(events)))
+        answer(heard(events)).await
     }
 
-    async fn subscribe_channel_events(
-        &self,
-        _: Request<ChannelEventSubscription>,
-    ) -> Result<Response<Updates<ChannelEventUpdate>>, Status> {
+    async fn subscribe_channel_events(&self, _: Request<ChannelEventSubscription>) -> Answer<ChannelEventUpdate> {
         let events = self.with(|state, node| state.node_mut(node).channel_events.add());
-        Ok(Response::new(updates(events)))
+        answer(heard(events)).await
     }
 
     async fn add_invoice(&self, request: Request<Invoice>) -> Result<Response<AddInvoiceResponse>, Status> {
@@ -111,13 +104,10 @@ impl Lightning for Api {
         invoice.map(Response::new)
     }
 
-    async fn subscribe_invoices(
-        &self,
-        request: Request<InvoiceSubscription>,
-    ) -> Result<Response<Updates<Invoice>>, Status> {
+    async fn subscribe_invoices(&self, request: Request<InvoiceSubscription>) -> Answer<Invoice> {
         let from = request.into_inner();
         let invoices = self.with(|state, node| state.node_mut(node).invoices.listen(&from));
-        Ok(Response::new(updates(invoices)))
+        answer(heard(invoices)).await
     }
 
     async fn send_custom_message(
@@ -131,12 +121,9 @@ impl Lightning for Api {
         }))
     }
 
-    async fn subscribe_custom_messages(
-        &self,
-        _: Request<SubscribeCustomMessagesRequest>,
-    ) -> Result<Response<Updates<CustomMessage>>, Status> {
+    async fn subscribe_custom_messages(&self, _: Request<SubscribeCustomMessagesRequest>) -> Answer<CustomMessage> {
         let messages = self.with(|state, node| state.node_mut(node).messages.add());
-        Ok(Response::new(updates(messages)))
+        answer(heard(messages)).await
     }
 }
 
@@ -153,13 +140,10 @@ fn info(state: &State, id: &NodeId) -> GetInfoResponse {
         num_inactive_channels: count(ours().count() - active),
         num_peers: count(state.peers_of(id).len()),
         block_height: state.height(),
-        block_hash: String::new(),
-        best_header_timestamp: 0,
         synced_to_chain: node.synced,
         synced_to_graph: node.synced,
         uris: Vec::new(),
         version: VERSION.into(),
-        commit_hash: COMMIT.into(),
         chains: vec![Chain {
             chain: "bitcoin".into(),
             network: "regtest".into(),
@@ -174,10 +158,10 @@ fn channels(state: &State, node: &NodeId, wanted: &ListChannelsRequest) -> Vec<l
         let peer = channel.end(side.other()).node;
         let active = state.active(channel);
         let fits = (wanted.peer.is_empty() || wanted.peer == peer.serialize())
-            && !(wanted.active_only && !active)
+            && (active || !wanted.active_only)
             && !(wanted.inactive_only && active)
             && !(wanted.public_only && channel.private)
-            && !(wanted.private_only && !channel.private);
+            && (channel.private || !wanted.private_only);
         if fits {
             let alias = if wanted.peer_alias_lookup {
                 state.node(&peer).alias.clone()
@@ -212,6 +196,8 @@ fn send(state: &mut State, from: &NodeId, message: SendCustomMessageRequest) -> 
     }
     let size = message.data.len();
     if size > MAX_MESSAGE {
+        // LND finds out when it writes, and gives the connection up.
+        state.lose_link(from, &peer);
         let text = format!(
             "message payload is too large - encoded {size} bytes, but maximum message payload is {MAX_MESSAGE} bytes"
         );

@@ -7,12 +7,12 @@ mod wallet;
 
 use std::pin::Pin;
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use sluice::units::{NodeId, PaymentHash};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::service::Routes;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
 use super::macaroon::Macaroon;
 use super::network::Network;
@@ -32,6 +32,8 @@ pub(super) struct Api {
 
 /// A stream of updates.
 type Updates<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+/// The answer to a call for one.
+type Answer<T> = Result<Response<Updates<T>>, Status>;
 
 /// All services of a node. Every one but `State` wants the wallet open and the macaroon, in this order.
 pub(super) fn routes(network: &Network, node: NodeId, macaroon: &Macaroon) -> Routes {
@@ -80,9 +82,18 @@ impl Api {
     }
 }
 
-/// Everything that is sent, until the sender is gone.
-fn updates<T: Send + 'static>(receiver: UnboundedReceiver<T>) -> Updates<T> {
-    Box::pin(UnboundedReceiverStream::new(receiver).map(Ok))
+/// Everything that is sent, until the sender is gone. As LND's, the call has no answer, not even headers, before the
+/// first update.
+async fn answer<T: Send + 'static>(updates: impl Stream<Item = T> + Send + Unpin + 'static) -> Answer<T> {
+    let mut updates = updates;
+    let first = updates.next().await;
+    let all = stream::iter(first).chain(updates);
+    Ok(Response::new(Box::pin(all.map(Ok))))
+}
+
+/// What a listener hears.
+fn heard<T>(receiver: UnboundedReceiver<T>) -> UnboundedReceiverStream<T> {
+    UnboundedReceiverStream::new(receiver)
 }
 
 /// lntypes/hash.go, MakeHash.

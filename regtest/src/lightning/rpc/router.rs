@@ -4,9 +4,9 @@ use std::future::ready;
 
 use futures::StreamExt;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
-use super::{Api, Updates, payment_hash, updates};
+use super::{Answer, Api, Updates, answer, heard, payment_hash};
 use crate::lightning::proto::lnrpc::Payment;
 use crate::lightning::proto::lnrpc::payment::PaymentStatus;
 use crate::lightning::proto::routerrpc::router_server::Router;
@@ -18,32 +18,23 @@ impl Router for Api {
     type SendPaymentV2Stream = Updates<Payment>;
     type TrackPaymentV2Stream = Updates<Payment>;
 
-    async fn send_payment_v2(
-        &self,
-        request: Request<SendPaymentRequest>,
-    ) -> Result<Response<Updates<Payment>>, Status> {
+    async fn send_payment_v2(&self, request: Request<SendPaymentRequest>) -> Answer<Payment> {
         let request = request.into_inner();
         let only_last = request.no_inflight_updates;
         let intent = Intent::read(request, &self.node)?;
         let payment = self.with(|state, payer| state.pay(payer, &intent))?;
-        Ok(Response::new(progress(payment, only_last)))
+        progress(payment, only_last).await
     }
 
-    async fn track_payment_v2(
-        &self,
-        request: Request<TrackPaymentRequest>,
-    ) -> Result<Response<Updates<Payment>>, Status> {
+    async fn track_payment_v2(&self, request: Request<TrackPaymentRequest>) -> Answer<Payment> {
         let request = request.into_inner();
         let hash = payment_hash(&request.payment_hash)?;
         let payment = self.with(|state, payer| state.node_mut(payer).payments.watch(hash))?;
-        Ok(Response::new(progress(payment, request.no_inflight_updates)))
+        progress(payment, request.no_inflight_updates).await
     }
 }
 
-fn progress(payment: UnboundedReceiver<Payment>, only_last: bool) -> Updates<Payment> {
-    let wanted = move |update: &Result<Payment, Status>| {
-        let in_flight = |payment: &Payment| payment.status() == PaymentStatus::InFlight;
-        !(only_last && update.as_ref().is_ok_and(in_flight))
-    };
-    Box::pin(updates(payment).filter(move |update| ready(wanted(update))))
+async fn progress(payment: UnboundedReceiver<Payment>, only_last: bool) -> Answer<Payment> {
+    let wanted = move |update: &Payment| ready(!only_last || update.status() != PaymentStatus::InFlight);
+    answer(heard(payment).filter(wanted)).await
 }

@@ -1,0 +1,326 @@
+//! Blocks, the active branch and the outputs that exist on it.
+//!
+//! Knows blocks that were made here, hence valid. Must not know the mempool, wallets, RPC.
+//!
+//! ```text
+//!   entries (every block ever seen) ⊇ active (genesis … tip) ──connect/disconnect──▶ coins
+//! ```
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use elements::{Block, BlockHash, OutPoint, Transaction, TxOutWitness, Txid};
+
+use super::consensus::{Coin, LockContext};
+use super::params::genesis_block;
+
+/// Blocks whose times make the median time past.
+const MEDIAN_SPAN: usize = 11;
+
+/// A block with what is needed to show it and to undo it.
+#[derive(Debug)]
+pub struct BlockEntry {
+    /// Its hash.
+    pub hash: BlockHash,
+    /// The block.
+    pub block: Block,
+    /// Median time of the eleven blocks up to this one, seconds since 1970.
+    pub median_time: u32,
+    /// The outputs that its transactions spend, in order: one list per transaction, empty for the coinbase.
+    pub spent: Vec<Vec<Coin>>,
+    /// Order of arrival: of two branches of one length the older stays.
+    sequence: u64,
+}
+
+impl BlockEntry {
+    /// Height of the block.
+    pub fn height(&self) -> u32 {
+        self.block.header.height
+    }
+}
+
+/// What changed when the tip moved.
+#[derive(Debug, Default)]
+pub struct Reorganisation {
+    /// Blocks that left the active branch, tip first.
+    pub disconnected: Vec<Arc<BlockEntry>>,
+    /// Blocks that joined it, lowest first.
+    pub connected: Vec<Arc<BlockEntry>>,
+}
+
+/// The block chain. Cloning it is cheap enough for snapshots: blocks are shared.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    entries: HashMap<BlockHash, Arc<BlockEntry>>,
+    active: Vec<Arc<BlockEntry>>,
+    invalid: HashSet<BlockHash>,
+    coins: HashMap<OutPoint, Coin>,
+    transactions: HashMap<Txid, u32>,
+    next_sequence: u64,
+    bytes: u64,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Chain {
+    /// A chain of the genesis block alone.
+    pub fn new() -> Self {
+        let mut chain = Self {
+            entries: HashMap::new(),
+            active: Vec::new(),
+            invalid: HashSet::new(),
+            coins: HashMap::new(),
+            transactions: HashMap::new(),
+            next_sequence: 0,
+            bytes: 0,
+        };
+        chain.extend(genesis_block()).expect("the genesis block spends nothing");
+        chain
+    }
+
+    /// The last block of the active branch.
+    pub fn tip(&self) -> &Arc<BlockEntry> {
+        self.active.last().expect("the genesis block is never disconnected")
+    }
+
+    /// Height of the tip.
+    pub fn height(&self) -> u32 {
+        self.tip().height()
+    }
+
+    /// The active block of this height.
+    pub fn at(&self, height: u32) -> Option<&Arc<BlockEntry>> {
+        self.active.get(height as usize)
+    }
+
+    /// Any block ever seen.
+    pub fn entry(&self, hash: &BlockHash) -> Option<&Arc<BlockEntry>> {
+        self.entries.get(hash)
+    }
+
+    /// Whether this block is part of the active branch.
+    pub fn is_active(&self, entry: &BlockEntry) -> bool {
+        self.at(entry.height()).is_some_and(|active| active.hash == entry.hash)
+    }
+
+    /// Blocks of the active branch, lowest first.
+    pub fn active(&self) -> &[Arc<BlockEntry>] {
+        &self.active
+    }
+
+    /// Blocks that have no child, with whether they lie under an invalid block.
+    pub fn tips(&self) -> Vec<(Arc<BlockEntry>, bool)> {
+        let parents: HashSet<_> = self
+            .entries
+            .values()
+            .map(|entry| entry.block.header.prev_blockhash)
+            .collect();
+        let leaves = self.entries.values().filter(|entry| !parents.contains(&entry.hash));
+        leaves.map(|entry| (entry.clone(), self.is_invalid(entry))).collect()
+    }
+
+    /// An unspent output of the active branch.
+    pub fn coin(&self, outpoint: &OutPoint) -> Option<&Coin> {
+        self.coins.get(outpoint)
+    }
+
+    /// The active block that holds this transaction.
+    pub fn block_of(&self, txid: &Txid) -> Option<&Arc<BlockEntry>> {
+        self.transactions.get(txid).and_then(|height| self.at(*height))
+    }
+
+    /// A transaction of the active branch.
+    pub fn transaction(&self, txid: &Txid) -> Option<&Transaction> {
+        self.block_of(txid)?.block.txdata.iter().find(|tx| tx.txid() == *txid)
+    }
+
+    /// Median time past as of an active block, seconds since 1970.
+    pub fn median_time_at(&self, height: u32) -> u32 {
+        self.at(height).map_or(0, |entry| entry.median_time)
+    }
+
+    /// Runs a check against the place of the next block.
+    pub fn with_next_block<T>(&self, check: impl FnOnce(&LockContext<'_>) -> T) -> T {
+        let median_time_at = |height| self.median_time_at(height);
+        check(&LockContext {
+            height: self.height() + 1,
+            median_time_past: self.tip().median_time,
+            median_time_at: &median_time_at,
+        })
+    }
+
+    /// Puts a new block on the tip. `None` if it spends what does not exist.
+    pub fn extend(&mut self, block: Block) -> Option<Arc<BlockEntry>> {
+        let hash = block.block_hash();
+        let spent = self.connect(&block)?;
+        let entry = Arc::new(BlockEntry {
+            hash,
+            median_time: self.median_with(block.header.time),
+            block,
+            spent,
+            sequence: self.next_sequence,
+        });
+        self.next_sequence += 1;
+        self.bytes += entry.block.size() as u64;
+        self.entries.insert(hash, entry.clone());
+        self.active.push(entry.clone());
+        Some(entry)
+    }
+
+    fn median_with(&self, time: u32) -> u32 {
+        let before = self
+            .active
+            .iter()
+            .rev()
+            .take(MEDIAN_SPAN - 1)
+            .map(|entry| entry.block.header.time);
+        let mut times: Vec<u32> = before.chain([time]).collect();
+        times.sort_unstable();
+        times[times.len() / 2]
+    }
+
+    /// Marks a block invalid and moves to the best branch without it. `None` for an unknown block or genesis.
+    pub fn invalidate(&mut self, hash: &BlockHash) -> Option<Reorganisation> {
+        let entry = self.entries.get(hash)?;
+        if entry.height() == 0 {
+            return None;
+        }
+        self.invalid.insert(*hash);
+        Some(self.activate_best())
+    }
+
+    /// Clears the mark from a block, what it stands on and what stands on it, and moves to the best branch.
+    pub fn reconsider(&mut self, hash: &BlockHash) -> Option<Reorganisation> {
+        let entry = self.entries.get(hash)?.clone();
+        let marked: Vec<_> = self
+            .invalid
+            .iter()
+            .filter_map(|hash| self.entries.get(hash))
+            .cloned()
+            .collect();
+        for other in marked {
+            if self.descends(&entry, &other) || self.descends(&other, &entry) {
+                self.invalid.remove(&other.hash);
+            }
+        }
+        Some(self.activate_best())
+    }
+
+    /// Whether `entry` is `ancestor` or stands on it.
+    fn descends(&self, entry: &BlockEntry, ancestor: &BlockEntry) -> bool {
+        let mut hash = entry.hash;
+        while let Some(walk) = self.entries.get(&hash) {
+            if walk.height() <= ancestor.height() {
+                return walk.hash == ancestor.hash;
+            }
+            hash = walk.block.header.prev_blockhash;
+        }
+        false
+    }
+
+    fn is_invalid(&self, entry: &BlockEntry) -> bool {
+        let marked = self.invalid.iter().filter_map(|hash| self.entries.get(hash));
+        marked.into_iter().any(|invalid| self.descends(entry, invalid))
+    }
+
+    fn activate_best(&mut self) -> Reorganisation {
+        let best = self
+            .entries
+            .values()
+            .filter(|entry| !self.is_invalid(entry))
+            .max_by_key(|entry| (entry.height(), std::cmp::Reverse(entry.sequence)))
+            .expect("genesis is never invalid")
+            .clone();
+        let mut branch = Vec::new();
+        let mut walk = best;
+        while !self.is_active(&walk) {
+            let parent = walk.block.header.prev_blockhash;
+            branch.push(walk);
+            walk = self
+                .entries
+                .get(&parent)
+                .expect("a block arrives after its parent")
+                .clone();
+        }
+        let mut change = Reorganisation::default();
+        while self.height() > walk.height() {
+            change.disconnected.push(self.disconnect_tip());
+        }
+        for entry in branch.into_iter().rev() {
+            self.connect(&entry.block)
+                .expect("the block was connected on this very branch before");
+            self.active.push(entry.clone());
+            change.connected.push(entry);
+        }
+        change
+    }
+
+    fn connect(&mut self, block: &Block) -> Option<Vec<Vec<Coin>>> {
+        let height = block.header.height;
+        let mut spent = Vec::with_capacity(block.txdata.len());
+        for (position, tx) in block.txdata.iter().enumerate() {
+            let txid = tx.txid();
+            // Neither a coinbase nor the genesis issuance spends an output.
+            let spends = if position == 0 || height == 0 {
+                &[][..]
+            } else {
+                &tx.input[..]
+            };
+            spent.push(
+                spends
+                    .iter()
+                    .map(|input| self.coins.remove(&input.previous_output))
+                    .collect::<Option<_>>()?,
+            );
+            self.transactions.insert(txid, height);
+            self.add_outputs(tx, txid, height, position == 0);
+        }
+        Some(spent)
+    }
+
+    fn add_outputs(&mut self, tx: &Transaction, txid: Txid, height: u32, coinbase: bool) {
+        for (vout, output) in (0_u32..).zip(&tx.output) {
+            if output.is_fee() || output.script_pubkey.is_provably_unspendable() {
+                continue;
+            }
+            self.coins
+                .insert(OutPoint::new(txid, vout), coin_of(output, height, coinbase));
+        }
+    }
+
+    fn disconnect_tip(&mut self) -> Arc<BlockEntry> {
+        let entry = self.active.pop().expect("genesis is never disconnected");
+        for (tx, spent) in entry.block.txdata.iter().zip(&entry.spent).rev() {
+            let txid = tx.txid();
+            self.transactions.remove(&txid);
+            for vout in 0..tx.output.len() as u32 {
+                self.coins.remove(&OutPoint::new(txid, vout));
+            }
+            for (input, coin) in tx.input.iter().zip(spent) {
+                self.coins.insert(input.previous_output, coin.clone());
+            }
+        }
+        entry
+    }
+
+    /// Bytes of all blocks ever seen, together.
+    pub fn size_on_disk(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// A coin of this output, without its proofs, which nobody needs again.
+pub fn coin_of(output: &elements::TxOut, height: u32, coinbase: bool) -> Coin {
+    Coin {
+        output: elements::TxOut {
+            witness: TxOutWitness::default(),
+            ..output.clone()
+        },
+        height,
+        coinbase,
+    }
+}

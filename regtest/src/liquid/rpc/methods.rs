@@ -1,0 +1,153 @@
+//! The table of methods.
+
+use std::time::Duration;
+
+use elements::BlockHash;
+
+use super::super::Release;
+use super::{Answer, Call, RpcError, blocks, control, mempool, mining, rawtx, wallet, wallet_admin, wallet_tx};
+
+/// A method.
+pub struct Method {
+    /// Its name.
+    pub name: &'static str,
+    /// Its parameters: `name|alias:type?`, where the types are s(tring), n(umber), b(ool), a(rray), o(bject), x (any) and
+    /// `?` marks an optional one.
+    pub params: &'static str,
+    /// The heading under which `help` lists it.
+    pub category: &'static str,
+    /// What it does.
+    pub run: Run,
+}
+
+/// How a method runs.
+pub enum Run {
+    /// At once, with the node locked.
+    Now(fn(&mut Call<'_>) -> Answer),
+    /// Waits for a block without holding the node.
+    Wait(fn(&Call<'_>) -> Result<Wait, RpcError>),
+    /// Ends the server.
+    Stop,
+}
+
+/// What a waiting call waits for.
+pub struct Wait {
+    /// When it is content.
+    pub until: Until,
+    /// How long it waits; for ever if absent.
+    pub timeout: Option<Duration>,
+}
+
+/// What a waiting call is content with.
+pub enum Until {
+    /// A chain at least this high.
+    Height(u32),
+    /// Any other tip.
+    NotTip(BlockHash),
+    /// This tip.
+    Tip(BlockHash),
+}
+
+macro_rules! methods {
+    ($($category:literal: { $($name:literal $params:literal $run:expr;)* })*) => {
+        &[$($(Method { name: $name, params: $params, category: $category, run: $run },)*)*]
+    };
+}
+
+use Run::{Now, Wait as Waits};
+
+/// Every method, in the order of `help`.
+pub const METHODS: &[Method] = methods! {
+    "Blockchain": {
+        "getbestblockhash" "" Now(blocks::get_best_block_hash);
+        "getblock" "blockhash:s verbosity|verbose:x?" Now(blocks::get_block);
+        "getblockchaininfo" "" Now(blocks::get_blockchain_info);
+        "getblockcount" "" Now(blocks::get_block_count);
+        "getblockhash" "height:n" Now(blocks::get_block_hash);
+        "getblockheader" "blockhash:s verbose:b?" Now(blocks::get_block_header);
+        "getchaintips" "" Now(blocks::get_chain_tips);
+        "getmempoolentry" "txid:s" Now(mempool::get_mempool_entry);
+        "getmempoolinfo" "" Now(mempool::get_mempool_info);
+        "getrawmempool" "verbose:b? mempool_sequence:b?" Now(mempool::get_raw_mempool);
+        "getsidechaininfo" "" Now(blocks::get_sidechain_info);
+        "gettxout" "txid:s n:n include_mempool:b?" Now(blocks::get_tx_out);
+        "gettxspendingprevout" "outputs:a" Now(mempool::get_tx_spending_prevout);
+        "waitforblock" "blockhash:s timeout:n?" Waits(blocks::wait_for_block);
+        "waitforblockheight" "height:n timeout:n?" Waits(blocks::wait_for_block_height);
+        "waitfornewblock" "timeout:n?" Waits(blocks::wait_for_new_block);
+        "invalidateblock" "blockhash:s" Now(blocks::invalidate_block);
+        "reconsiderblock" "blockhash:s" Now(blocks::reconsider_block);
+    }
+    "Control": {
+        "getrpcinfo" "" Now(control::get_rpc_info);
+        "help" "command:s?" Now(control::help);
+        "stop" "wait:n?" Run::Stop;
+        "uptime" "" Now(control::uptime);
+    }
+    "Mining": {
+        "generateblock" "output:s transactions:a submit:b?" Now(mining::generate_block);
+        "generatetoaddress" "nblocks:n address:s maxtries:n?" Now(mining::generate_to_address);
+    }
+    "Network": {
+        "getconnectioncount" "" Now(control::get_connection_count);
+        "getnetworkinfo" "" Now(control::get_network_info);
+        "ping" "" Now(control::ping);
+    }
+    "Rawtransactions": {
+        "createrawtransaction" "inputs:a outputs:x locktime:n? replaceable:b? version:n?" Now(rawtx::create_raw_transaction);
+        "decoderawtransaction" "hexstring:s iswitness:b?" Now(rawtx::decode_raw_transaction);
+        "fundrawtransaction" "hexstring:s options:x? iswitness:b?" Now(wallet_tx::fund_raw_transaction);
+        "getrawtransaction" "txid:s verbosity|verbose:x? blockhash:s?" Now(rawtx::get_raw_transaction);
+        "sendrawtransaction" "hexstring:s maxfeerate:x? maxburnamount:x?" Now(rawtx::send_raw_transaction);
+        "testmempoolaccept" "rawtxs:a maxfeerate:x?" Now(rawtx::test_mempool_accept);
+    }
+    "Util": {
+        "dumpassetlabels" "" Now(control::dump_asset_labels);
+        "echo" "arg0:x? arg1:x? arg2:x? arg3:x?" Now(control::echo);
+        "estimatesmartfee" "conf_target:n estimate_mode:s?" Now(mempool::estimate_smart_fee);
+        "setmocktime" "timestamp:n" Now(control::set_mock_time);
+        "validateaddress" "address:s" Now(control::validate_address);
+    }
+    "Wallet": {
+        "blindrawtransaction" "hexstring:s ignoreblindfail:b? asset_commitments:a? blind_issuances:b?"
+            Now(wallet_tx::blind_raw_transaction);
+        "createwallet" "wallet_name:s disable_private_keys:b? blank:b? passphrase:s? avoid_reuse:b? descriptors:b? \
+            load_on_startup:b? external_signer:b?" Now(wallet_admin::create_wallet);
+        "getaddressinfo" "address:s" Now(wallet::get_address_info);
+        "getbalance" "dummy:s? minconf:n? include_watchonly:b? avoid_reuse:b? assetlabel:s?" Now(wallet::get_balance);
+        "getbalances" "" Now(wallet::get_balances);
+        "getnewaddress" "label:s? address_type:s?" Now(wallet::get_new_address);
+        "getrawchangeaddress" "address_type:s?" Now(wallet::get_raw_change_address);
+        "gettransaction" "txid:s include_watchonly:b? verbose:b? assetlabel:s?" Now(wallet_tx::get_transaction);
+        "getwalletinfo" "" Now(wallet_admin::get_wallet_info);
+        "listlockunspent" "" Now(wallet::list_lock_unspent);
+        "listtransactions" "label|dummy:s? count:n? skip:n? include_watchonly:b?" Now(wallet_tx::list_transactions);
+        "listunspent" "minconf:n? maxconf:n? addresses:a? include_unsafe:b? query_options:o?" Now(wallet::list_unspent);
+        "listwallets" "" Now(wallet_admin::list_wallets);
+        "loadwallet" "filename:s load_on_startup:b?" Now(wallet_admin::load_wallet);
+        "lockunspent" "unlock:b transactions:a? persistent:b?" Now(wallet::lock_unspent);
+        "rescanblockchain" "start_height:n? stop_height:n?" Now(wallet_admin::rescan_blockchain);
+        "sendtoaddress" "address:s amount:x comment:s? comment_to:s? subtractfeefromamount:b? replaceable:b? \
+            conf_target:n? estimate_mode:s? avoid_reuse:b? assetlabel:s? ignoreblindfail:b? fee_rate:x? verbose:b?"
+            Now(wallet_tx::send_to_address);
+        "setlabel" "address:s label:s" Now(wallet::set_label);
+        "signrawtransactionwithwallet" "hexstring:s prevtxs:a? sighashtype:s?" Now(wallet_tx::sign_raw_transaction);
+        "unblindrawtransaction" "hex:s" Now(wallet_tx::unblind_raw_transaction);
+        "unloadwallet" "wallet_name:s? load_on_startup:b?" Now(wallet_admin::unload_wallet);
+    }
+};
+
+/// Methods that the older release does not have.
+const NEW: &[&str] = &["gettxspendingprevout"];
+
+/// The methods of a release.
+pub fn of(release: Release) -> impl Iterator<Item = &'static Method> {
+    METHODS
+        .iter()
+        .filter(move |method| release == Release::V28 || !NEW.contains(&method.name))
+}
+
+/// The method of this name in a release.
+pub fn find(name: &str, release: Release) -> Option<&'static Method> {
+    of(release).find(|method| method.name == name)
+}

@@ -1,0 +1,186 @@
+//! A `sluiced` process.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use http::{HeaderMap, HeaderValue, header};
+use jsonrpsee::http_client::HttpClient;
+use sluice::api::SluiceApiClient;
+
+use super::PATIENCE;
+use crate::daemons::{Process, free_port, wait_for};
+
+/// How long a call may take: `swap_wait` holds one for as long as it is told.
+const CALL: Duration = Duration::from_secs(120);
+
+/// A `sluiced`, running or not. Dropped, it is killed.
+pub struct Sluiced {
+    name: String,
+    binary: PathBuf,
+    directory: PathBuf,
+    arguments: Vec<String>,
+    process: Option<Process>,
+    port: u16,
+}
+
+impl Sluiced {
+    pub(super) async fn start(
+        name: &str,
+        binary: PathBuf,
+        directory: PathBuf,
+        arguments: Vec<String>,
+    ) -> Result<Sluiced> {
+        std::fs::create_dir_all(&directory)?;
+        let mut sluiced = Sluiced {
+            name: name.into(),
+            binary,
+            directory,
+            arguments,
+            process: None,
+            port: free_port()?,
+        };
+        sluiced.begin().await?;
+        Ok(sluiced)
+    }
+
+    /// Starts it again, with the same folder and port, and waits until its API answers. Tells how long that took.
+    ///
+    /// # Errors
+    /// With its last lines, if it ends or does not answer in time.
+    pub async fn begin(&mut self) -> Result<Duration> {
+        let began = Instant::now();
+        self.launch()?;
+        self.wait_until_ready().await?;
+        Ok(began.elapsed())
+    }
+
+    /// Starts it without waiting for anything.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn launch(&mut self) -> Result<()> {
+        let mut arguments = vec![
+            "--data-dir".into(),
+            self.directory.join("sluice").display().to_string(),
+            "--log-format=human".into(),
+            "--set=log.level=info,sluice=debug".into(),
+            format!("--set=api.listen=127.0.0.1:{}", self.port),
+        ];
+        arguments.extend(self.arguments.iter().cloned());
+        let name = format!("{}'s sluiced", self.name);
+        self.process = Some(Process::start(&name, &self.binary, &arguments, &self.log_path())?);
+        Ok(())
+    }
+
+    /// Waits until its API answers.
+    ///
+    /// # Errors
+    /// With its last lines, if it ends or does not answer in time.
+    pub async fn wait_until_ready(&mut self) -> Result<()> {
+        let (url, token) = (self.url(), self.token_path());
+        let process = std::cell::RefCell::new(&mut self.process);
+        let what = format!("{}'s sluiced", self.name);
+        let ready = wait_for(&what, PATIENCE, || async {
+            if let Some(process) = process.borrow_mut().as_mut()
+                && let Err(ended) = process.check()
+            {
+                return Ok(Some(Err(ended)));
+            }
+            connect(&url, &token)?.policy_get().await?;
+            Ok(Some(Ok(())))
+        });
+        ready.await.with_context(|| self.tail())?
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has. Tells how long that took.
+    ///
+    /// # Errors
+    /// If it has not ended in time.
+    pub async fn terminate(&mut self) -> Result<Duration> {
+        let began = Instant::now();
+        let Some(mut process) = self.process.take() else {
+            return Ok(Duration::ZERO);
+        };
+        let pid = process.pid().to_string();
+        std::process::Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .context("kill -TERM")?;
+        wait_for("the daemon's end", PATIENCE, || {
+            let ended = process.check().is_err().then_some(());
+            async move { Ok(ended) }
+        })
+        .await?;
+        Ok(began.elapsed())
+    }
+
+    /// Its process id, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
+    /// Where its API is.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.directory.join("sluice")
+    }
+
+    /// The file that its API token is in.
+    #[must_use]
+    pub fn token_path(&self) -> PathBuf {
+        self.data_dir().join("api.token")
+    }
+
+    /// Everything that it printed.
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        self.directory.join("sluiced.log")
+    }
+
+    /// The last lines that it printed.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        let text = std::fs::read_to_string(self.log_path()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    /// A client of its API.
+    ///
+    /// # Errors
+    /// If it has not written its token.
+    pub fn client(&self) -> Result<HttpClient> {
+        connect(&self.url(), &self.token_path())
+    }
+
+    /// Resident memory, in KiB, while it runs.
+    #[must_use]
+    pub fn rss_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()?)).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    }
+}
+
+fn connect(url: &str, token: &Path) -> Result<HttpClient> {
+    let token = std::fs::read_to_string(token).with_context(|| format!("token {}", token.display()))?;
+    let bearer = HeaderValue::from_str(&format!("Bearer {}", token.trim()))?;
+    let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+    Ok(HttpClient::builder()
+        .set_headers(headers)
+        .request_timeout(CALL)
+        .build(url)?)
+}

@@ -1,0 +1,107 @@
+//! What the adapter does when the node does not do what it should.
+
+use std::time::Duration;
+
+use bitcoin::Amount;
+use sluice::chain::elements_rpc::Auth;
+use sluice::chain::elementsd::Elementsd;
+use sluice::ports::{Chain, PortError, Wallet};
+use sluice::units::{Height, RawTx};
+
+use crate::world::{World, eventually, refusal, watch};
+
+const AMOUNT: Amount = Amount::from_sat(200_000);
+
+fn unreachable<T: std::fmt::Debug>(answer: Result<T, PortError>) -> String {
+    match answer {
+        Err(PortError::Unreachable(reason)) => reason,
+        other => panic!("wanted `unreachable`, got {other:?}"),
+    }
+}
+
+pub async fn a_wrong_password_is_unreachable_and_names_the_method(world: World) {
+    let mut config = world.config.clone();
+    config.endpoint.auth = Auth::Password {
+        user: "sluice".into(),
+        password: "wrong".to_owned().into(),
+    };
+    let reason = unreachable(Elementsd::connect(config.clone()).await.map(drop));
+    assert!(
+        reason.contains("getblockchaininfo") && reason.contains("401"),
+        "{reason}"
+    );
+
+    config.endpoint.auth = Auth::Cookie("/nowhere/.cookie".into());
+    let reason = unreachable(Elementsd::connect(config.clone()).await.map(drop));
+    assert!(reason.contains("/nowhere/.cookie"), "{reason}");
+
+    config.endpoint = world.config.endpoint.clone();
+    config.endpoint.url = "http://127.0.0.1:1".into();
+    let reason = unreachable(Elementsd::connect(config).await.map(drop));
+    assert!(reason.starts_with("elementsd getblockchaininfo: "), "{reason}");
+}
+
+pub async fn a_restarted_node_is_found_again_with_its_new_cookie(mut world: World) {
+    let since = world.height().await;
+    let (opening, script) = world.opening(AMOUNT).await;
+    let watch = watch(1, &script, &opening, since);
+    world.view(&watch).await;
+    world.adapter.broadcast(&opening.tx).await.unwrap();
+    world.mine(1).await;
+    let cookie = std::fs::read(world.node.cookie()).unwrap();
+
+    world.node.stop().await;
+    let mut tips = world.adapter.tips();
+    tokio::time::timeout(Duration::from_secs(30), tips.wait_for(Option::is_none))
+        .await
+        .expect("away")
+        .unwrap();
+    unreachable(world.adapter.view(&watch).await);
+    unreachable(world.adapter.balance().await);
+
+    world.node.launch().await;
+    assert_ne!(std::fs::read(world.node.cookie()).unwrap(), cookie);
+    tokio::time::timeout(Duration::from_secs(30), tips.wait_for(Option::is_some))
+        .await
+        .expect("back")
+        .unwrap();
+    assert_eq!(world.view(&watch).await.opening.unwrap().at, Some(Height(since.0 + 1)));
+    world.adapter.balance().await.expect("the wallet is loaded again");
+    eventually(async || world.miner.ensure_wallet().await.ok()).await;
+    world.mine(1).await;
+}
+
+pub async fn locks_survive_the_restart_of_the_node(mut world: World) {
+    let (opening, _) = world.opening(AMOUNT).await;
+    let locked = world.adapter.balance().await.unwrap().locked;
+    world.node.stop().await;
+    world.node.launch().await;
+    let balance = eventually(async || world.adapter.balance().await.ok()).await;
+    assert_eq!(balance.locked, locked);
+    world.adapter.keep_only(std::slice::from_ref(&opening)).await.unwrap();
+    assert_eq!(world.adapter.balance().await.unwrap().locked, locked);
+    world.adapter.broadcast(&opening.tx).await.unwrap();
+}
+
+pub async fn errors_name_daemon_method_and_number(world: World) {
+    let error = world.adapter.rpc().block_hash(Height(1_000_000)).await.unwrap_err();
+    assert_eq!(error.code(), Some(-8));
+    assert!(
+        error.to_string().starts_with("elementsd getblockhash: ") && error.to_string().ends_with(" (-8)"),
+        "{error}"
+    );
+
+    let unknown = world
+        .adapter
+        .rpc()
+        .call::<u32>("nosuchmethod", jsonrpsee::core::params::ArrayParams::new())
+        .await;
+    assert_eq!(
+        unknown.unwrap_err().code(),
+        Some(-32601),
+        "an error in an HTTP 404 is not lost"
+    );
+
+    let reason = refusal(world.adapter.broadcast(&RawTx(vec![1, 2, 3])).await);
+    assert!(reason.contains("3 bytes"), "{reason}");
+}

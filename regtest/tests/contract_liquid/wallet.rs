@@ -1,0 +1,212 @@
+//! The port `Wallet`.
+
+use std::collections::HashSet;
+
+use bitcoin::Amount;
+use elements::secp256k1_zkp::Secp256k1;
+use sluice::ports::{Chain, Wallet, WalletBalance};
+use sluice::units::FeeRate;
+
+use crate::world::{COIN, COINS, RATE, World, decode, eventually, foreign_output, refusal, txid_of, vout_of, watch};
+
+const AMOUNT: Amount = Amount::from_sat(200_000);
+
+fn all() -> Amount {
+    COIN * COINS
+}
+
+pub async fn an_opening_is_confidential_and_costs_its_true_size(world: World) {
+    for rate in [FeeRate(100), FeeRate(1_000)] {
+        let (output, key) = foreign_output(AMOUNT);
+        let opening = world.adapter.fund(&output, rate).await.unwrap();
+        let tx = decode(&opening.tx);
+        assert_eq!(
+            (txid_of(&opening.tx), tx.input.len()),
+            (opening.outpoint.txid, opening.inputs.len())
+        );
+
+        let paid = vout_of(&tx, opening.outpoint);
+        assert_eq!(paid.script_pubkey.as_bytes(), output.script.as_bytes());
+        let secrets = paid
+            .unblind(&Secp256k1::new(), key)
+            .expect("blinded to the key that was given");
+        assert_eq!(
+            (secrets.value, secrets.asset),
+            (AMOUNT.to_sat(), world.adapter.policy_asset())
+        );
+        assert!(
+            tx.output
+                .iter()
+                .all(|output| output.is_fee() || output.value.is_confidential())
+        );
+
+        let cost = opening.cost;
+        assert_eq!(cost.fee.to_sat(), tx.fee_in(world.adapter.policy_asset()));
+        assert_eq!(
+            (cost.vsize, cost.discount_vsize),
+            (tx.vsize() as u64, tx.discount_vsize() as u64)
+        );
+        let (least, most) = (rate.fee(cost.discount_vsize), rate.fee(cost.discount_vsize + 2));
+        assert!(
+            (least..=most).contains(&cost.fee),
+            "{} for {} discounted bytes",
+            cost.fee,
+            cost.discount_vsize
+        );
+        world
+            .adapter
+            .broadcast(&opening.tx)
+            .await
+            .expect("the node takes it at that fee");
+    }
+}
+
+pub async fn funding_locks_coins_until_they_are_released(world: World) {
+    let whole = WalletBalance {
+        spendable: all(),
+        pending: Amount::ZERO,
+        locked: Amount::ZERO,
+    };
+    assert_eq!(world.adapter.balance().await.unwrap(), whole);
+    let (opening, _) = world.opening(AMOUNT).await;
+    let taken = COIN * opening.inputs.len() as u64;
+    let part = WalletBalance {
+        spendable: all() - taken,
+        pending: Amount::ZERO,
+        locked: taken,
+    };
+    assert_eq!(world.adapter.balance().await.unwrap(), part);
+    assert!(world.miner.mempool().await.unwrap().is_empty(), "nothing is published");
+    for _ in 0..2 {
+        world.adapter.release(&opening).await.expect("also the second time");
+        assert_eq!(world.adapter.balance().await.unwrap(), whole);
+    }
+}
+
+pub async fn openings_made_together_share_no_coin(world: World) {
+    let (output, _) = foreign_output(AMOUNT);
+    let made = futures::future::try_join_all((0..5).map(|_| world.adapter.fund(&output, RATE)))
+        .await
+        .unwrap();
+    let coins: Vec<_> = made.iter().flat_map(|opening| &opening.inputs).collect();
+    assert_eq!(coins.iter().collect::<HashSet<_>>().len(), coins.len());
+    for opening in &made {
+        world.adapter.broadcast(&opening.tx).await.unwrap();
+    }
+}
+
+pub async fn too_little_money_is_refused_with_both_amounts(world: World) {
+    let (output, _) = foreign_output(all());
+    let reason = refusal(world.adapter.fund(&output, RATE).await);
+    assert!(
+        reason.contains("has 12000000 sat") && reason.contains("wanted 12000000 sat and a fee"),
+        "{reason}"
+    );
+    let (output, _) = foreign_output(all() * 2);
+    let reason = refusal(world.adapter.fund(&output, RATE).await);
+    assert!(
+        reason.contains("has 12000000 sat") && reason.contains("wanted 24000000 sat"),
+        "{reason}"
+    );
+    assert_eq!(
+        world.adapter.balance().await.unwrap().locked,
+        Amount::ZERO,
+        "a failure frees what it took"
+    );
+}
+
+pub async fn only_coins_of_committed_openings_stay_locked(world: World) {
+    let (committed, _) = world.opening(AMOUNT).await;
+    let (uncommitted, _) = world.opening(AMOUNT).await;
+    let (published, _) = world.opening(AMOUNT).await;
+    world.adapter.broadcast(&published.tx).await.unwrap();
+    for _ in 0..2 {
+        world
+            .adapter
+            .keep_only(&[committed.clone(), published.clone()])
+            .await
+            .unwrap();
+        let locked: HashSet<_> = world.adapter.rpc().locked().await.unwrap().into_iter().collect();
+        assert!(committed.inputs.iter().all(|input| locked.contains(input)));
+        assert!(uncommitted.inputs.iter().all(|input| !locked.contains(input)));
+    }
+    // a lock that was lost is made again
+    world.adapter.release(&committed).await.unwrap();
+    world.adapter.keep_only(std::slice::from_ref(&committed)).await.unwrap();
+    let locked = world.adapter.rpc().locked().await.unwrap();
+    assert!(committed.inputs.iter().all(|input| locked.contains(input)));
+    // and nothing stays locked where nothing is committed
+    world.adapter.keep_only(&[]).await.unwrap();
+    let locked = world.adapter.rpc().locked().await.unwrap();
+    assert!(committed.inputs.iter().all(|input| !locked.contains(input)));
+}
+
+pub async fn a_caller_that_goes_away_leaves_no_coin_locked(world: World) {
+    let (output, _) = foreign_output(AMOUNT);
+    let mut funding = Box::pin(world.adapter.fund(&output, RATE));
+    assert!(futures::poll!(&mut funding).is_pending());
+    drop(funding);
+    let signed = async || {
+        world
+            .adapter
+            .rpc()
+            .calls()
+            .get("lockunspent")
+            .copied()
+            .filter(|calls| *calls >= 2)
+    };
+    eventually(signed).await;
+    eventually(async || world.adapter.rpc().locked().await.unwrap().is_empty().then_some(())).await;
+}
+
+pub async fn an_opening_can_be_voided(world: World) {
+    let (opening, script) = world.opening(AMOUNT).await;
+    world.adapter.broadcast(&opening.tx).await.unwrap();
+    world.await_mempool(&opening.tx).await;
+    let void = world.adapter.void(&opening, RATE).await.unwrap();
+    assert!(decode(&void).input.len() == 1, "one input of the opening is enough");
+    world
+        .adapter
+        .broadcast(&void)
+        .await
+        .expect("it replaces the opening in the mempool");
+    let tip = world.await_tip(world.mine(1).await[0]).await;
+    let seen = world.view(&watch(1, &script, &opening, tip.height)).await;
+    assert_eq!(
+        (seen.opening, seen.conflict.map(|found| txid_of(&found.tx))),
+        (None, Some(txid_of(&void)))
+    );
+    let balance = world.adapter.balance().await.unwrap();
+    assert!(
+        balance.spendable + balance.locked > all() - Amount::from_sat(2_000),
+        "only fees are gone: {balance:?}"
+    );
+}
+
+pub async fn addresses_are_confidential_and_can_be_paid(world: World) {
+    let own = world.adapter.new_address("swap in 010203").await.unwrap();
+    assert!(
+        own.address.starts_with("el1") && own.blinding_key.is_some() && own.script.is_p2wpkh(),
+        "{own:?}"
+    );
+    world
+        .adapter
+        .label(&own.address, "swap in 010203, claimed")
+        .await
+        .unwrap();
+
+    let txid = world.adapter.send(&own.address, AMOUNT).await.unwrap();
+    let sent = eventually(async || world.miner.mempool_transaction(txid).await.unwrap()).await;
+    assert!(
+        sent.output
+            .iter()
+            .any(|output| output.script_pubkey.as_bytes() == own.script.as_bytes())
+    );
+    world.mine(1).await;
+    assert!(world.adapter.balance().await.unwrap().spendable > all() - Amount::from_sat(2_000));
+
+    let reason = refusal(world.adapter.send("no address", AMOUNT).await);
+    assert!(reason.starts_with("elementsd sendtoaddress: "), "{reason}");
+    let reason = refusal(world.adapter.send(&own.address, all() * 2).await);
+    assert!(reason.contains("wanted 24000000 sat"), "{reason}");
+}

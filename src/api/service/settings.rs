@@ -1,0 +1,219 @@
+//! The daemon itself, its policy and premiums, the wallet.
+
+use bitcoin::Amount;
+
+use super::{Service, broken};
+use crate::api::error::ApiError;
+use crate::api::types::{
+    ChainStatus, Info, NodeStatus, PolicyChange, PolicyView, PremiumChange, PremiumRate, PremiumTable, SendAnswer,
+    SendRequest, WalletAddress, WalletBalanceView,
+};
+use crate::engine::Engine;
+use crate::policy::{Policy, Premiums, RateTable};
+use crate::ports::PortError;
+use crate::protocol;
+use crate::store::{Filter, StoreError};
+use crate::swap::Kind;
+use crate::units::{Asset, NodeId, Ppm};
+
+/// An error of a change: the store's, or the caller's.
+enum ChangeError {
+    Store(StoreError),
+    Caller(ApiError),
+}
+
+impl From<StoreError> for ChangeError {
+    fn from(failure: StoreError) -> Self {
+        ChangeError::Store(failure)
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::Store(failure) => broken(failure),
+            ChangeError::Caller(error) => error,
+        }
+    }
+}
+
+impl Service {
+    pub(super) async fn info_now(&self) -> Result<Info, ApiError> {
+        let engine = self.engine()?;
+        let identity = engine.identity();
+        let (block_height, problem) = match self.engine()?.node().info().await {
+            Ok(now) if now.synced => (now.block_height, None),
+            Ok(now) => (now.block_height, Some("it is not synced to its chain".to_owned())),
+            Err(failure) => (identity.block_height, Some(failure.to_string())),
+        };
+        let swaps = self
+            .engine()?
+            .store()
+            .list(&Filter::default(), usize::MAX)
+            .map_err(broken)?;
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let chains = [Asset::Lbtc, Asset::Btc]
+            .into_iter()
+            .filter_map(|asset| chain_status(engine, asset));
+        Ok(Info {
+            version: env!("CARGO_PKG_VERSION").into(),
+            protocol_version: protocol::VERSION,
+            pid: std::process::id(),
+            uptime_secs: self.began.elapsed().as_secs(),
+            node: NodeStatus {
+                node_id: identity.id,
+                alias: identity.alias.clone(),
+                network: identity.network.clone(),
+                version: identity.version.clone(),
+                block_height,
+                problem,
+            },
+            chains: chains.collect(),
+            accept_new_swaps: self.engine()?.policy().accept_new_swaps,
+            active_swaps: count(swaps.iter().filter(|swap| swap.outcome.is_none()).count()),
+            total_swaps: count(swaps.len()),
+        })
+    }
+
+    pub(super) fn change_policy(&self, change: &PolicyChange) -> Result<PolicyView, ApiError> {
+        let changed = self
+            .engine()?
+            .update_policy(|policy| apply(policy, change).map_err(ChangeError::Caller))?;
+        Ok(policy_view(&changed))
+    }
+
+    pub(super) fn change_premium(&self, change: &PremiumChange) -> Result<PremiumTable, ApiError> {
+        let changed = self.engine()?.update_premiums(|premiums| {
+            let table = match change.peer {
+                Some(peer) => premiums.peers.entry(peer).or_default(),
+                None => &mut premiums.default,
+            };
+            let set = table.set(change.asset, change.direction, change.ppm.map(Ppm));
+            set.map_err(|error| ChangeError::Caller(ApiError::invalid("ppm", change.ppm, error.to_string())))?;
+            premiums.peers.retain(|_, table| *table != RateTable::default());
+            Ok::<(), ChangeError>(())
+        })?;
+        Ok(premium_table(&changed, None))
+    }
+
+    pub(super) async fn address(&self, asset: Asset) -> Result<WalletAddress, ApiError> {
+        let made = self.side(asset)?.wallet.new_address("sluice").await;
+        let payout = made.map_err(|failure| wallet_failed(asset, failure))?;
+        Ok(WalletAddress {
+            asset,
+            address: payout.address,
+        })
+    }
+
+    pub(super) async fn balance(&self, asset: Asset) -> Result<WalletBalanceView, ApiError> {
+        let balance = self.side(asset)?.wallet.balance().await;
+        let balance = balance.map_err(|failure| wallet_failed(asset, failure))?;
+        Ok(WalletBalanceView {
+            asset,
+            spendable_sat: balance.spendable.to_sat(),
+            pending_sat: balance.pending.to_sat(),
+            locked_sat: balance.locked.to_sat(),
+        })
+    }
+
+    pub(super) async fn send(&self, request: &SendRequest) -> Result<SendAnswer, ApiError> {
+        if request.amount_sat == 0 {
+            return Err(ApiError::invalid("amount_sat", 0, "must be more than 0"));
+        }
+        let side = self.side(request.asset)?;
+        let sent = side
+            .wallet
+            .send(&request.address, Amount::from_sat(request.amount_sat))
+            .await;
+        let txid = sent.map_err(|failure| wallet_failed(request.asset, failure))?;
+        Ok(SendAnswer { txid })
+    }
+}
+
+fn chain_status(engine: &Engine, asset: Asset) -> Option<ChainStatus> {
+    let side = engine.side(asset)?;
+    let height = engine.tip(asset).map(|tip| tip.0);
+    let info = side.info();
+    Some(ChainStatus {
+        asset,
+        chain: info.chain,
+        version: info.version,
+        height,
+        problem: side.problem(),
+    })
+}
+
+fn wallet_failed(asset: Asset, failure: PortError) -> ApiError {
+    ApiError::from_port(&format!("the {asset} wallet"), failure)
+}
+
+fn apply(policy: &mut Policy, change: &PolicyChange) -> Result<(), ApiError> {
+    if let Some(accept) = change.accept_new_swaps {
+        policy.accept_new_swaps = accept;
+    }
+    if let Some(accept) = change.accept_all_peers {
+        policy.accept_all_peers = accept;
+    }
+    if let Some(minimum) = change.min_amount_sat {
+        policy.min_amount_sat = Amount::from_sat(minimum);
+    }
+    if let Some(maximum) = change.max_amount_sat {
+        policy.max_amount_sat = maximum.map(Amount::from_sat);
+    }
+    if let Some(maximum) = policy.max_amount_sat
+        && maximum < policy.min_amount_sat
+    {
+        let rule = format!("must not be below min_amount_sat, {}", policy.min_amount_sat.to_sat());
+        return Err(ApiError::invalid("max_amount_sat", maximum.to_sat(), rule));
+    }
+    policy.allowlist.extend(&change.allow);
+    policy.allowlist.retain(|peer| !change.disallow.contains(peer));
+    policy.blocked.extend(&change.block);
+    policy.blocked.retain(|peer| !change.unblock.contains(peer));
+    policy.paused.extend(&change.pause);
+    policy.paused.retain(|asset| !change.resume.contains(asset));
+    Ok(())
+}
+
+pub(super) fn policy_view(policy: &Policy) -> PolicyView {
+    PolicyView {
+        accept_new_swaps: policy.accept_new_swaps,
+        accept_all_peers: policy.accept_all_peers,
+        allowlist: policy.allowlist.iter().copied().collect(),
+        blocked: policy.blocked.iter().copied().collect(),
+        paused: policy.paused.iter().copied().collect(),
+        min_amount_sat: policy.min_amount_sat.to_sat(),
+        max_amount_sat: policy.max_amount_sat.map(Amount::to_sat),
+    }
+}
+
+/// The default rates, and those set for single peers; or what holds for one peer.
+pub(super) fn premium_table(premiums: &Premiums, peer: Option<NodeId>) -> PremiumTable {
+    let all = [Asset::Lbtc, Asset::Btc]
+        .into_iter()
+        .flat_map(|asset| [(asset, Kind::In), (asset, Kind::Out)]);
+    let rate = |peer, asset, direction, ppm: Ppm| PremiumRate {
+        peer,
+        asset,
+        direction,
+        ppm: ppm.0,
+    };
+    if let Some(peer) = peer {
+        let rates = all.map(|(asset, kind)| rate(Some(peer), asset, kind, premiums.rate(&peer, asset, kind)));
+        return PremiumTable { rates: rates.collect() };
+    }
+    let built_in = |asset, kind| RateTable::BUILT_IN.get(asset, kind);
+    let default = all.clone().filter_map(|(asset, kind)| {
+        let ppm = premiums.default.get(asset, kind).or_else(|| built_in(asset, kind))?;
+        Some(rate(None, asset, kind, ppm))
+    });
+    let own = premiums.peers.iter().flat_map(|(peer, table)| {
+        let set = all
+            .clone()
+            .filter_map(|(asset, kind)| Some((asset, kind, table.get(asset, kind)?)));
+        set.map(|(asset, kind, ppm)| rate(Some(*peer), asset, kind, ppm))
+    });
+    PremiumTable {
+        rates: default.chain(own).collect(),
+    }
+}

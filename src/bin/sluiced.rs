@@ -1,2 +1,0 @@
-//! `sluiced`.
-fn main() {}

@@ -1,0 +1,153 @@
+//! The daemon's configuration: defaults, then the file, then the environment, then flags; the later wins.
+//!
+//! ```text
+//! sluice.toml        [liquid]                              ┐
+//!                    rpc_url = "http://127.0.0.1:7041"     │
+//! environment        SLUICE_LIQUID__RPC_URL=…              ├─► Config, or the one thing that is wrong:
+//! flags              --set liquid.rpc_url=…                ┘   key, value, what is allowed, where it came from
+//! ```
+//!
+//! `config/sluice.example.toml` says what each key means. What changes while the daemon runs (policy, premiums) is no
+//! configuration: it is in the store.
+
+mod error;
+mod read;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+pub use error::ConfigError;
+pub use sources::Sources;
+
+use crate::units::FeeRate;
+
+/// The name of the configuration file in the data folder.
+pub const FILE_NAME: &str = "sluice.toml";
+
+/// Everything that is configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where the database, the seed and the token are.
+    pub data_dir: PathBuf,
+    /// The daemon's own API.
+    pub api: Api,
+    /// What it says.
+    pub log: Log,
+    /// The Lightning node.
+    pub lightning: Lightning,
+    /// The Elements node and its wallet.
+    pub liquid: Liquid,
+    /// What peers may cost us.
+    pub limits: Limits,
+}
+
+/// The JSON-RPC API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The file with the token that every call must carry.
+    pub token_file: PathBuf,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, else JSON.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// How lines look.
+    pub format: LogFormat,
+    /// Which are written: a level, or directives as `tracing` has them, such as `info,sluice::chain=trace`.
+    pub level: String,
+}
+
+/// The Lightning node; its variant is the key `lightning.backend`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lightning {
+    /// An lnd.
+    Lnd(Lnd),
+}
+
+/// How lnd is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lnd {
+    /// Host and port of its gRPC.
+    pub address: String,
+    /// Its certificate.
+    pub tls_cert: PathBuf,
+    /// Its macaroon.
+    pub macaroon: PathBuf,
+}
+
+/// How we prove to elementsd that we may call.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RpcAuth {
+    /// By the cookie that it writes at every start.
+    Cookie(PathBuf),
+    /// By name and password.
+    Password {
+        /// The name.
+        user: String,
+        /// The password, from the configuration or the file that it names.
+        password: Zeroizing<String>,
+    },
+}
+
+impl fmt::Debug for RpcAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RpcAuth::Cookie(path) => write!(f, "Cookie({})", path.display()),
+            RpcAuth::Password { user, .. } => write!(f, "Password({user}, …)"),
+        }
+    }
+}
+
+/// The Elements node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Liquid {
+    /// Its JSON-RPC, without a wallet's path.
+    pub rpc_url: String,
+    /// Who we are to it.
+    pub auth: RpcAuth,
+    /// The wallet's name.
+    pub wallet: String,
+    /// No transaction pays less.
+    pub fee_floor: FeeRate,
+    /// No transaction pays more.
+    pub fee_ceiling: FeeRate,
+    /// Ranges of releases, besides the known ones, that new swaps may rely on.
+    pub safe_releases: Vec<String>,
+}
+
+/// Bounds on what a peer may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// A taker pays at most so many times what the opening would cost at its own fee rate.
+    pub fee_invoice_factor: u64,
+}
+
+impl Config {
+    /// Reads every source and judges every value.
+    ///
+    /// # Errors
+    /// The first thing that is wrong: a file that cannot be read, a key that is not known, a value that is not
+    /// allowed.
+    pub fn load(sources: &Sources) -> Result<Config, ConfigError> {
+        read::config(sources.collect()?)
+    }
+}

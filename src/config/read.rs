@@ -1,0 +1,335 @@
+//! Keys, their defaults and what they allow.
+
+use std::fs;
+use std::path::PathBuf;
+
+use config::ValueKind;
+use http::Uri;
+use http::uri::Authority;
+use zeroize::Zeroizing;
+
+use super::sources::{Collected, Given, Origin, expand_home};
+use super::{Api, Config, ConfigError, Lightning, Limits, Liquid, Lnd, Log, LogFormat, RpcAuth};
+use crate::units::FeeRate;
+
+/// Builds the configuration; what nobody asked for in the end is not known.
+pub(super) fn config(given: Collected) -> Result<Config, ConfigError> {
+    let mut reader = Reader {
+        given,
+        known: Vec::new(),
+    };
+    let config = settings(&mut reader)?;
+    reader.finish()?;
+    Ok(config)
+}
+
+fn settings(reader: &mut Reader) -> Result<Config, ConfigError> {
+    let data_dir = reader.path("data_dir", "~/.sluice")?;
+    let token_file = match reader.optional_text("api.token_file")? {
+        Some(path) => reader.expand("api.token_file", path)?,
+        None => data_dir.join("api.token"),
+    };
+    Ok(Config {
+        api: Api {
+            listen: reader.parsed("api.listen", "127.0.0.1:9738", "an IP address and a port", |text| {
+                text.parse().ok()
+            })?,
+            token_file,
+        },
+        log: Log {
+            format: reader.parsed("log.format", "auto", "`auto`, `human` or `json`", |text| match text {
+                "auto" => Some(LogFormat::Auto),
+                "human" => Some(LogFormat::Human),
+                "json" => Some(LogFormat::Json),
+                _ => None,
+            })?,
+            level: reader.parsed("log.level", "info", LEVELS, |text| {
+                is_level(text).then(|| text.to_owned())
+            })?,
+        },
+        lightning: lightning(reader)?,
+        liquid: liquid(reader)?,
+        limits: Limits {
+            fee_invoice_factor: reader.number("limits.fee_invoice_factor", 3, 1, 100)?,
+        },
+        data_dir,
+    })
+}
+
+fn lightning(reader: &mut Reader) -> Result<Lightning, ConfigError> {
+    reader.parsed("lightning.backend", "lnd", "`lnd`", |text| {
+        (text == "lnd").then_some(())
+    })?;
+    Ok(Lightning::Lnd(Lnd {
+        address: reader.parsed("lightning.lnd.address", "127.0.0.1:10009", "host:port", |text| {
+            let authority: Authority = text.parse().ok()?;
+            authority.port_u16().map(|_| text.to_owned())
+        })?,
+        tls_cert: reader.path("lightning.lnd.tls_cert", "~/.lnd/tls.cert")?,
+        macaroon: reader.path(
+            "lightning.lnd.macaroon",
+            "~/.lnd/data/chain/bitcoin/mainnet/admin.macaroon",
+        )?,
+    }))
+}
+
+fn liquid(reader: &mut Reader) -> Result<Liquid, ConfigError> {
+    let fee_floor = reader.number("liquid.fee_floor_sat_per_kvb", 100, 1, MAX_FEE_RATE)?;
+    Ok(Liquid {
+        rpc_url: reader.parsed(
+            "liquid.rpc_url",
+            "http://127.0.0.1:7041",
+            "http://host:port or https://host:port, without a path",
+            rpc_url,
+        )?,
+        auth: rpc_auth(reader)?,
+        wallet: reader.parsed(
+            "liquid.wallet",
+            "sluice",
+            "1 to 64 letters, digits, `-`, `_` or `.`",
+            |text| {
+                let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+                ((1..=64).contains(&text.len()) && text.chars().all(fits)).then(|| text.to_owned())
+            },
+        )?,
+        fee_floor: FeeRate(fee_floor),
+        fee_ceiling: FeeRate(reader.number("liquid.fee_ceiling_sat_per_kvb", 10_000, fee_floor, MAX_FEE_RATE)?),
+        safe_releases: reader.list(
+            "liquid.safe_releases",
+            "a list of ranges such as \"23.3.4-23.3.99\"",
+            is_release_range,
+        )?,
+    })
+}
+
+/// A thousand times what Liquid relays at; a slip of the unit, not a wish.
+const MAX_FEE_RATE: u64 = 100_000;
+
+const LEVELS: &str = "off, error, warn, info, debug or trace, or directives such as `info,sluice::chain=trace`";
+
+fn is_level(text: &str) -> bool {
+    let level = |directive: &str| {
+        let level = directive.rsplit('=').next().unwrap_or("");
+        ["off", "error", "warn", "info", "debug", "trace"].contains(&level)
+    };
+    text.split(',').all(level)
+}
+
+fn rpc_url(text: &str) -> Option<String> {
+    let uri: Uri = text.parse().ok()?;
+    let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+    let plain = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    // a password in the URL would be printed with it
+    let authority = uri.authority()?;
+    let named = authority.port().is_some() && !authority.as_str().contains('@');
+    (scheme && plain && named).then(|| text.trim_end_matches('/').to_owned())
+}
+
+fn is_release_range(text: &str) -> bool {
+    let is_release =
+        |release: &str| release.split('.').count() == 3 && release.split('.').all(|part| part.parse::<u16>().is_ok());
+    text.split_once('-')
+        .is_some_and(|(from, to)| is_release(from) && is_release(to))
+}
+
+/// A user with a password or its file, or a cookie; not both.
+fn rpc_auth(reader: &mut Reader) -> Result<RpcAuth, ConfigError> {
+    let cookie = reader.optional_text("liquid.cookie_file")?;
+    let user = reader.optional_text("liquid.user")?;
+    let password = reader.optional_text("liquid.password")?.map(Zeroizing::new);
+    let password_file = reader.optional_text("liquid.password_file")?;
+    let Some(user) = user else {
+        for (key, given) in [
+            ("liquid.password", password.is_some()),
+            ("liquid.password_file", password_file.is_some()),
+        ] {
+            if given {
+                return Err(reader.refuse(key, "empty unless `liquid.user` is set"));
+            }
+        }
+        let cookie = cookie.unwrap_or_else(|| "~/.elements/liquidv1/.cookie".into());
+        return Ok(RpcAuth::Cookie(reader.expand("liquid.cookie_file", cookie)?));
+    };
+    if cookie.is_some() {
+        return Err(reader.refuse("liquid.cookie_file", "empty if `liquid.user` is set"));
+    }
+    let password = match (password, password_file) {
+        (Some(password), None) => password,
+        (None, Some(file)) => {
+            let path = reader.expand("liquid.password_file", file)?;
+            let read = fs::read_to_string(&path).map(Zeroizing::new);
+            let text = read.map_err(|source| ConfigError::File { path, source })?;
+            Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        (Some(_), Some(_)) => {
+            return Err(reader.refuse("liquid.password_file", "empty if `liquid.password` is set"));
+        }
+        (None, None) => {
+            return Err(reader.refuse("liquid.user", "set with `liquid.password` or `liquid.password_file`"));
+        }
+    };
+    Ok(RpcAuth::Password { user, password })
+}
+
+/// Hands out values by key and remembers which keys there are.
+struct Reader {
+    given: Collected,
+    known: Vec<&'static str>,
+}
+
+impl Reader {
+    fn value(&mut self, key: &'static str) -> Option<Given> {
+        self.known.push(key);
+        self.given.values.get(key).cloned()
+    }
+
+    /// The error about a value that stands somewhere.
+    fn refuse(&self, key: &'static str, allowed: impl Into<String>) -> ConfigError {
+        let given = self.given.values.get(key);
+        ConfigError::Value {
+            key,
+            value: given.map_or_else(|| "not set".into(), |given| show(key, &given.kind)),
+            origin: given.map_or_else(|| "the defaults".into(), |given| given.origin.to_string()),
+            allowed: allowed.into(),
+        }
+    }
+
+    /// A text; None where it is not set or empty.
+    fn optional_text(&mut self, key: &'static str) -> Result<Option<String>, ConfigError> {
+        match self.value(key).map(|given| given.kind) {
+            None => Ok(None),
+            Some(ValueKind::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+            Some(_) => Err(self.refuse(key, "a text")),
+        }
+    }
+
+    /// A text that says something by its characters.
+    fn parsed<T>(
+        &mut self,
+        key: &'static str,
+        default: &str,
+        allowed: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, ConfigError> {
+        let parsed = match self.value(key).map(|given| given.kind) {
+            None => return Ok(parse(default).expect("every default is allowed")),
+            Some(ValueKind::String(text)) => parse(text.trim()),
+            Some(_) => None,
+        };
+        parsed.ok_or_else(|| self.refuse(key, allowed))
+    }
+
+    fn path(&mut self, key: &'static str, default: &str) -> Result<PathBuf, ConfigError> {
+        let given = self.optional_text(key)?;
+        self.expand(key, given.unwrap_or_else(|| default.into()))
+    }
+
+    fn expand(&self, key: &'static str, path: String) -> Result<PathBuf, ConfigError> {
+        expand_home(&path, self.given.home.as_deref()).ok_or(ConfigError::NoHome { key, path })
+    }
+
+    /// An integer; in the environment and in flags it is text, in a file it must not be.
+    fn number(&mut self, key: &'static str, default: u64, min: u64, max: u64) -> Result<u64, ConfigError> {
+        let number = match self.value(key) {
+            None => Some(default),
+            Some(given) => match (given.kind, given.origin) {
+                (ValueKind::I64(number), _) => u64::try_from(number).ok(),
+                (ValueKind::String(text), Origin::Environment(_) | Origin::Flag) => text.replace('_', "").parse().ok(),
+                _ => None,
+            },
+        };
+        let fits = number.filter(|number| (min..=max).contains(number));
+        fits.ok_or_else(|| self.refuse(key, format!("an integer of {min} to {max}")))
+    }
+
+    /// A list of texts; in the environment and in flags they are parted by commas.
+    fn list(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        is_allowed: impl Fn(&str) -> bool,
+    ) -> Result<Vec<String>, ConfigError> {
+        let list: Option<Vec<String>> = match self.value(key) {
+            None => Some(Vec::new()),
+            Some(given) => match (given.kind, given.origin) {
+                (ValueKind::Array(elements), _) => {
+                    let text = |element: config::Value| match element.kind {
+                        ValueKind::String(text) => Some(text),
+                        _ => None,
+                    };
+                    elements.into_iter().map(text).collect()
+                }
+                (ValueKind::String(text), Origin::Environment(_) | Origin::Flag) => {
+                    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                    Some(parts.map(str::to_owned).collect())
+                }
+                _ => None,
+            },
+        };
+        let fits = list.filter(|list| list.iter().all(|element| is_allowed(element)));
+        fits.ok_or_else(|| self.refuse(key, allowed))
+    }
+
+    /// Refuses what is left.
+    fn finish(self) -> Result<(), ConfigError> {
+        let is_section = |name: &str| {
+            let section = format!("{name}.");
+            self.known.iter().any(|known| known.starts_with(&section))
+        };
+        for (key, given) in &self.given.values {
+            let empty_section = matches!(&given.kind, ValueKind::Table(_)) && is_section(key);
+            if self.known.contains(&key.as_str()) || empty_section {
+                continue;
+            }
+            return Err(ConfigError::Unknown {
+                key: key.clone(),
+                origin: given.origin.to_string(),
+                allowed: self.neighbours(key),
+            });
+        }
+        Ok(())
+    }
+
+    /// The keys of the section that an unknown key stands in, or all sections.
+    fn neighbours(&self, key: &str) -> String {
+        let section = key.rsplit_once('.').map_or("", |(section, _)| section);
+        let members: Vec<&str> = self
+            .known
+            .iter()
+            .filter(|known| known.rsplit_once('.').is_some_and(|(of, _)| of == section))
+            .copied()
+            .collect();
+        if members.is_empty() {
+            return "sections are api, log, lightning, lightning.lnd, liquid, limits, and the key data_dir".into();
+        }
+        format!("the section has {}", members.join(", "))
+    }
+}
+
+fn show(key: &str, kind: &ValueKind) -> String {
+    match kind {
+        _ if key == "liquid.password" => "…".into(),
+        ValueKind::String(text) => format!("{text:?}"),
+        ValueKind::Table(_) => "a section".into(),
+        ValueKind::Array(elements) => {
+            let shown: Vec<String> = elements.iter().map(|element| show(key, &element.kind)).collect();
+            format!("[{}]", shown.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Every key, sorted: for the test that the example has them all.
+#[cfg(test)]
+pub(super) fn keys() -> Vec<&'static str> {
+    let mut reader = Reader {
+        given: Collected {
+            values: std::collections::BTreeMap::new(),
+            home: Some(PathBuf::from("/")),
+        },
+        known: Vec::new(),
+    };
+    settings(&mut reader).expect("the defaults are allowed");
+    reader.known.sort_unstable();
+    reader.known
+}

@@ -1,0 +1,10 @@
+//! The API as its users meet it: the real server and the real `sluice`, before a daemon made of memory.
+
+#![allow(clippy::unwrap_used, reason = "in a test it is the assertion")]
+
+mod cli;
+mod docs;
+mod fake;
+mod fixtures;
+mod server;
+mod views;

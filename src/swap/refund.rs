@@ -204,13 +204,15 @@ pub(super) fn claiming(
         | Event::Refused(..)
         | Event::Abort(_) => return None,
     }
-    let next = match state {
-        Maker::ClaimingCoop { taker_key, .. } => Maker::ClaimingCoop {
+    let next = if let Maker::ClaimingCoop { taker_key, .. } = state {
+        let taker_key = taker_key.clone();
+        Maker::ClaimingCoop {
             opened,
-            taker_key: taker_key.clone(),
+            taker_key,
             refund,
-        },
-        _ => Maker::ClaimingCsv { opened, refund },
+        }
+    } else {
+        Maker::ClaimingCsv { opened, refund }
     };
     Some(State::Maker(*deal, next))
 }

@@ -6,8 +6,10 @@
 //! ```
 
 pub mod build;
+pub mod elementsd;
 pub mod lightning;
 pub mod liquid;
+pub mod lnd;
 pub mod operator;
 pub mod sluiced;
 

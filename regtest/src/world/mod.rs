@@ -12,6 +12,7 @@ pub mod liquid;
 pub mod lnd;
 pub mod operator;
 pub mod sluiced;
+mod wallet;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

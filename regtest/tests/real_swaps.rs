@@ -35,7 +35,10 @@ async fn world(
     if lightning == lightning::Kind::Lnd {
         needed.extend(["lnd", "bitcoind"]);
     }
-    let missing = needed.into_iter().map(daemons::require).find_map(Result::<PathBuf>::err);
+    let missing = needed
+        .into_iter()
+        .map(daemons::require)
+        .find_map(Result::<PathBuf>::err);
     if let Some(missing) = missing {
         eprintln!("SKIPPED: {missing}");
         return Ok(None);

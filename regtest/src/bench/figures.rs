@@ -43,7 +43,13 @@ impl Figures {
     }
 
     /// Notes a figure; `target` is the most that its median should be. Nothing measured is nothing noted.
-    pub(super) fn add(&mut self, what: impl Into<String>, unit: &'static str, mut values: Vec<f64>, target: Option<f64>) {
+    pub(super) fn add(
+        &mut self,
+        what: impl Into<String>,
+        unit: &'static str,
+        mut values: Vec<f64>,
+        target: Option<f64>,
+    ) {
         values.sort_by(f64::total_cmp);
         let (Some(min), Some(max)) = (values.first().copied(), values.last().copied()) else {
             return;

@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use sluice::swap::Kind;
 use sluice::units::SwapId;
 
+use super::TOGETHER;
 use super::figures::Figures;
 use super::orders::{await_mempool, close, millis, order, order_all, taker};
-use super::TOGETHER;
 use crate::world::World;
 
 /// The most that may pass beside the payment, in ms.
@@ -39,12 +39,32 @@ pub(super) async fn one_by_one(world: &World, runs: usize, figures: &mut Figures
             Kind::In => OPENING_MS,
         };
         let opening = figure(|took| took.opening);
-        figures.add(format!("{name}: order → opening in mempool"), "ms", opening, Some(opening_target));
+        figures.add(
+            format!("{name}: order → opening in mempool"),
+            "ms",
+            opening,
+            Some(opening_target),
+        );
         let claim = figure(|took| took.claim);
-        figures.add(format!("{name}: 2nd confirmation → claim in mempool"), "ms", claim, None);
-        figures.add(format!("{name}: of which payment"), "ms", figure(|took| took.payment), None);
+        figures.add(
+            format!("{name}: 2nd confirmation → claim in mempool"),
+            "ms",
+            claim,
+            None,
+        );
+        figures.add(
+            format!("{name}: of which payment"),
+            "ms",
+            figure(|took| took.payment),
+            None,
+        );
         let beside = figure(|took| took.claim.saturating_sub(took.payment));
-        figures.add(format!("{name}: beside the payment"), "ms", beside, Some(BESIDE_PAYMENT_MS));
+        figures.add(
+            format!("{name}: beside the payment"),
+            "ms",
+            beside,
+            Some(BESIDE_PAYMENT_MS),
+        );
     }
     Ok(())
 }

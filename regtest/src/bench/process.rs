@@ -45,7 +45,13 @@ pub(super) async fn processor(
         percents.push(used.as_secs_f64() / passed * 100.0);
     }
     figures.add(what, "% of a core", percents, target);
-    super::waiting::add_calls(world, &format!("{what}: calls to elementsd a minute"), passed / 60.0, None, figures);
+    super::waiting::add_calls(
+        world,
+        &format!("{what}: calls to elementsd a minute"),
+        passed / 60.0,
+        None,
+        figures,
+    );
     Ok(())
 }
 

@@ -44,7 +44,12 @@ pub(super) async fn measure(world: &mut World, swaps: usize, figures: &mut Figur
     let what = format!("restart → API answers, {swaps} swaps open");
     process::start_again(world, &what, swaps, figures).await?;
     claim_all(world, &ids, figures).await?;
-    process::memory(world, &format!("resident memory, after {swaps} swaps"), WAITING_MIB, figures);
+    process::memory(
+        world,
+        &format!("resident memory, after {swaps} swaps"),
+        WAITING_MIB,
+        figures,
+    );
     Ok(())
 }
 

@@ -296,7 +296,9 @@ impl Lnd {
         let mut channels = channels["channels"].as_array().into_iter().flatten();
         let ours = channels.find(|channel| scid_of(channel) == Some(scid));
         let ours = ours.with_context(|| format!("{} has no channel {scid}", self.name))?;
-        let balance = ours["local_balance"].as_str().context("listchannels without local_balance")?;
+        let balance = ours["local_balance"]
+            .as_str()
+            .context("listchannels without local_balance")?;
         Ok(balance.parse()?)
     }
 
@@ -306,7 +308,9 @@ impl Lnd {
     /// With lncli's own: also what the payment failed for.
     pub async fn pay_over(&self, to: &Lnd, scid: Scid, sat: u64) -> Result<()> {
         let invoice = to.cli(&["addinvoice", &format!("--amt={sat}")]).await?;
-        let invoice = invoice["payment_request"].as_str().context("addinvoice without invoice")?;
+        let invoice = invoice["payment_request"]
+            .as_str()
+            .context("addinvoice without invoice")?;
         let channel = format!("--outgoing_chan_id={}", scid.0);
         self.cli(&["payinvoice", "--force", "--json", &channel, invoice])
             .await

@@ -77,7 +77,7 @@ impl Figures {
             return Ok(());
         }
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY);
+        table.load_style(UTF8_HORIZONTAL_ONLY);
         table.set_header(["what", "unit", "n", "min", "median", "max", "at most", ""]);
         for figure in &self.figures {
             let target = figure.target.map(number).unwrap_or_default();

@@ -33,11 +33,11 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn new(liquid: liquid::Kind, lightning: lightning::Kind) -> Figures {
+    pub(super) fn new(liquid: liquid::Kind, lightning: lightning::Kind, optimised: bool) -> Figures {
         Figures {
             liquid: name(&liquid),
             lightning: name(&lightning),
-            optimised: !cfg!(debug_assertions),
+            optimised,
             figures: Vec::new(),
         }
     }

@@ -13,6 +13,7 @@ mod orders;
 mod process;
 mod waiting;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -39,6 +40,9 @@ pub struct Args {
     /// Seconds in which nothing happens
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     idle: u64,
+    /// The daemon to measure; built from this workspace, as this program is, unless given
+    #[arg(long, value_name = "FILE")]
+    sluiced: Option<PathBuf>,
     /// One JSON object at the end instead of a table
     #[arg(long)]
     json: bool,
@@ -52,7 +56,8 @@ const TOGETHER: usize = 5;
 /// # Errors
 /// If a world does not start, or a swap does not end as it should. A missed target is none.
 pub async fn run(args: Args) -> Result<()> {
-    let mut figures = Figures::new(args.liquid, args.lightning);
+    let optimised = args.sluiced.is_some() || !cfg!(debug_assertions);
+    let mut figures = Figures::new(args.liquid, args.lightning, optimised);
     few(&args, &mut figures).await?;
     waiting::measure(&mut world(&args, args.swaps).await?, args.swaps, &mut figures).await?;
     figures.print(args.json)
@@ -74,6 +79,7 @@ async fn world(args: &Args, channels: usize) -> Result<World> {
         channels,
         // Every swap wants a coin of its own: one big coin would be locked by the first.
         wallet: Amount::ZERO,
+        binary: args.sluiced.clone(),
         ..Options::default()
     };
     World::start(options).await

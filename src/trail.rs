@@ -127,6 +127,7 @@ impl Trail {
             | Event::Peer(_)
             | Event::Invoice(..)
             | Event::Payment(..)
+            | Event::CallLost(_)
             | Event::Made(_)
             | Event::Sent(_)
             | Event::Accepted(TxKind::Opening | TxKind::Void)

@@ -197,9 +197,10 @@ impl Driver {
         } else {
             info!(from, to, "state");
         }
-        self.free_what_is_unused(&next, event);
         let next = Arc::new(next);
         self.swap.send_replace(next.clone());
+        // Only now: who puts the wallet's locks in order must find the opening here or there at any time.
+        self.free_what_is_unused(&next, event);
         self.shared.announce(next);
         true
     }

@@ -11,6 +11,7 @@ mod inbox;
 mod openings;
 mod peers;
 mod perform;
+mod side;
 mod sight;
 mod start;
 
@@ -19,11 +20,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{Instrument, info, info_span};
 
 use crate::keys::Seed;
 use crate::policy::{Policy, Premiums};
-use crate::ports::{Chain, ChainInfo, Clock, LightningNode, NodeInfo, PeerMessenger, PortError, Wallet};
+use crate::ports::{Clock, LightningNode, NodeInfo, PeerMessenger};
 use crate::store::{Store, StoreError};
 use crate::swap::{Role, State, Swap};
 use crate::units::{Asset, Height, NodeId, SwapId};
@@ -32,17 +33,8 @@ use openings::Openings;
 
 pub use admit::Denial;
 pub use peers::{PeerState, Peers};
+pub use side::Side;
 pub use start::{NewSwap, StartError, Started};
-
-/// One chain: its node, the wallet on it, and what the node is.
-pub struct Side {
-    /// The chain.
-    pub chain: Arc<dyn Chain>,
-    /// The operator's wallet on it.
-    pub wallet: Arc<dyn Wallet>,
-    /// What its node was when the daemon started.
-    pub info: ChainInfo,
-}
 
 /// How long the engine waits between things. Production uses the default; simulations are faster.
 #[derive(Debug, Clone, Copy)]
@@ -214,7 +206,7 @@ impl Engine {
             shared.spawn(swap, true);
         }
         for side in shared.sides.values() {
-            tokio::spawn(keep_locks(shared.clone(), side.clone()));
+            tokio::spawn(side::look_after(shared.clone(), side.clone()));
         }
         tokio::spawn(inbox::listen(shared.clone()));
         tokio::spawn(peers::keep_polling(shared.clone()));
@@ -355,39 +347,4 @@ impl Engine {
     pub fn allows(&self, peer: &NodeId) -> bool {
         self.shared.policy().allows(peer)
     }
-}
-
-/// Locks the coins of unpublished openings again whenever the wallet's node has come (back): it may keep locks in
-/// memory only, and whatever else spends from the wallet would take them.
-async fn keep_locks(shared: Arc<Shared>, side: Arc<Side>) {
-    let mut tips = side.chain.tips();
-    let mut there = false;
-    loop {
-        let answering = tips.borrow_and_update().is_some();
-        if answering && !there {
-            let committed = shared
-                .running()
-                .values()
-                .filter_map(|running| unsettled(&running.swap.borrow()))
-                .collect();
-            match shared.openings.keep_only(side.wallet.as_ref(), committed).await {
-                Ok(()) => there = true,
-                Err(PortError::Unreachable(_)) => {}
-                Err(failure) => warn!(%failure, "the wallet's locks could not be put in order"),
-            }
-        }
-        there &= answering;
-        if tips.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// The opening whose coins must stay locked: committed, not known to be in a block.
-fn unsettled(swap: &Swap) -> Option<crate::swap::state::Opening> {
-    let State::Maker(_, maker) = &swap.state else {
-        return None;
-    };
-    let confirmed = maker.opened().is_some_and(|opened| opened.confirmed_at.is_some());
-    maker.opening().filter(|_| !confirmed).cloned()
 }

@@ -34,11 +34,16 @@ impl Openings {
         self.list().retain(|other| other != opening);
     }
 
-    /// Has the wallet lock the coins of these openings and of those being made, and free all others that it locked.
-    pub(super) async fn keep_only(&self, wallet: &dyn Wallet, committed: Vec<Opening>) -> Result<(), PortError> {
+    /// Has the wallet lock the coins of the committed openings and of those being made, and free all others that it
+    /// locked. `committed` is asked last: an opening leaves our list only after it is committed.
+    pub(super) async fn keep_only(
+        &self,
+        wallet: &dyn Wallet,
+        committed: impl FnOnce() -> Vec<Opening>,
+    ) -> Result<(), PortError> {
         let _quiet = self.making.write().await;
-        let mut kept = committed;
-        kept.extend(self.list().iter().cloned());
+        let mut kept = self.list().clone();
+        kept.extend(committed());
         wallet.keep_only(&kept).await
     }
 

@@ -197,7 +197,7 @@ fn tell(shared: &Arc<Shared>, peer: NodeId, ask: bool) {
 
 fn capability_for(shared: &Shared, peer: &NodeId) -> Capability {
     let (policy, premiums) = (shared.policy(), shared.premiums());
-    let usable = |asset: &Asset, side: &Side| side.info.unfit.is_none() && !policy.paused.contains(asset);
+    let usable = |asset: &Asset, side: &Side| side.problem().is_none() && !policy.paused.contains(asset);
     let fit = shared.sides.iter().filter(|(asset, side)| usable(asset, side));
     Capability {
         version: protocol::VERSION.into(),

@@ -178,14 +178,7 @@ fn fit(shared: &Shared, asset: Asset) -> Result<Arc<Side>, Denial> {
     let side = shared
         .side(asset)
         .ok_or_else(|| Denial::Asset(format!("{asset} swaps are not configured here")))?;
-    let unfit = side.info.unfit.clone();
-    let reason = unfit.or_else(|| {
-        shared
-            .tip(asset)
-            .is_none()
-            .then(|| "its node does not answer".to_owned())
-    });
-    match reason {
+    match side.problem() {
         Some(reason) => Err(Denial::Unfit { asset, reason }),
         None => Ok(side),
     }
@@ -243,11 +236,12 @@ impl Draft {
         let payout = side.wallet.new_address(&label(self.id)).await?;
         // The anchor comes before the first message: the payment window counts from here.
         let anchor = side.chain.tip().await?.height;
+        let info = side.info();
         let terms = Terms {
             version: self.version,
             asset: self.asset,
-            genesis: side.info.genesis,
-            policy_asset: side.info.policy_asset,
+            genesis: info.genesis,
+            policy_asset: info.policy_asset,
             node: shared.identity.id,
             scid: self.scid,
             amount: self.amount,
@@ -336,7 +330,7 @@ pub(super) async fn respond(
 }
 
 fn check_chain(shared: &Shared, side: &Side, chain: &RequestChain) -> Result<(), Denial> {
-    match (chain, side.info.policy_asset) {
+    match (chain, side.info().policy_asset) {
         (RequestChain::Liquid(asked), Some(ours)) if *asked == tx::asset_to_wire(ours) => Ok(()),
         (RequestChain::Liquid(asked), _) => Err(Denial::Asset(format!("invalid liquid asset {}", hex::encode(asked)))),
         (RequestChain::Bitcoin(network), _) if *network == shared.network => Ok(()),

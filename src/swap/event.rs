@@ -29,6 +29,8 @@ pub enum Event {
     Invoice(InvoiceKind, InvoiceStatus),
     /// The state of a payment of ours.
     Payment(InvoiceKind, PaymentStatus),
+    /// A call that pays ended without an answer: whether it takes effect, and when, is not known.
+    CallLost(InvoiceKind),
     /// Something was made; it has not left this machine.
     Made(Made),
     /// The node took a message for the peer.
@@ -175,10 +177,11 @@ pub enum InvoiceKind {
 }
 
 /// The state of an invoice of our own node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InvoiceStatus {
     /// It can be paid.
+    #[default]
     Open,
     /// It is paid.
     Paid,

@@ -1,6 +1,6 @@
 //! Questions about a swap that its state answers.
 
-use super::state::{Maker, Offer, Opened, Opening, State, Swap, Taker};
+use super::state::{Claim, Maker, Offer, Opened, Opening, State, Swap, Taker};
 use super::terms::{Deal, Kind, Role};
 
 impl Swap {
@@ -19,6 +19,22 @@ impl Swap {
         match &self.state {
             State::Maker(deal, _) | State::Taker(deal, _) => Some(deal),
             State::Requested { .. } | State::Canceling { .. } | State::Closed(_) => None,
+        }
+    }
+
+    /// The newest version of our spend of the opening that may be with the network.
+    #[must_use]
+    pub fn newest_claim(&self) -> Option<&Claim> {
+        match &self.state {
+            State::Maker(_, Maker::ClaimingCoop { refund, .. } | Maker::ClaimingCsv { refund, .. }) => {
+                refund.claims.last()
+            }
+            State::Taker(_, Taker::ClaimingInvoice { claims, .. }) => claims.last(),
+            State::Maker(..)
+            | State::Taker(..)
+            | State::Requested { .. }
+            | State::Canceling { .. }
+            | State::Closed(_) => None,
         }
     }
 }

@@ -4,15 +4,17 @@
 
 use super::effect::{Effect, Payee};
 use super::event::{EffectKind, Event, InvoiceKind, MessageKind, PaymentStatus, PeerMessage};
-use super::payment::{Calls, proves_unpaid};
+use super::payment::{Calls, proves_unpaid, quiet_after_loss, quiet_after_start};
 use super::state::{Abandon, GivenInvoice, Offer, Party, State, Taker};
-use super::step::{DRAIN_SECS, Scene, closed_by_peer};
-use super::taker::{coop_closing, failure_words};
+use super::step::{Scene, closed_by_peer};
+use super::taker::{announced, coop_closing, failure_words};
 use super::terms::Deal;
-use crate::units::Height;
+use crate::units::{CltvDelta, Height};
 
 /// Blocks before the end of the payment window from which a fee is not paid any more: the opening would come too late.
 const FEE_MARGIN: u32 = 10;
+/// Two days: for how long a maker can keep the fee, and with it the channel, undecided.
+pub(super) const FEE_MAX_CLTV: CltvDelta = CltvDelta(288);
 
 pub(super) fn paying(scene: &Scene, fee: &GivenInvoice) -> Taker {
     Taker::PayingFee {
@@ -25,56 +27,53 @@ pub(super) fn paying(scene: &Scene, fee: &GivenInvoice) -> Taker {
 }
 
 pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> Option<State> {
+    let mut next = state.clone();
     let Taker::PayingFee {
         fee,
         offer,
         cancel,
         seen,
         quiet_from,
-    } = state
-    else {
-        return None;
-    };
-    let mut next = state.clone();
-    let Taker::PayingFee {
-        offer: next_offer,
-        cancel: next_cancel,
-        seen: next_seen,
-        quiet_from: next_quiet,
-        ..
     } = &mut next
     else {
         return None;
     };
+    let now = scene.now.time;
     let mut abandon = |by: Party, reason: &str| {
-        next_cancel.get_or_insert(Abandon {
+        cancel.get_or_insert(Abandon {
             by,
             reason: reason.into(),
         });
     };
     match event {
         Event::Payment(InvoiceKind::Fee, PaymentStatus::Paid(preimage)) if preimage.hash() == fee.hash => {
-            return Some(fee_paid(deal, offer.as_ref(), cancel.as_ref()));
-        }
-        Event::Payment(InvoiceKind::Fee, status @ PaymentStatus::Failed(_)) => {
-            return Some(fee_unpaid(scene, cancel.as_ref(), status));
+            return Some(fee_paid(scene, deal, offer.as_ref(), cancel.as_ref()));
         }
         Event::Payment(InvoiceKind::Fee, status) => {
             let calls = Calls {
                 seen: *seen,
                 since: *quiet_from,
                 quiet_from: *quiet_from,
+                spent: false,
             };
-            if proves_unpaid(status, calls, fee, scene.now.time) {
+            if proves_unpaid(status, calls, fee, now) {
                 return Some(fee_unpaid(scene, cancel.as_ref(), status));
             }
-            *next_seen |= *status == PaymentStatus::InFlight;
+            *seen |= *status == PaymentStatus::InFlight;
+            if let PaymentStatus::Failed(_) = status {
+                abandon(Party::Us, &failure_reason(status));
+            }
         }
+        // Refused is the present call's end. One that was lost before it may still pay.
         Event::Refused(EffectKind::Pay(InvoiceKind::Fee), reason) => {
-            return Some(scene.cancel(format!("the fee invoice could not be paid: {reason}")));
+            let reason = format!("the fee invoice could not be paid: {reason}");
+            if now >= *quiet_from && !*seen {
+                return Some(scene.cancel(reason));
+            }
+            abandon(Party::Us, &reason);
         }
-        Event::Peer(PeerMessage::Opening(offer)) => {
-            next_offer.get_or_insert_with(|| offer.clone());
+        Event::Peer(PeerMessage::Opening(announced)) => {
+            offer.get_or_insert_with(|| announced.clone());
         }
         Event::Peer(PeerMessage::Cancel(reason)) => abandon(Party::Peer, reason),
         Event::Peer(PeerMessage::Malformed {
@@ -82,11 +81,13 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> 
             reason,
         }) => abandon(Party::Us, reason),
         Event::Abort(reason) => abandon(Party::Us, reason),
-        Event::Started => *next_quiet = scene.now.time.plus_secs(DRAIN_SECS),
+        Event::Started => *quiet_from = quiet_after_start(*quiet_from, now),
+        Event::CallLost(InvoiceKind::Fee) => *quiet_from = quiet_after_loss(*quiet_from, now),
         Event::Peer(_)
         | Event::Chain(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
@@ -96,7 +97,7 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> 
     Some(State::Taker(*deal, next))
 }
 
-fn fee_paid(deal: &Deal, offer: Option<&Offer>, cancel: Option<&Abandon>) -> State {
+fn fee_paid(scene: &Scene, deal: &Deal, offer: Option<&Offer>, cancel: Option<&Abandon>) -> State {
     match (cancel, offer) {
         (
             Some(Abandon {
@@ -106,13 +107,7 @@ fn fee_paid(deal: &Deal, offer: Option<&Offer>, cancel: Option<&Abandon>) -> Sta
             None,
         ) => closed_by_peer(&format!("{reason} (the fee was paid)")),
         (Some(Abandon { reason, .. }), offer) => State::Taker(*deal, coop_closing(offer, reason)),
-        (None, Some(offer)) => State::Taker(
-            *deal,
-            Taker::AwaitingConfirmation {
-                offer: offer.clone(),
-                confirmed_at: None,
-            },
-        ),
+        (None, Some(offer)) => State::Taker(*deal, announced(scene, deal, offer)),
         (None, None) => State::Taker(*deal, Taker::AwaitingOpening),
     }
 }
@@ -124,8 +119,12 @@ fn fee_unpaid(scene: &Scene, cancel: Option<&Abandon>, status: &PaymentStatus) -
             reason,
         }) => closed_by_peer(reason),
         Some(Abandon { by: Party::Us, reason }) => scene.cancel(reason),
-        None => scene.cancel(format!("the fee payment failed: {}", failure_words(status))),
+        None => scene.cancel(failure_reason(status)),
     }
+}
+
+fn failure_reason(status: &PaymentStatus) -> String {
+    format!("the fee payment failed: {}", failure_words(status))
 }
 
 pub(super) fn wanted(fee: &GivenInvoice, cancel: Option<&Abandon>, window_end: Height) -> Effect {
@@ -136,7 +135,7 @@ pub(super) fn wanted(fee: &GivenInvoice, cancel: Option<&Abandon>, window_end: H
         kind: InvoiceKind::Fee,
         invoice: fee.clone(),
         attempt: 1,
-        max_cltv: None,
+        max_cltv: Some(FEE_MAX_CLTV),
         before: Height(window_end.0.saturating_sub(FEE_MARGIN)),
     })
 }

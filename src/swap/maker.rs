@@ -28,11 +28,7 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> 
     match state {
         Maker::AwaitingFee { fee } => awaiting_fee(scene, deal, fee.as_ref(), event),
         Maker::Funding { invoice, since } => funding(scene, deal, invoice.as_ref(), *since, event),
-        Maker::Publishing {
-            opening,
-            invoice,
-            since,
-        } => publishing(scene, deal, (opening, invoice), *since, event),
+        Maker::Publishing { .. } => publishing(scene, deal, state, event),
         Maker::Voiding { .. } => voiding(scene, deal, state, event),
         Maker::Opened(opened) => refund::opened(scene, deal, opened, event),
         Maker::ClaimingCoop { opened, refund, .. } | Maker::ClaimingCsv { opened, refund } => {
@@ -52,10 +48,10 @@ fn late(scene: &Scene, since: Option<Timestamp>, tip: Option<Height>) -> Option<
 }
 
 fn tip_of(scene: &Scene, event: &Event) -> Option<Height> {
-    match event {
-        Event::Chain(view) => Some(view.tip),
-        _ => scene.now.tip,
+    if let Event::Chain(view) = event {
+        return Some(view.tip);
     }
+    scene.now.tip
 }
 
 fn awaiting_fee(scene: &Scene, deal: &Deal, fee: Option<&OwnInvoice>, event: &Event) -> Option<State> {
@@ -81,6 +77,7 @@ fn awaiting_fee(scene: &Scene, deal: &Deal, fee: Option<&OwnInvoice>, event: &Ev
         | Event::Peer(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
@@ -105,6 +102,7 @@ fn funding(scene: &Scene, deal: &Deal, invoice: Option<&OwnInvoice>, since: Time
                             opening,
                             invoice,
                             since,
+                            look_first: false,
                         },
                     )
                 },
@@ -129,6 +127,7 @@ fn funding(scene: &Scene, deal: &Deal, invoice: Option<&OwnInvoice>, since: Time
             | Event::Peer(_)
             | Event::Invoice(..)
             | Event::Payment(..)
+            | Event::CallLost(_)
             | Event::Made(_)
             | Event::Sent(_)
             | Event::Accepted(_)
@@ -138,13 +137,16 @@ fn funding(scene: &Scene, deal: &Deal, invoice: Option<&OwnInvoice>, since: Time
     }
 }
 
-fn publishing(
-    scene: &Scene,
-    deal: &Deal,
-    (opening, invoice): (&Opening, &OwnInvoice),
-    since: Timestamp,
-    event: &Event,
-) -> Option<State> {
+fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<State> {
+    let Maker::Publishing {
+        opening,
+        invoice,
+        since,
+        look_first,
+    } = state
+    else {
+        return None;
+    };
     let opened = |confirmed_at| {
         Some(State::Maker(
             *deal,
@@ -152,14 +154,20 @@ fn publishing(
         ))
     };
     let void = |reason: &str| {
-        let (opening, invoice) = (opening.clone(), invoice.clone());
         Some(State::Maker(
             *deal,
-            Maker::Voiding {
+            voiding_of(&newly_opened(opening, invoice, None), reason),
+        ))
+    };
+    let look = |look_first| {
+        let (opening, invoice, since) = (opening.clone(), invoice.clone(), *since);
+        Some(State::Maker(
+            *deal,
+            Maker::Publishing {
                 opening,
                 invoice,
-                spend: None,
-                reason: reason.into(),
+                since,
+                look_first,
             },
         ))
     };
@@ -179,15 +187,30 @@ fn publishing(
         Event::Peer(PeerMessage::Cancel(reason) | PeerMessage::CoopClose { reason, .. }) | Event::Abort(reason) => {
             void(reason)
         }
-        Event::Chain(_) | Event::Tick => late(scene, Some(since), tip_of(scene, event)).and_then(void),
-        Event::Started
+        // The daemon may have been away for days: whether the opening is out, or late, the chain says.
+        Event::Started => look(true),
+        Event::Chain(view) => late(scene, Some(*since), Some(view.tip)).map_or_else(|| look(false), void),
+        Event::Tick if !look_first => late(scene, Some(*since), scene.now.tip).and_then(void),
+        Event::Tick
         | Event::Peer(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
         | Event::Refused(..) => None,
+    }
+}
+
+/// Taking the opening back before it confirms.
+pub(super) fn voiding_of(opened: &Opened, reason: &str) -> Maker {
+    Maker::Voiding {
+        opening: opened.opening.clone(),
+        invoice: opened.invoice.clone(),
+        status: opened.status,
+        spend: None,
+        reason: reason.into(),
     }
 }
 
@@ -206,6 +229,7 @@ fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<S
     let Maker::Voiding {
         opening,
         invoice,
+        status,
         spend,
         reason,
     } = state
@@ -234,13 +258,18 @@ fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<S
             ..
         }) if is_final(*tip, *at, scene.limits) => Some(State::Maker(
             *deal,
-            Maker::Opened(newly_opened(opening, invoice, Some(*at))),
+            Maker::Opened(Opened {
+                announce: *status == InvoiceStatus::Open,
+                status: *status,
+                ..newly_opened(opening, invoice, Some(*at))
+            }),
         )),
         Event::Started
         | Event::Peer(_)
         | Event::Chain(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
@@ -262,12 +291,15 @@ pub(super) fn wants(swap: &Swap, limits: &Timelocks, deal: &Deal, state: &Maker)
     let patience =
         |since: &Timestamp| (swap.kind == Kind::In).then(|| Effect::WakeAt(since.plus_secs(TAKER_PATIENCE_SECS)));
     match state {
-        Maker::AwaitingFee { fee: None } => vec![Effect::MakeInvoice {
-            kind: InvoiceKind::Fee,
-            amount: crate::units::Msat(swap.terms.fees.fee_invoice.to_sat().saturating_mul(1000)),
-            expiry_secs: FEE_INVOICE_EXPIRY_SECS,
-            final_cltv: None,
-        }],
+        Maker::AwaitingFee { fee: None } => vec![
+            Effect::MakeInvoice {
+                kind: InvoiceKind::Fee,
+                amount: crate::units::Msat(swap.terms.fees.fee_invoice.to_sat().saturating_mul(1000)),
+                expiry_secs: FEE_INVOICE_EXPIRY_SECS,
+                final_cltv: None,
+            },
+            Effect::WatchChain,
+        ],
         Maker::AwaitingFee { fee: Some(fee) } => vec![
             Effect::Send {
                 message: Outgoing::Agreement(Some(fee.clone())),
@@ -298,6 +330,7 @@ pub(super) fn wants(swap: &Swap, limits: &Timelocks, deal: &Deal, state: &Maker)
             .into_iter()
             .chain(patience(since))
             .collect(),
+        Maker::Publishing { look_first: true, .. } => vec![Effect::WatchChain],
         Maker::Publishing { opening, since, .. } => {
             let publish = [broadcast(TxKind::Opening, &opening.tx), Effect::WatchChain];
             publish.into_iter().chain(patience(since)).collect()

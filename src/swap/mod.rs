@@ -7,12 +7,15 @@
 //! Knows the protocol's rules, heights and amounts. Must not know: time (it arrives as [`Now`]), randomness, curves,
 //! files, networks. Effects are a function of the committed state, so a restart needs no recovery code.
 
+mod claiming;
+mod closing;
 pub mod effect;
 pub mod event;
 mod facts;
 mod fee;
 mod maker;
 mod payment;
+pub mod progress;
 pub mod state;
 mod taker;
 pub mod terms;

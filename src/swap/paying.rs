@@ -1,14 +1,15 @@
 //! The taker while it pays the claim invoice: attempts, and the reasons to make no further one.
 
+use super::claiming;
 use super::effect::{Effect, Payee};
 use super::event::{
     ChainView, EffectKind, Event, Failure, InvoiceKind, Made, OpeningView, PaymentStatus, PeerMessage, SpendPath,
     Verdict,
 };
-use super::payment::PAUSE_SECS;
+use super::payment::{Calls, PAUSE_SECS, proves_unpaid, quiet_after_loss, quiet_after_start};
 use super::state::{Attempt, Paying, Swap, Taker};
-use super::step::{DRAIN_SECS, Scene};
-use super::taker::{claiming_invoice, failure_words};
+use super::step::Scene;
+use super::taker::{coop_closing, failure_words};
 use super::timelocks::{Timelocks, is_final, may_pay};
 use crate::units::Height;
 
@@ -18,7 +19,7 @@ pub(super) fn step(scene: &Scene, paying: &Paying, attempt: Attempt, event: &Eve
     let with = |paying: Paying| Some(Taker::PayingClaim { paying, attempt });
     match event {
         Event::Payment(InvoiceKind::Claim, PaymentStatus::Paid(preimage)) if preimage.hash() == hash => {
-            Some(claiming_invoice(paying, preimage))
+            Some(claiming::begin(paying, preimage))
         }
         Event::Payment(InvoiceKind::Claim, PaymentStatus::InFlight) => with(Paying {
             seen: true,
@@ -30,7 +31,11 @@ pub(super) fn step(scene: &Scene, paying: &Paying, attempt: Attempt, event: &Eve
             ..paying.clone()
         }),
         Event::Started => with(Paying {
-            quiet_from: now.plus_secs(DRAIN_SECS),
+            quiet_from: quiet_after_start(paying.quiet_from, now),
+            ..paying.clone()
+        }),
+        Event::CallLost(InvoiceKind::Claim) => with(Paying {
+            quiet_from: quiet_after_loss(paying.quiet_from, now),
             ..paying.clone()
         }),
         Event::Chain(view) => chain(scene, paying, attempt, view),
@@ -47,6 +52,7 @@ pub(super) fn step(scene: &Scene, paying: &Paying, attempt: Attempt, event: &Eve
         Event::Peer(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
@@ -59,6 +65,7 @@ fn abandon(scene: &Scene, paying: &Paying, reason: &str) -> Option<Taker> {
         paying: paying.clone(),
         reason: reason.into(),
         since: scene.now.time,
+        spent: false,
     })
 }
 
@@ -129,6 +136,60 @@ fn try_again(scene: &Scene, paying: &Paying, attempt: Attempt, tip: Option<Heigh
         paying: paying.clone(),
         attempt: Attempt::Calling(next),
     })
+}
+
+/// No further attempt is made: waits for proof that none is under way.
+pub(super) fn abandoning(scene: &Scene, state: &Taker, event: &Event) -> Option<Taker> {
+    let mut next = state.clone();
+    let Taker::AbandoningPayment {
+        paying,
+        reason,
+        since,
+        spent,
+    } = &mut next
+    else {
+        return None;
+    };
+    let (hash, now) = (paying.offer.invoice.hash, scene.now.time);
+    match event {
+        Event::Payment(InvoiceKind::Claim, PaymentStatus::Paid(preimage)) if preimage.hash() == hash => {
+            return Some(claiming::begin(paying, preimage));
+        }
+        Event::Payment(InvoiceKind::Claim, status) => {
+            let calls = Calls {
+                seen: paying.seen,
+                since: *since,
+                spent: *spent,
+                quiet_from: paying.quiet_from,
+            };
+            if proves_unpaid(status, calls, &paying.offer.invoice, now) {
+                return Some(coop_closing(Some(&paying.offer), reason));
+            }
+            paying.seen |= *status == PaymentStatus::InFlight;
+        }
+        Event::Started => paying.quiet_from = quiet_after_start(paying.quiet_from, now),
+        Event::CallLost(InvoiceKind::Claim) => {
+            paying.quiet_from = quiet_after_loss(paying.quiet_from, now);
+        }
+        Event::Made(Made::Claim(claim)) => paying.claim = Some(claim.clone()),
+        Event::Chain(view) => {
+            *spent |= view
+                .spend
+                .as_ref()
+                .is_some_and(|spend| is_final(view.tip, spend.at, scene.limits));
+        }
+        Event::Peer(_)
+        | Event::Invoice(..)
+        | Event::Payment(..)
+        | Event::CallLost(_)
+        | Event::Made(_)
+        | Event::Sent(_)
+        | Event::Accepted(_)
+        | Event::Refused(..)
+        | Event::Tick
+        | Event::Abort(_) => return None,
+    }
+    Some(next)
 }
 
 pub(super) fn wants(swap: &Swap, limits: &Timelocks, paying: &Paying, attempt: Attempt) -> Vec<Effect> {

@@ -4,7 +4,8 @@ use super::effect::{Effect, Outgoing};
 use super::event::{
     ChainView, EffectKind, Event, InvoiceKind, InvoiceStatus, Made, OpeningView, PeerMessage, Spend, SpendPath, TxKind,
 };
-use super::maker::broadcast;
+use super::maker::{broadcast, voiding_of};
+use super::progress::{self, Progress};
 use super::state::{Maker, Opened, Outcome, Party, Refund, State};
 use super::step::Scene;
 use super::terms::Deal;
@@ -21,13 +22,13 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
         Event::Peer(PeerMessage::CoopClose { key, key_of, .. })
             if *key_of == deal.peer_key && opened.status != InvoiceStatus::Paid =>
         {
-            let (opened, taker_key) = (opened.clone(), key.clone());
+            let (refund, opened, taker_key) = (begin(scene, opened), opened.clone(), key.clone());
             Some(State::Maker(
                 *deal,
                 Maker::ClaimingCoop {
                     opened,
                     taker_key,
-                    refund: begin(scene),
+                    refund,
                 },
             ))
         }
@@ -41,23 +42,22 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
                 return Some(over);
             }
             let confirmed_at = confirmed_at(view);
-            let mature = confirmed_at.is_some_and(|at| may_refund(view.tip, at, scene.limits)) && view.spend.is_none();
-            match (mature, opened.status) {
+            match (is_mature(scene, view), opened.status) {
                 // Paid for and never taken: the coins are the taker's to claim. We do not take both.
                 (true, InvoiceStatus::Paid) => Some(State::Closed(Outcome::ClaimPaid { coins: Party::Peer })),
                 (true, InvoiceStatus::Open | InvoiceStatus::Closed) => {
+                    let refund = begin(scene, opened);
                     let opened = Opened {
                         confirmed_at,
                         ..opened.clone()
                     };
-                    Some(State::Maker(
-                        *deal,
-                        Maker::ClaimingCsv {
-                            opened,
-                            refund: begin(scene),
-                        },
-                    ))
+                    Some(State::Maker(*deal, Maker::ClaimingCsv { opened, refund }))
                 }
+                // Nobody can pay for it any more, and the network does not take it: its inputs are freed.
+                (false, InvoiceStatus::Closed) if is_stuck(scene, view) => Some(State::Maker(
+                    *deal,
+                    voiding_of(opened, "the opening did not confirm in time"),
+                )),
                 (false, _) => stay(Opened {
                     confirmed_at,
                     ..opened.clone()
@@ -68,6 +68,7 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
         | Event::Peer(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
@@ -77,12 +78,23 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
     }
 }
 
-fn begin(scene: &Scene) -> Refund {
+/// Whether the timelock is over and nobody has taken the coins.
+fn is_mature(scene: &Scene, view: &ChainView) -> bool {
+    confirmed_at(view).is_some_and(|at| may_refund(view.tip, at, scene.limits)) && view.spend.is_none()
+}
+
+/// Whether an opening is still in no block when the payment window is over.
+fn is_stuck(scene: &Scene, view: &ChainView) -> bool {
+    confirmed_at(view).is_none() && view.conflict.is_none() && view.tip >= scene.window_end()
+}
+
+fn begin(scene: &Scene, opened: &Opened) -> Refund {
     let until = scene.now.time.plus_secs(CANCEL_INVOICE_SECS);
     Refund {
         until,
-        invoice_closed: false,
+        invoice_closed: opened.status == InvoiceStatus::Closed,
         claims: Vec::new(),
+        progress: Progress::Fresh,
     }
 }
 
@@ -111,7 +123,10 @@ fn confirmed_at(view: &ChainView) -> Option<Height> {
 fn over(scene: &Scene, opened: &Opened, view: &ChainView) -> Option<State> {
     if view.conflict.is_some_and(|at| is_final(view.tip, at, scene.limits)) {
         let reason = "the opening's coins were spent by another transaction before it confirmed".into();
-        return Some(State::Closed(Outcome::Canceled { by: Party::Us, reason }));
+        return Some(State::Closed(match opened.status {
+            InvoiceStatus::Paid => Outcome::ClaimPaid { coins: Party::Us },
+            InvoiceStatus::Open | InvoiceStatus::Closed => Outcome::Canceled { by: Party::Us, reason },
+        }));
     }
     let Spend { at, path, ours } = view.spend.as_ref()?;
     if !is_final(view.tip, *at, scene.limits) {
@@ -157,39 +172,47 @@ pub(super) fn claiming(
             }
         }
         Event::Tick => refund.invoice_closed |= scene.now.time >= refund.until,
-        Event::Made(Made::Claim(claim)) => refund.claims.push(claim.clone()),
-        Event::Refused(EffectKind::MakeClaim, _) if matches!(state, Maker::ClaimingCoop { .. }) => {
-            return Some(State::Maker(
-                *deal,
-                Maker::Opened(Opened {
-                    announce: false,
-                    ..opened
-                }),
-            ));
-        }
+        Event::Made(Made::Claim(claim)) => refund.progress.made(&mut refund.claims, claim),
+        Event::Refused(EffectKind::MakeClaim, _) => refund.progress = scene.refused(),
         Event::Chain(view) => {
             if let Some(over) = over(scene, &opened, view) {
                 return Some(over);
             }
             opened.confirmed_at = confirmed_at(view);
+            if refund.invoice_closed {
+                refund.progress = refund.progress.seen(&refund.claims, view, scene.limits);
+            }
+            // What both keys have not taken back until now is taken back by ours alone.
+            if matches!(state, Maker::ClaimingCoop { .. }) && is_mature(scene, view) {
+                let (claims, progress) = (Vec::new(), Progress::Fresh);
+                let refund = Refund {
+                    claims,
+                    progress,
+                    ..refund
+                };
+                return Some(State::Maker(*deal, Maker::ClaimingCsv { opened, refund }));
+            }
         }
         Event::Started
         | Event::Peer(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
         | Event::Refused(..)
         | Event::Abort(_) => return None,
     }
-    let next = match state {
-        Maker::ClaimingCoop { taker_key, .. } => Maker::ClaimingCoop {
+    let next = if let Maker::ClaimingCoop { taker_key, .. } = state {
+        let taker_key = taker_key.clone();
+        Maker::ClaimingCoop {
             opened,
-            taker_key: taker_key.clone(),
+            taker_key,
             refund,
-        },
-        _ => Maker::ClaimingCsv { opened, refund },
+        }
+    } else {
+        Maker::ClaimingCsv { opened, refund }
     };
     Some(State::Maker(*deal, next))
 }
@@ -219,10 +242,10 @@ pub(super) fn wants_claiming(opened: &Opened, refund: &Refund, path: SpendPath) 
     if opened.status == InvoiceStatus::Open {
         wanted.push(Effect::WatchInvoice(InvoiceKind::Claim, opened.invoice.hash));
     }
-    match (refund.invoice_closed, refund.claims.last()) {
-        (false, _) => wanted.extend([Effect::CancelInvoice(opened.invoice.hash), Effect::WakeAt(refund.until)]),
-        (true, None) => wanted.push(Effect::MakeClaim(path)),
-        (true, Some(claim)) => wanted.push(broadcast(TxKind::Claim, &claim.tx)),
+    if refund.invoice_closed {
+        wanted.extend(progress::wanted(path, &refund.claims, refund.progress, None));
+    } else {
+        wanted.extend([Effect::CancelInvoice(opened.invoice.hash), Effect::WakeAt(refund.until)]);
     }
     wanted
 }

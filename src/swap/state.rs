@@ -4,6 +4,7 @@ use bitcoin::Amount;
 use serde::{Deserialize, Serialize};
 
 use super::event::InvoiceStatus;
+use super::progress::Progress;
 use super::terms::{Deal, Kind, Role, SwapKeys, Terms};
 use crate::units::{
     CltvDelta, Height, Msat, NodeId, OutPoint, PaymentHash, Preimage, RawTx, SwapId, SwapSecret, Timestamp, TxId,
@@ -80,8 +81,11 @@ pub enum Maker {
         opening: Opening,
         /// The claim invoice.
         invoice: OwnInvoice,
-        /// When the opening was committed.
+        /// When funding began.
         since: Timestamp,
+        /// The daemon has started since: nothing is published before the chain has shown how late it is.
+        #[serde(default)]
+        look_first: bool,
     },
     /// The opening may not be used any more: spending one of its inputs to ourselves, so that it never confirms.
     Voiding {
@@ -89,6 +93,9 @@ pub enum Maker {
         opening: Opening,
         /// The claim invoice, should the opening win.
         invoice: OwnInvoice,
+        /// That invoice, as our node last stated it.
+        #[serde(default)]
+        status: InvoiceStatus,
         /// The spend of an input to ourselves, once made.
         spend: Option<RawTx>,
         /// Why.
@@ -138,6 +145,9 @@ pub struct Refund {
     pub invoice_closed: bool,
     /// Every refund signed so far, the newest last.
     pub claims: Vec<Claim>,
+    /// How the newest of them fares.
+    #[serde(default)]
+    pub progress: Progress,
 }
 
 /// The taker's states after the agreement.
@@ -154,7 +164,7 @@ pub enum Taker {
         cancel: Option<Abandon>,
         /// The node has shown the payment once: from then on its absence proves nothing.
         seen: bool,
-        /// From when no call of an earlier process can be open.
+        /// From when no call that was lost can be open.
         quiet_from: Timestamp,
     },
     /// Waiting for the maker's announcement of the opening.
@@ -181,6 +191,9 @@ pub enum Taker {
         reason: String,
         /// Since when no new attempt was wanted.
         since: Timestamp,
+        /// The opening's spend is final.
+        #[serde(default)]
+        spent: bool,
     },
     /// Paid. Claiming with the preimage.
     ClaimingInvoice {
@@ -192,6 +205,9 @@ pub enum Taker {
         preimage: Preimage,
         /// Every claim signed so far, without the preimage, the newest last.
         claims: Vec<Claim>,
+        /// How the newest of them fares.
+        #[serde(default)]
+        progress: Progress,
         /// A reorg has taken the opening out of the chain: it is published again.
         opening_gone: bool,
     },
@@ -221,7 +237,7 @@ pub struct Paying {
     pub first_attempt: Timestamp,
     /// The node has shown the payment once: from then on its absence proves nothing.
     pub seen: bool,
-    /// From when no call of an earlier process can be open.
+    /// From when no call that was lost can be open.
     pub quiet_from: Timestamp,
 }
 
@@ -351,7 +367,7 @@ pub enum Outcome {
     ClaimedByCoop,
     /// Maker: not paid, and the coins are back by the timelock.
     ClaimedByCsv,
-    /// Taker: not paid, and the maker has our key.
+    /// Taker: not paid, and the maker has our key, or needs it no more.
     CoopClosed {
         /// Why.
         reason: String,

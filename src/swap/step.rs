@@ -1,7 +1,7 @@
 //! The two functions of the machine, and the states that maker and taker share.
 
 use super::effect::{Effect, Outgoing};
-use super::event::{EffectKind, Event, MessageKind, Now, PeerMessage};
+use super::event::{EffectKind, Event, InvoiceStatus, MessageKind, Now, PeerMessage};
 use super::state::{Attempt, GivenInvoice, Maker, Outcome, Party, Paying, State, Swap, Taker};
 use super::terms::{Deal, Kind};
 use super::timelocks::Timelocks;
@@ -19,8 +19,6 @@ pub enum Step {
 
 /// How long a peer is told of a cancellation before it is left to its own deadlines.
 const CANCEL_SECS: u64 = 600;
-/// How long calls of a process that died may still have an effect inside the node.
-pub(super) const DRAIN_SECS: u64 = 60;
 
 /// What a transition is judged by, beside the state and the event.
 pub(super) struct Scene<'a> {
@@ -104,16 +102,15 @@ pub fn wants(swap: &Swap) -> Vec<Effect> {
 }
 
 /// Whether a swap in this state keeps others off its channel: only one that could still pay over it does, since a Go
-/// peer frees its side as soon as no payment is to come, and we would refuse it.
+/// peer frees its side as soon as no payment is to come, and we would refuse it. What is freed is never held again.
 #[must_use]
 pub fn holds_channel(state: &State) -> bool {
     match state {
         State::Requested { .. } => true,
         State::Maker(_, state) => match state {
-            Maker::AwaitingFee { .. } | Maker::Funding { .. } | Maker::Publishing { .. } | Maker::Voiding { .. } => {
-                true
-            }
-            Maker::Opened(opened) => opened.status == super::event::InvoiceStatus::Open,
+            Maker::AwaitingFee { .. } | Maker::Funding { .. } | Maker::Publishing { .. } => true,
+            Maker::Voiding { status, .. } => *status == InvoiceStatus::Open,
+            Maker::Opened(opened) => opened.status == InvoiceStatus::Open,
             Maker::ClaimingCoop { .. } | Maker::ClaimingCsv { .. } => false,
         },
         State::Taker(_, state) => match state {
@@ -169,6 +166,7 @@ fn requested(scene: &Scene, sent: bool, deadline: Timestamp, event: &Event) -> O
         | Event::Chain(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
@@ -206,6 +204,11 @@ fn check_fee(scene: &Scene, fee: &GivenInvoice) -> Result<(), String> {
     let limit = scene.swap.terms.fees.fee_invoice;
     match fee.amount {
         None => Err("the fee invoice names no amount".into()),
+        Some(_) if fee.final_cltv >= fee::FEE_MAX_CLTV => Err(format!(
+            "the fee invoice wants a final CLTV delta of {}, the limit is {}",
+            fee.final_cltv.0,
+            fee::FEE_MAX_CLTV.0.saturating_sub(1)
+        )),
         Some(asked) if asked.0 > limit.to_sat().saturating_mul(1000) => Err(format!(
             "the fee invoice asks for {asked}, more than the bound of {} sat",
             limit.to_sat()
@@ -225,6 +228,7 @@ fn canceling(scene: &Scene, reason: &str, until: Timestamp, event: &Event) -> Op
         | Event::Chain(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)

@@ -11,16 +11,14 @@
 
 use super::effect::{Effect, Outgoing};
 use super::event::{
-    ChainView, Event, Failure, InvoiceKind, Made, MessageKind, OpeningView, PaymentStatus, PeerMessage, SpendPath,
-    TxKind, Verdict,
+    ChainView, Event, Failure, InvoiceKind, MessageKind, OpeningView, PaymentStatus, PeerMessage, Verdict,
 };
-use super::fee;
-use super::payment::{Calls, proves_unpaid};
-use super::state::{Attempt, Offer, Outcome, Paying, State, Swap, Taker};
-use super::step::{DRAIN_SECS, Scene, closed_by_peer};
+use super::state::{Attempt, Offer, Paying, State, Swap, Taker};
+use super::step::{Scene, closed_by_peer};
 use super::terms::{Deal, Kind};
 use super::timelocks::{Timelocks, is_final, may_pay};
-use crate::units::{Asset, Height, Preimage, RawTx, Timestamp};
+use super::{claiming, closing, fee, paying};
+use crate::units::{Asset, Height, RawTx};
 
 pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> Option<State> {
     let stay = |taker: Taker| Some(State::Taker(*deal, taker));
@@ -37,18 +35,17 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> 
             | Event::Peer(_)
             | Event::Invoice(..)
             | Event::Payment(..)
+            | Event::CallLost(_)
             | Event::Made(_)
             | Event::Sent(_)
             | Event::Accepted(_)
             | Event::Refused(..)
             | Event::Tick => None,
         },
-        Taker::PayingClaim { paying, attempt } => super::paying::step(scene, paying, *attempt, event).and_then(stay),
-        Taker::AbandoningPayment { paying, reason, since } => {
-            abandoning(scene, paying, reason, *since, event).and_then(stay)
-        }
-        Taker::ClaimingInvoice { .. } => claiming(scene, deal, state, event),
-        Taker::CoopClosing { offer, sent, reason } => closing(scene, deal, offer.as_ref(), *sent, reason, event),
+        Taker::PayingClaim { paying, attempt } => paying::step(scene, paying, *attempt, event).and_then(stay),
+        Taker::AbandoningPayment { .. } => paying::abandoning(scene, state, event).and_then(stay),
+        Taker::ClaimingInvoice { .. } => claiming::step(scene, deal, state, event),
+        Taker::CoopClosing { offer, sent, reason } => closing::step(scene, deal, offer.as_ref(), *sent, reason, event),
     }
 }
 
@@ -60,19 +57,21 @@ pub(super) fn coop_closing(offer: Option<&Offer>, reason: &str) -> Taker {
     }
 }
 
+/// What follows an announcement.
+pub(super) fn announced(scene: &Scene, deal: &Deal, offer: &Offer) -> Taker {
+    match check_offer(scene, deal, offer) {
+        Ok(()) => Taker::AwaitingConfirmation {
+            offer: offer.clone(),
+            confirmed_at: None,
+        },
+        Err(reason) => coop_closing(Some(offer), &reason),
+    }
+}
+
 fn opening(scene: &Scene, deal: &Deal, event: &Event) -> Option<State> {
     let close = |reason: &str| Some(State::Taker(*deal, coop_closing(None, reason)));
     match event {
-        Event::Peer(PeerMessage::Opening(offer)) => Some(State::Taker(
-            *deal,
-            match check_offer(scene, deal, offer) {
-                Ok(()) => Taker::AwaitingConfirmation {
-                    offer: offer.clone(),
-                    confirmed_at: None,
-                },
-                Err(reason) => coop_closing(Some(offer), &reason),
-            },
-        )),
+        Event::Peer(PeerMessage::Opening(offer)) => Some(State::Taker(*deal, announced(scene, deal, offer))),
         Event::Peer(PeerMessage::Malformed {
             message: MessageKind::Opening,
             reason,
@@ -87,6 +86,7 @@ fn opening(scene: &Scene, deal: &Deal, event: &Event) -> Option<State> {
         | Event::Chain(_)
         | Event::Invoice(..)
         | Event::Payment(..)
+        | Event::CallLost(_)
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
@@ -187,144 +187,6 @@ fn begin_paying(scene: &Scene, offer: &Offer, opening: &RawTx, confirmed_at: Hei
     }
 }
 
-pub(super) fn claiming_invoice(paying: &Paying, preimage: &Preimage) -> Taker {
-    Taker::ClaimingInvoice {
-        offer: paying.offer.clone(),
-        opening: paying.opening.clone(),
-        preimage: preimage.clone(),
-        claims: paying.claim.iter().cloned().collect(),
-        opening_gone: false,
-    }
-}
-
-fn abandoning(scene: &Scene, paying: &Paying, reason: &str, since: Timestamp, event: &Event) -> Option<Taker> {
-    let hash = paying.offer.invoice.hash;
-    let mut next = paying.clone();
-    match event {
-        Event::Payment(InvoiceKind::Claim, PaymentStatus::Paid(preimage)) if preimage.hash() == hash => {
-            return Some(claiming_invoice(paying, preimage));
-        }
-        Event::Payment(InvoiceKind::Claim, status) => {
-            let calls = Calls {
-                seen: paying.seen,
-                since,
-                quiet_from: paying.quiet_from,
-            };
-            if proves_unpaid(status, calls, &paying.offer.invoice, scene.now.time) {
-                return Some(coop_closing(Some(&paying.offer), reason));
-            }
-            next.seen |= *status == PaymentStatus::InFlight;
-        }
-        Event::Started => next.quiet_from = scene.now.time.plus_secs(DRAIN_SECS),
-        Event::Made(Made::Claim(claim)) => next.claim = Some(claim.clone()),
-        Event::Peer(_)
-        | Event::Chain(_)
-        | Event::Invoice(..)
-        | Event::Payment(..)
-        | Event::Made(_)
-        | Event::Sent(_)
-        | Event::Accepted(_)
-        | Event::Refused(..)
-        | Event::Tick
-        | Event::Abort(_) => return None,
-    }
-    Some(Taker::AbandoningPayment {
-        paying: next,
-        reason: reason.into(),
-        since,
-    })
-}
-
-fn claiming(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> Option<State> {
-    let mut next = state.clone();
-    let Taker::ClaimingInvoice {
-        claims, opening_gone, ..
-    } = &mut next
-    else {
-        return None;
-    };
-    match event {
-        Event::Made(Made::Claim(claim)) => claims.push(claim.clone()),
-        Event::Chain(ChainView {
-            tip,
-            spend: Some(spend),
-            ..
-        }) if is_final(*tip, spend.at, scene.limits) => {
-            return Some(State::Closed(match (&spend.path, spend.ours) {
-                (SpendPath::Preimage, true) => Outcome::ClaimedByInvoice,
-                (path, _) => Outcome::Lost {
-                    reason: format!("we paid the claim invoice, but another spend ({path:?}) took the opening"),
-                },
-            }));
-        }
-        Event::Chain(view) => *opening_gone = view.opening == OpeningView::Unseen,
-        Event::Started
-        | Event::Peer(_)
-        | Event::Invoice(..)
-        | Event::Payment(..)
-        | Event::Made(_)
-        | Event::Sent(_)
-        | Event::Accepted(_)
-        | Event::Refused(..)
-        | Event::Tick
-        | Event::Abort(_) => return None,
-    }
-    Some(State::Taker(*deal, next))
-}
-
-fn closing(
-    scene: &Scene,
-    deal: &Deal,
-    offer: Option<&Offer>,
-    sent: bool,
-    reason: &str,
-    event: &Event,
-) -> Option<State> {
-    let stay = |offer: Option<&Offer>, sent| {
-        Some(State::Taker(
-            *deal,
-            Taker::CoopClosing {
-                offer: offer.cloned(),
-                sent,
-                reason: reason.into(),
-            },
-        ))
-    };
-    let closed = || Some(State::Closed(Outcome::CoopClosed { reason: reason.into() }));
-    match event {
-        Event::Sent(MessageKind::CoopClose) => stay(offer, true),
-        Event::Peer(PeerMessage::Opening(late)) if offer.is_none() => stay(Some(late), sent),
-        Event::Chain(view) => {
-            if view
-                .spend
-                .as_ref()
-                .is_some_and(|spend| is_final(view.tip, spend.at, scene.limits))
-            {
-                return closed();
-            }
-            let there = matches!(
-                &view.opening,
-                OpeningView::Confirmed {
-                    verdict: Verdict::Good(_),
-                    ..
-                } | OpeningView::Mempool
-            );
-            let over = view.tip >= scene.window_end().plus(scene.limits.day);
-            if sent && !there && over { closed() } else { None }
-        }
-        Event::Started
-        | Event::Peer(_)
-        | Event::Invoice(..)
-        | Event::Payment(..)
-        | Event::Made(_)
-        | Event::Sent(_)
-        | Event::Accepted(_)
-        | Event::Refused(..)
-        | Event::Tick
-        | Event::Abort(_) => None,
-    }
-}
-
 pub(super) fn failure_words(status: &PaymentStatus) -> &'static str {
     match status {
         PaymentStatus::Failed(Failure::Temporary) => "the channel could not carry it",
@@ -350,35 +212,14 @@ pub(super) fn wants(swap: &Swap, limits: &Timelocks, state: &Taker) -> Vec<Effec
             ]
         }
         Taker::AwaitingOpening | Taker::AwaitingConfirmation { .. } => vec![Effect::WatchChain],
-        Taker::PayingClaim { paying, attempt } => super::paying::wants(swap, limits, paying, *attempt),
+        Taker::PayingClaim { paying, attempt } => paying::wants(swap, limits, paying, *attempt),
         Taker::AbandoningPayment { paying, .. } => {
             vec![
                 Effect::WatchPayment(InvoiceKind::Claim, paying.offer.invoice.hash),
                 Effect::WatchChain,
             ]
         }
-        Taker::ClaimingInvoice {
-            opening,
-            preimage,
-            claims,
-            opening_gone,
-            ..
-        } => {
-            let claim = match claims.last() {
-                None => Effect::MakeClaim(SpendPath::Preimage),
-                Some(claim) => Effect::Broadcast {
-                    kind: TxKind::Claim,
-                    tx: claim.tx.clone(),
-                    preimage: Some(preimage.clone()),
-                },
-            };
-            let again = opening_gone.then(|| Effect::Broadcast {
-                kind: TxKind::Opening,
-                tx: opening.clone(),
-                preimage: None,
-            });
-            again.into_iter().chain([claim, Effect::WatchChain]).collect()
-        }
+        Taker::ClaimingInvoice { .. } => claiming::wants(state),
         Taker::CoopClosing { reason, .. } => {
             vec![
                 Effect::Send {

@@ -25,6 +25,8 @@ pub struct Timelocks {
     pub claim_margin: Blocks,
     /// Own blocks in a day.
     pub day: Blocks,
+    /// Own blocks that a claim may wait for its block before one with a higher fee replaces it.
+    pub replace_after: Blocks,
     /// How long a claim invoice lives, in seconds.
     pub invoice_expiry_secs: u64,
 }
@@ -39,6 +41,7 @@ const BITCOIN: Timelocks = Timelocks {
     pay_call: Blocks(3),
     claim_margin: Blocks(144),
     day: Blocks(144),
+    replace_after: Blocks(3),
     invoice_expiry_secs: 86_400,
 };
 
@@ -52,6 +55,7 @@ const LIQUID_V7: Timelocks = Timelocks {
     pay_call: Blocks(15),
     claim_margin: Blocks(2880),
     day: Blocks(1440),
+    replace_after: Blocks(10),
     invoice_expiry_secs: 3600,
 };
 

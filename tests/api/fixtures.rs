@@ -6,6 +6,7 @@ use bitcoin::hashes::Hash;
 use bitcoin::secp256k1::{PublicKey, Secp256k1, SecretKey};
 use bitcoin::{Amount, BlockHash, ScriptBuf, SignedAmount, Txid};
 use sluice::swap::event::InvoiceStatus;
+use sluice::swap::progress::Progress;
 use sluice::swap::state::{
     Abandon, Attempt, Claim, GivenInvoice, Offer, Opened, Opening, OwnInvoice, Party, Paying, Refund, TxCost,
 };
@@ -153,6 +154,7 @@ fn refund(invoice_closed: bool, claims: Vec<Claim>) -> Refund {
         until: later(600),
         invoice_closed,
         claims,
+        progress: Progress::Fresh,
     }
 }
 
@@ -174,6 +176,7 @@ pub fn claiming(claims: Vec<Claim>, opening_gone: bool) -> Taker {
         opening: RawTx(vec![0]),
         preimage: Preimage::from_bytes([3; 32]),
         claims,
+        progress: Progress::Fresh,
         opening_gone,
     }
 }
@@ -266,6 +269,7 @@ fn takers() -> Vec<(&'static str, Taker)> {
                 paying: paying(),
                 reason: reason(),
                 since: MADE,
+                spent: false,
             },
         ),
         ("ClaimingInvoice, unsigned", claiming(Vec::new(), false)),
@@ -310,6 +314,7 @@ fn makers() -> Vec<(&'static str, Maker)> {
                 opening: opening(),
                 invoice: own_invoice(),
                 since: MADE,
+                look_first: false,
             },
         ),
         (
@@ -319,6 +324,7 @@ fn makers() -> Vec<(&'static str, Maker)> {
                 invoice: own_invoice(),
                 spend: None,
                 reason: reason(),
+                status: InvoiceStatus::Open,
             },
         ),
         ("Opened, mempool", Maker::Opened(opened(InvoiceStatus::Open, None))),

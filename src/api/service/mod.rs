@@ -3,6 +3,7 @@
 mod peers;
 mod refusal;
 mod settings;
+mod startup;
 mod swaps;
 
 use std::sync::Arc;
@@ -25,37 +26,43 @@ use crate::store::StoreError;
 use crate::swap::{Kind, Now, Swap};
 use crate::units::{Asset, Timestamp};
 
-/// The API of a running engine.
+pub use startup::Startup;
+
+/// The API of the daemon.
 pub struct Service {
-    engine: Engine,
+    startup: Arc<Startup>,
     /// Set to true by `stop`.
     stop: watch::Sender<bool>,
     began: Instant,
 }
 
 impl Service {
-    /// The API of that engine; `stop` is set to true when the daemon is to stop.
+    /// The API of a daemon that starts or runs; `stop` is set to true when it is to stop.
     #[must_use]
-    pub fn new(engine: Engine, stop: watch::Sender<bool>) -> Service {
+    pub fn new(startup: Arc<Startup>, stop: watch::Sender<bool>) -> Service {
         Service {
-            engine,
+            startup,
             stop,
             began: Instant::now(),
         }
     }
 
+    fn engine(&self) -> Result<&Engine, ApiError> {
+        self.startup.engine()
+    }
+
     /// A swap as it is now.
     fn view(&self, swap: &Swap) -> Result<SwapView, ApiError> {
-        let trail = self.engine.store().trail(swap.id).map_err(broken)?;
+        let trail = self.engine()?.store().trail(swap.id).map_err(broken)?;
         let now = Now {
             time: Timestamp::now(),
-            tip: self.engine.tip(swap.terms.asset),
+            tip: self.engine()?.tip(swap.terms.asset),
         };
         Ok(view(swap, &trail, now))
     }
 
     fn side(&self, asset: Asset) -> Result<Arc<Side>, ApiError> {
-        self.engine.side(asset).ok_or_else(|| ApiError::AssetUnusable {
+        self.engine()?.side(asset).ok_or_else(|| ApiError::AssetUnusable {
             asset,
             reason: "it is not configured".into(),
         })
@@ -109,7 +116,7 @@ impl SluiceApiServer for Service {
     }
 
     async fn policy_get(&self) -> RpcResult<PolicyView> {
-        Ok(settings::policy_view(&self.engine.policy()))
+        Ok(settings::policy_view(&self.engine()?.policy()))
     }
 
     async fn policy_set(&self, request: PolicyChange) -> RpcResult<PolicyView> {
@@ -117,7 +124,7 @@ impl SluiceApiServer for Service {
     }
 
     async fn premium_get(&self, request: PremiumFilter) -> RpcResult<PremiumTable> {
-        Ok(settings::premium_table(&self.engine.premiums(), request.peer))
+        Ok(settings::premium_table(&self.engine()?.premiums(), request.peer))
     }
 
     async fn premium_set(&self, request: PremiumChange) -> RpcResult<PremiumTable> {

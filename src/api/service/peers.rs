@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use super::{Service, broken};
 use crate::api::error::ApiError;
 use crate::api::types::{ChannelView, Offer, PeerList, PeerView};
-use crate::engine::PeerState;
+use crate::engine::{Engine, PeerState};
 use crate::ports::Channel;
 use crate::swap::Kind;
 use crate::units::{Asset, NodeId};
 
 impl Service {
     pub(super) async fn peers(&self) -> Result<PeerList, ApiError> {
-        let channels = self.engine.node().channels().await;
+        let channels = self.engine()?.node().channels().await;
         let channels = channels.map_err(|failure| ApiError::from_port("the lightning node", failure))?;
         let mut by_peer: BTreeMap<NodeId, Vec<Channel>> = BTreeMap::new();
         for channel in channels {
@@ -26,11 +26,14 @@ impl Service {
     }
 
     fn peer(&self, node_id: NodeId, channels: Vec<Channel>) -> Result<PeerView, ApiError> {
-        let state = self.engine.peers().state(&node_id);
+        let engine = self.engine()?;
+        let state = engine.peers().state(&node_id);
         let pairs = [Asset::Lbtc, Asset::Btc]
             .into_iter()
             .flat_map(|asset| [(asset, Kind::In), (asset, Kind::Out)]);
-        let offers: Vec<Offer> = pairs.map(|(asset, kind)| self.offer(&node_id, asset, kind)).collect();
+        let offers: Vec<Offer> = pairs
+            .map(|(asset, kind)| Self::offer(engine, &node_id, asset, kind))
+            .collect();
         let problem = offers.iter().all(|offer| offer.problem.is_some()).then(|| {
             let first = offers.first().and_then(|offer| offer.problem.clone());
             first.unwrap_or_else(|| "it offers nothing".into())
@@ -41,7 +44,7 @@ impl Service {
             alias: None,
             online,
             protocol_version: offer.as_ref().map(|(offer, _)| offer.version),
-            allowed: self.engine.allows(&node_id),
+            allowed: self.engine()?.allows(&node_id),
             allows_us: offer.as_ref().map(|(offer, _)| offer.peer_allowed),
             problem,
             offers,
@@ -52,16 +55,16 @@ impl Service {
         })
     }
 
-    fn offer(&self, peer: &NodeId, asset: Asset, direction: Kind) -> Offer {
-        let ours = match self.engine.side(asset) {
+    fn offer(engine: &Engine, peer: &NodeId, asset: Asset, direction: Kind) -> Offer {
+        let ours = match engine.side(asset) {
             None => Some(format!("{asset} is not configured here")),
-            Some(side) => side.info.unfit.clone(),
+            Some(side) => side.problem(),
         };
-        let problem = ours.or_else(|| self.engine.peers().can_swap(peer, asset).err());
+        let problem = ours.or_else(|| engine.peers().can_swap(peer, asset).err());
         Offer {
             asset,
             direction,
-            premium_ppm: self.engine.peers().premium(peer, asset, direction).map(|ppm| ppm.0),
+            premium_ppm: engine.peers().premium(peer, asset, direction).map(|ppm| ppm.0),
             problem,
         }
     }
@@ -75,7 +78,7 @@ impl Service {
             remote_sat: channel.remote.to_sat(),
             spendable_sat: channel.spendable.to_sat(),
             receivable_sat: channel.receivable.to_sat(),
-            busy_with: self.engine.store().channel_holder(channel.scid).map_err(broken)?,
+            busy_with: self.engine()?.store().channel_holder(channel.scid).map_err(broken)?,
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::api::types::{
     ChainStatus, Info, NodeStatus, PolicyChange, PolicyView, PremiumChange, PremiumRate, PremiumTable, SendAnswer,
     SendRequest, WalletAddress, WalletBalanceView,
 };
+use crate::engine::Engine;
 use crate::policy::{Policy, Premiums, RateTable};
 use crate::ports::PortError;
 use crate::protocol;
@@ -38,21 +39,22 @@ impl From<ChangeError> for ApiError {
 
 impl Service {
     pub(super) async fn info_now(&self) -> Result<Info, ApiError> {
-        let identity = self.engine.identity();
-        let (block_height, problem) = match self.engine.node().info().await {
+        let engine = self.engine()?;
+        let identity = engine.identity();
+        let (block_height, problem) = match self.engine()?.node().info().await {
             Ok(now) if now.synced => (now.block_height, None),
             Ok(now) => (now.block_height, Some("it is not synced to its chain".to_owned())),
             Err(failure) => (identity.block_height, Some(failure.to_string())),
         };
         let swaps = self
-            .engine
+            .engine()?
             .store()
             .list(&Filter::default(), usize::MAX)
             .map_err(broken)?;
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let chains = [Asset::Lbtc, Asset::Btc]
             .into_iter()
-            .filter_map(|asset| self.chain_status(asset));
+            .filter_map(|asset| chain_status(engine, asset));
         Ok(Info {
             version: env!("CARGO_PKG_VERSION").into(),
             protocol_version: protocol::VERSION,
@@ -67,34 +69,21 @@ impl Service {
                 problem,
             },
             chains: chains.collect(),
-            accept_new_swaps: self.engine.policy().accept_new_swaps,
+            accept_new_swaps: self.engine()?.policy().accept_new_swaps,
             active_swaps: count(swaps.iter().filter(|swap| swap.outcome.is_none()).count()),
             total_swaps: count(swaps.len()),
         })
     }
 
-    fn chain_status(&self, asset: Asset) -> Option<ChainStatus> {
-        let side = self.engine.side(asset)?;
-        let height = self.engine.tip(asset).map(|tip| tip.0);
-        let away = || height.is_none().then(|| "its node does not answer".to_owned());
-        Some(ChainStatus {
-            asset,
-            chain: side.info.chain.clone(),
-            version: side.info.version.clone(),
-            height,
-            problem: away().or_else(|| side.info.unfit.clone()),
-        })
-    }
-
     pub(super) fn change_policy(&self, change: &PolicyChange) -> Result<PolicyView, ApiError> {
         let changed = self
-            .engine
+            .engine()?
             .update_policy(|policy| apply(policy, change).map_err(ChangeError::Caller))?;
         Ok(policy_view(&changed))
     }
 
     pub(super) fn change_premium(&self, change: &PremiumChange) -> Result<PremiumTable, ApiError> {
-        let changed = self.engine.update_premiums(|premiums| {
+        let changed = self.engine()?.update_premiums(|premiums| {
             let table = match change.peer {
                 Some(peer) => premiums.peers.entry(peer).or_default(),
                 None => &mut premiums.default,
@@ -139,6 +128,19 @@ impl Service {
         let txid = sent.map_err(|failure| wallet_failed(request.asset, failure))?;
         Ok(SendAnswer { txid })
     }
+}
+
+fn chain_status(engine: &Engine, asset: Asset) -> Option<ChainStatus> {
+    let side = engine.side(asset)?;
+    let height = engine.tip(asset).map(|tip| tip.0);
+    let info = side.info();
+    Some(ChainStatus {
+        asset,
+        chain: info.chain,
+        version: info.version,
+        height,
+        problem: side.problem(),
+    })
 }
 
 fn wallet_failed(asset: Asset, failure: PortError) -> ApiError {

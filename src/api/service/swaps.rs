@@ -38,7 +38,7 @@ impl Service {
             max_premium: Ppm(request.max_premium_ppm),
             idempotency_key: key.clone(),
         };
-        let started = self.engine.start(new).await;
+        let started = self.engine()?.start(new).await;
         let started = started.map_err(|error| refusal::of(error, kind, &request))?;
         let swap = self.view(&started.swap)?;
         Ok(SwapStarted {
@@ -49,7 +49,7 @@ impl Service {
     }
 
     pub(super) fn known(&self, swap_id: SwapId) -> Result<Arc<Swap>, ApiError> {
-        let swap = self.engine.swap(swap_id).map_err(broken)?;
+        let swap = self.engine()?.swap(swap_id).map_err(broken)?;
         swap.ok_or(ApiError::UnknownSwap { swap_id })
     }
 
@@ -57,7 +57,7 @@ impl Service {
         let advice = advise(&*self.known(swap_id)?)?;
         if advice.abort {
             let reason = "canceled by the operator";
-            self.engine.abort(swap_id, reason).await.map_err(broken)?;
+            self.engine()?.abort(swap_id, reason).await.map_err(broken)?;
         }
         let swap = self.view(&*self.known(swap_id)?)?;
         Ok(CancelAnswer {
@@ -83,7 +83,7 @@ impl Service {
             let channel = filter.channel.is_none_or(|channel| channel == summary.scid);
             channel && (prefix.is_empty() || summary.id.to_string().starts_with(&prefix))
         };
-        let mut listed = self.engine.store().list(&wanted, usize::MAX).map_err(broken)?;
+        let mut listed = self.engine()?.store().list(&wanted, usize::MAX).map_err(broken)?;
         listed.retain(fits);
         let total = u64::try_from(listed.len()).unwrap_or(u64::MAX);
         let (offset, limit) = (filter.offset as usize, filter.limit as usize);
@@ -102,7 +102,7 @@ impl Service {
         let timeout = tokio::time::sleep(Duration::from_secs(wait.timeout_secs));
         tokio::pin!(timeout);
         // Listening begins before the first look: a change in between is not missed.
-        let mut changes = self.engine.changes();
+        let mut changes = self.engine()?.changes();
         loop {
             let swap = self.view(&*self.known(wait.swap_id)?)?;
             let reached = has_reached(&swap, wait.until);
@@ -131,7 +131,7 @@ impl Service {
     }
 
     pub(super) async fn subscribe(&self, pending: PendingSubscriptionSink, topic: SwapTopic) -> SubscriptionResult {
-        let changes = BroadcastStream::new(self.engine.changes());
+        let changes = BroadcastStream::new(self.engine()?.changes());
         let first = match topic.swap_id.map(|id| self.known(id)).transpose() {
             Ok(first) => first,
             Err(error) => {

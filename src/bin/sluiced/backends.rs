@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use async_trait::async_trait;
+use sluice::api::service::Startup;
 use sluice::chain::elements_rpc::{Auth, Endpoint};
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE};
 use sluice::config::{Config, Lightning, RpcAuth};
@@ -39,11 +40,12 @@ impl Clock for SystemClock {
 }
 
 /// Calls until there is an answer, saying once for what it waits; a refusal ends the start.
-async fn waiting_for<T, F>(what: &str, mut call: impl FnMut() -> F) -> anyhow::Result<T>
+async fn waiting_for<T, F>(what: &str, startup: &Startup, mut call: impl FnMut() -> F) -> anyhow::Result<T>
 where
     F: Future<Output = Result<T, PortError>>,
 {
     let (mut pause, mut told) = (Duration::from_millis(50), String::new());
+    startup.waiting_for(what, "it was asked and has not answered yet");
     loop {
         let reason = match call().await {
             Ok(answer) => return Ok(answer),
@@ -52,6 +54,7 @@ where
         };
         if reason != told {
             warn!("waiting for {what}: {reason}");
+            startup.waiting_for(what, &reason);
             told = reason;
         }
         tokio::time::sleep(pause).await;
@@ -60,20 +63,20 @@ where
 }
 
 /// The Lightning node, once it answers.
-pub async fn lightning(config: &Config) -> anyhow::Result<(Arc<Lnd>, NodeInfo)> {
+pub async fn lightning(config: &Config, startup: &Startup) -> anyhow::Result<(Arc<Lnd>, NodeInfo)> {
     let Lightning::Lnd(lnd) = &config.lightning;
     let node = Arc::new(Lnd::new(LndConfig {
         address: lnd.address.clone(),
         tls_cert: lnd.tls_cert.clone(),
         macaroon: lnd.macaroon.clone(),
     }));
-    let identity = waiting_for(&format!("lnd at {}", lnd.address), || node.info()).await?;
+    let identity = waiting_for(&format!("lnd at {}", lnd.address), startup, || node.info()).await?;
     info!(id = %identity.id, alias = identity.alias, network = identity.network, version = identity.version, "lnd answers");
     Ok((node, identity))
 }
 
 /// The Liquid chain and wallet, once their node answers and is on the same side of real money as the Lightning node.
-pub async fn liquid(config: &Config, node: &NodeInfo) -> anyhow::Result<Side> {
+pub async fn liquid(config: &Config, node: &NodeInfo, startup: &Startup) -> anyhow::Result<Side> {
     let liquid = &config.liquid;
     let auth = match &liquid.auth {
         RpcAuth::Cookie(path) => Auth::Cookie(path.clone()),
@@ -99,8 +102,8 @@ pub async fn liquid(config: &Config, node: &NodeInfo) -> anyhow::Result<Side> {
         safe_releases,
     };
     let what = format!("elementsd at {}", liquid.rpc_url);
-    let elementsd = Arc::new(waiting_for(&what, || Elementsd::connect(settings.clone())).await?);
-    let info = waiting_for(&what, || elementsd.info()).await?;
+    let elementsd = Arc::new(waiting_for(&what, startup, || Elementsd::connect(settings.clone())).await?);
+    let info = waiting_for(&what, startup, || elementsd.info()).await?;
     // Real L-BTC against test coins, or the reverse, would be a gift.
     if (info.chain == "liquidv1") != (node.network == "mainnet") {
         bail!(
@@ -112,9 +115,5 @@ pub async fn liquid(config: &Config, node: &NodeInfo) -> anyhow::Result<Side> {
     if let Some(reason) = &info.unfit {
         warn!(reason, "no new L-BTC swaps; swaps under way go on");
     }
-    Ok(Side {
-        chain: elementsd.clone(),
-        wallet: elementsd,
-        info,
-    })
+    Ok(Side::new(elementsd.clone(), elementsd, info))
 }

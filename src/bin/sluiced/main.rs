@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
 use sluice::api::server::{self, ApiHandle};
-use sluice::api::service::Service;
+use sluice::api::service::{Service, Startup};
 use sluice::api::token::Token;
 use sluice::config::{Config, Sources};
 use sluice::engine::{Engine, Pace, Parts};
@@ -127,12 +127,15 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, watch::Receiver<bo
     let listener = TcpListener::bind(config.api.listen).await;
     let listener = listener.with_context(|| format!("api.listen {}: cannot listen there", config.api.listen))?;
     let token = Token::load_or_create(&config.api.token_file)?;
-    let (node, identity) = backends::lightning(config).await?;
-    let side = backends::liquid(config, &identity).await?;
+    let startup = Arc::new(Startup::default());
+    let (stop, asked) = watch::channel(false);
+    let api = server::serve(listener, token, Service::new(startup.clone(), stop))?;
+    let (node, identity) = backends::lightning(config, &startup).await?;
+    let side = backends::liquid(config, &identity, &startup).await?;
     let identity_of_store = StoreIdentity {
         node: identity.id,
         network: identity.network.clone(),
-        genesis: [(Asset::Lbtc, side.info.genesis)].into(),
+        genesis: [(Asset::Lbtc, side.info().genesis)].into(),
     };
     let seed = seed(&config.data_dir)?;
     let store = Store::open(&config.data_dir, &identity_of_store)?;
@@ -147,9 +150,7 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, watch::Receiver<bo
         pace: Pace::default(),
         fee_invoice_factor: config.limits.fee_invoice_factor,
     };
-    let engine = Engine::start_up(parts).await?;
-    let (stop, asked) = watch::channel(false);
-    let api = server::serve(listener, token, Service::new(engine, stop))?;
+    startup.ready(Engine::start_up(parts).await?);
     Ok((api, asked))
 }
 

@@ -138,7 +138,11 @@ async fn attempt(task: &Task, payee: &Payee, spec: &PaymentSpec) -> Result<Attem
     let status = if late {
         shared.node.payment_status(invoice.hash).await?
     } else {
-        shared.node.ensure_payment(spec).await?
+        let called = shared.node.ensure_payment(spec).await;
+        if matches!(called, Err(PortError::Unreachable(_) | PortError::Broken(_))) {
+            task.yield_event(Event::CallLost(payee.kind)).await;
+        }
+        called?
     };
     Ok(match status {
         PaymentStatus::InFlight => Attempted::InFlight,

@@ -42,7 +42,7 @@ pub(super) async fn claim(task: &Task, path: &SpendPath) {
     let (swap, Some(side)) = (task.swap(), task.side()) else {
         return;
     };
-    let basis = if side.info.discount {
+    let basis = if side.info().discount {
         FeeBasis::Discounted
     } else {
         FeeBasis::Full
@@ -102,7 +102,10 @@ fn sign(
         payout,
         rate,
         basis,
-        min_fee: None,
+        // What is stuck in the network is replaced, which costs more than it did.
+        min_fee: swap
+            .newest_claim()
+            .map(|stuck| tx::replacement_fee(spec.coin, &stuck.cost)),
     };
     tx::build_claim(&request, &mut OsRng).map_err(|error| error.to_string())
 }

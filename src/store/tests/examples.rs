@@ -6,6 +6,7 @@ use bitcoin::hashes::Hash;
 use bitcoin::{Amount, ScriptBuf, SignedAmount};
 
 use crate::swap::event::{Failure, InvoiceKind, InvoiceStatus, Made, PaymentStatus, PeerMessage};
+use crate::swap::progress::Progress;
 use crate::swap::state::{
     Abandon, Attempt, Claim, GivenInvoice, Offer, Opened, Opening, OwnInvoice, Party, Paying, Refund, TxCost,
 };
@@ -161,6 +162,7 @@ fn refund() -> Refund {
         until: Timestamp(1_700_000_700),
         invoice_closed: false,
         claims: vec![claim()],
+        progress: Progress::Fresh,
     }
 }
 
@@ -191,10 +193,12 @@ fn makers() -> Vec<Maker> {
             opening: opening(),
             invoice: own_invoice(),
             since,
+            look_first: false,
         },
         Maker::Voiding {
             opening: opening(),
             invoice: own_invoice(),
+            status: InvoiceStatus::Open,
             spend: Some(RawTx(vec![0xee; 40])),
             reason: reason(),
         },
@@ -243,12 +247,14 @@ fn takers() -> Vec<Taker> {
             paying: paying(),
             reason: format!("{:?}", Failure::NoBalance),
             since: Timestamp(1_700_000_120),
+            spent: false,
         },
         Taker::ClaimingInvoice {
             offer: offer(),
             opening: RawTx(vec![0xdd; 40]),
             preimage: preimage(),
             claims: vec![claim()],
+            progress: Progress::Fresh,
             opening_gone: false,
         },
         Taker::CoopClosing {

@@ -164,11 +164,11 @@ fn test_one(call: &mut Call<'_>, tx: &Transaction, max_rate: u64) -> Json {
         Ok(acceptance) => {
             json.push("allowed", true);
             json.push("vsize", vsize);
-            let fees = obj! {
-                "base" => Json::btc(acceptance.fee_sat),
-                "effective-feerate" => Json::btc(rate(acceptance.fee_sat, vsize)),
-                "effective-includes" => vec![tx.wtxid().to_string()],
-            };
+            let mut fees = obj! { "base" => Json::btc(acceptance.fee_sat) };
+            if call.release == Release::V28 {
+                fees.push("effective-feerate", Json::btc(rate(acceptance.fee_sat, vsize)));
+                fees.push("effective-includes", vec![tx.wtxid().to_string()]);
+            }
             json.push("fees", fees);
         }
         Err(reject) => {
@@ -177,7 +177,9 @@ fn test_one(call: &mut Call<'_>, tx: &Transaction, max_rate: u64) -> Json {
                 json.push("reject-reason", "missing-inputs");
             } else {
                 json.push("reject-reason", reject.reason.as_str());
-                json.push("reject-details", reject.to_string());
+                if call.release == Release::V28 {
+                    json.push("reject-details", reject.to_string());
+                }
             }
         }
     }

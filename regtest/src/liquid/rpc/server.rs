@@ -123,7 +123,10 @@ async fn handle(
         )
             .into_response();
     }
-    respond(&endpoint, wallet, &body).await
+    let response = respond(&endpoint, wallet, &body).await;
+    // A long poll that ends while the daemon hangs is not answered either.
+    drop(gate.wait_for(|gate| *gate == Gate::Open).await);
+    response
 }
 
 fn percent_decode(text: &str) -> String {

@@ -1,0 +1,12 @@
+//! The machine, state by state: what a swap wants, what it leaves on, and what means nothing to it.
+#![allow(clippy::unwrap_used)]
+
+mod fixtures;
+mod maker_opened;
+mod maker_opening;
+mod requested;
+mod taker_claiming;
+mod taker_fee;
+mod taker_opening;
+mod taker_paying;
+mod timelocks;

@@ -13,7 +13,6 @@ use sluice_regtest::world::liquid::Liquid;
 use sluice_regtest::world::operator::Operator;
 use sluice_regtest::world::{PATIENCE, World};
 
-#[allow(unreachable_patterns)]
 pub fn network(world: &World) -> &Network {
     match &world.lightning {
         Lightning::Embedded { network, .. } => network,
@@ -22,7 +21,6 @@ pub fn network(world: &World) -> &Network {
 }
 
 /// Alice's node (0) or bob's (1).
-#[allow(unreachable_patterns)]
 pub fn node(world: &World, index: usize) -> &Node {
     match &world.lightning {
         Lightning::Embedded { nodes, .. } => &nodes[index],
@@ -30,7 +28,6 @@ pub fn node(world: &World, index: usize) -> &Node {
     }
 }
 
-#[allow(unreachable_patterns)]
 pub fn chain(world: &World) -> &LiquidChain {
     match &world.liquid {
         Liquid::Embedded(chain) => chain,

@@ -48,10 +48,10 @@ fn late(scene: &Scene, since: Option<Timestamp>, tip: Option<Height>) -> Option<
 }
 
 fn tip_of(scene: &Scene, event: &Event) -> Option<Height> {
-    match event {
-        Event::Chain(view) => Some(view.tip),
-        _ => scene.now.tip,
+    if let Event::Chain(view) = event {
+        return Some(view.tip);
     }
+    scene.now.tip
 }
 
 fn awaiting_fee(scene: &Scene, deal: &Deal, fee: Option<&OwnInvoice>, event: &Event) -> Option<State> {

@@ -215,7 +215,12 @@ pub(super) fn claiming(
             taker_key: taker_key.clone(),
             refund,
         },
-        _ => Maker::ClaimingCsv { opened, refund },
+        Maker::ClaimingCsv { .. } => Maker::ClaimingCsv { opened, refund },
+        Maker::AwaitingFee { .. }
+        | Maker::Funding { .. }
+        | Maker::Publishing { .. }
+        | Maker::Voiding { .. }
+        | Maker::Opened(_) => return None,
     };
     Some(State::Maker(*deal, next))
 }

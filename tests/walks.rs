@@ -344,6 +344,10 @@ fn check_step(before: &Swap, now: Now, event: &Event, after: &Swap) -> Result<()
             event
         );
     }
+    prop_assert!(
+        holds_channel(&before.state) || !holds_channel(&after.state),
+        "a channel that was freed is not held again"
+    );
     if is_closing(&before.state) {
         prop_assert!(
             is_closing(&after.state) || matches!(after.state, State::Closed(_)),

@@ -177,10 +177,11 @@ pub enum InvoiceKind {
 }
 
 /// The state of an invoice of our own node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InvoiceStatus {
     /// It can be paid.
+    #[default]
     Open,
     /// It is paid.
     Paid,

@@ -153,7 +153,12 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
             Maker::Opened(newly_opened(opening, invoice, confirmed_at)),
         ))
     };
-    let void = |reason: &str| Some(State::Maker(*deal, voiding_of(opening, invoice, reason)));
+    let void = |reason: &str| {
+        Some(State::Maker(
+            *deal,
+            voiding_of(&newly_opened(opening, invoice, None), reason),
+        ))
+    };
     let look = |look_first| {
         let (opening, invoice, since) = (opening.clone(), invoice.clone(), *since);
         Some(State::Maker(
@@ -199,10 +204,11 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
 }
 
 /// Taking the opening back before it confirms.
-pub(super) fn voiding_of(opening: &Opening, invoice: &OwnInvoice, reason: &str) -> Maker {
+pub(super) fn voiding_of(opened: &Opened, reason: &str) -> Maker {
     Maker::Voiding {
-        opening: opening.clone(),
-        invoice: invoice.clone(),
+        opening: opened.opening.clone(),
+        invoice: opened.invoice.clone(),
+        status: opened.status,
         spend: None,
         reason: reason.into(),
     }
@@ -223,6 +229,7 @@ fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<S
     let Maker::Voiding {
         opening,
         invoice,
+        status,
         spend,
         reason,
     } = state
@@ -251,7 +258,11 @@ fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<S
             ..
         }) if is_final(*tip, *at, scene.limits) => Some(State::Maker(
             *deal,
-            Maker::Opened(newly_opened(opening, invoice, Some(*at))),
+            Maker::Opened(Opened {
+                announce: *status == InvoiceStatus::Open,
+                status: *status,
+                ..newly_opened(opening, invoice, Some(*at))
+            }),
         )),
         Event::Started
         | Event::Peer(_)

@@ -22,13 +22,13 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
         Event::Peer(PeerMessage::CoopClose { key, key_of, .. })
             if *key_of == deal.peer_key && opened.status != InvoiceStatus::Paid =>
         {
-            let (opened, taker_key) = (opened.clone(), key.clone());
+            let (refund, opened, taker_key) = (begin(scene, opened), opened.clone(), key.clone());
             Some(State::Maker(
                 *deal,
                 Maker::ClaimingCoop {
                     opened,
                     taker_key,
-                    refund: begin(scene),
+                    refund,
                 },
             ))
         }
@@ -46,22 +46,17 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
                 // Paid for and never taken: the coins are the taker's to claim. We do not take both.
                 (true, InvoiceStatus::Paid) => Some(State::Closed(Outcome::ClaimPaid { coins: Party::Peer })),
                 (true, InvoiceStatus::Open | InvoiceStatus::Closed) => {
+                    let refund = begin(scene, opened);
                     let opened = Opened {
                         confirmed_at,
                         ..opened.clone()
                     };
-                    Some(State::Maker(
-                        *deal,
-                        Maker::ClaimingCsv {
-                            opened,
-                            refund: begin(scene),
-                        },
-                    ))
+                    Some(State::Maker(*deal, Maker::ClaimingCsv { opened, refund }))
                 }
                 // Nobody can pay for it any more, and the network does not take it: its inputs are freed.
                 (false, InvoiceStatus::Closed) if is_stuck(scene, view) => Some(State::Maker(
                     *deal,
-                    voiding_of(&opened.opening, &opened.invoice, "the opening did not confirm in time"),
+                    voiding_of(opened, "the opening did not confirm in time"),
                 )),
                 (false, _) => stay(Opened {
                     confirmed_at,
@@ -93,11 +88,11 @@ fn is_stuck(scene: &Scene, view: &ChainView) -> bool {
     confirmed_at(view).is_none() && view.conflict.is_none() && view.tip >= scene.window_end()
 }
 
-fn begin(scene: &Scene) -> Refund {
+fn begin(scene: &Scene, opened: &Opened) -> Refund {
     let until = scene.now.time.plus_secs(CANCEL_INVOICE_SECS);
     Refund {
         until,
-        invoice_closed: false,
+        invoice_closed: opened.status == InvoiceStatus::Closed,
         claims: Vec::new(),
         progress: Progress::Fresh,
     }
@@ -209,18 +204,15 @@ pub(super) fn claiming(
         | Event::Refused(..)
         | Event::Abort(_) => return None,
     }
-    let next = match state {
-        Maker::ClaimingCoop { taker_key, .. } => Maker::ClaimingCoop {
+    let next = if let Maker::ClaimingCoop { taker_key, .. } = state {
+        let taker_key = taker_key.clone();
+        Maker::ClaimingCoop {
             opened,
-            taker_key: taker_key.clone(),
+            taker_key,
             refund,
-        },
-        Maker::ClaimingCsv { .. } => Maker::ClaimingCsv { opened, refund },
-        Maker::AwaitingFee { .. }
-        | Maker::Funding { .. }
-        | Maker::Publishing { .. }
-        | Maker::Voiding { .. }
-        | Maker::Opened(_) => return None,
+        }
+    } else {
+        Maker::ClaimingCsv { opened, refund }
     };
     Some(State::Maker(*deal, next))
 }

@@ -93,6 +93,9 @@ pub enum Maker {
         opening: Opening,
         /// The claim invoice, should the opening win.
         invoice: OwnInvoice,
+        /// That invoice, as our node last stated it.
+        #[serde(default)]
+        status: InvoiceStatus,
         /// The spend of an input to ourselves, once made.
         spend: Option<RawTx>,
         /// Why.

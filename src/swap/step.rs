@@ -1,7 +1,7 @@
 //! The two functions of the machine, and the states that maker and taker share.
 
 use super::effect::{Effect, Outgoing};
-use super::event::{EffectKind, Event, MessageKind, Now, PeerMessage};
+use super::event::{EffectKind, Event, InvoiceStatus, MessageKind, Now, PeerMessage};
 use super::state::{Attempt, GivenInvoice, Maker, Outcome, Party, Paying, State, Swap, Taker};
 use super::terms::{Deal, Kind};
 use super::timelocks::Timelocks;
@@ -102,16 +102,15 @@ pub fn wants(swap: &Swap) -> Vec<Effect> {
 }
 
 /// Whether a swap in this state keeps others off its channel: only one that could still pay over it does, since a Go
-/// peer frees its side as soon as no payment is to come, and we would refuse it.
+/// peer frees its side as soon as no payment is to come, and we would refuse it. What is freed is never held again.
 #[must_use]
 pub fn holds_channel(state: &State) -> bool {
     match state {
         State::Requested { .. } => true,
         State::Maker(_, state) => match state {
-            Maker::AwaitingFee { .. } | Maker::Funding { .. } | Maker::Publishing { .. } | Maker::Voiding { .. } => {
-                true
-            }
-            Maker::Opened(opened) => opened.status == super::event::InvoiceStatus::Open,
+            Maker::AwaitingFee { .. } | Maker::Funding { .. } | Maker::Publishing { .. } => true,
+            Maker::Voiding { status, .. } => *status == InvoiceStatus::Open,
+            Maker::Opened(opened) => opened.status == InvoiceStatus::Open,
             Maker::ClaimingCoop { .. } | Maker::ClaimingCsv { .. } => false,
         },
         State::Taker(_, state) => match state {

@@ -324,6 +324,7 @@ fn makers() -> Vec<(&'static str, Maker)> {
                 invoice: own_invoice(),
                 spend: None,
                 reason: reason(),
+                status: InvoiceStatus::Open,
             },
         ),
         ("Opened, mempool", Maker::Opened(opened(InvoiceStatus::Open, None))),

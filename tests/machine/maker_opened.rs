@@ -170,7 +170,14 @@ fn an_opening_that_nobody_can_pay_for_and_no_block_takes_is_voided_when_the_wind
     let unpayable = Case::maker(Kind::In).opened().on(is_closed());
     unpayable.clone().ignores(unseen(159)).on(unseen(160)).is("voiding");
     unpayable.clone().on(in_mempool(160)).is("voiding");
-    unpayable.on(seen(160, 160)).is("opened");
+    unpayable.clone().on(seen(160, 160)).is("opened");
+    // Its channel was freed when the invoice expired, and stays free, whichever transaction wins.
+    let voiding = unpayable.on(unseen(160)).holds_channel(false);
+    voiding
+        .on(seen(162, 161))
+        .is("opened")
+        .wants(&["watch chain"])
+        .holds_channel(false);
     Case::maker(Kind::In).opened().ignores(unseen(160)).is("opened");
 }
 
@@ -190,6 +197,14 @@ fn a_refund_waits_until_the_invoice_cannot_be_paid() {
         let away = case.at(599).ignores(Event::Tick).at(600).on(Event::Tick);
         away.wants(&[path, "watch claim invoice", "watch chain"]);
     }
+}
+
+#[test]
+fn a_refund_does_not_wait_for_an_invoice_that_is_known_to_be_closed() {
+    let coop = opened().on(is_closed()).on(coop_close());
+    coop.wants(&["make claim by both keys", "watch chain"]);
+    let csv = opened().on(is_closed()).on(seen(MATURE, 101));
+    csv.wants(&["make claim by timelock", "watch chain"]);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use super::free_port;
+
 /// The environment variable that names the program.
 pub const EXE: &str = "ELEMENTSD_EXE";
 /// The chain's name: what Go PeerSwap expects of a Liquid regtest.
@@ -67,11 +69,8 @@ impl Elementsd {
         let Some(mut child) = self.child.take() else {
             return Ok(());
         };
-        let pid = child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status().context("kill")?;
-        if !asked.success() {
-            bail!("elementsd with pid {pid} takes no signal");
-        }
+        let pid = child.id();
+        super::signal(pid, "TERM")?;
         let deadline = Instant::now() + PATIENCE;
         while child.try_wait()?.is_none() {
             if Instant::now() > deadline {
@@ -82,6 +81,23 @@ impl Elementsd {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
+    }
+
+    /// Its process id, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // Both fail only for a process that has ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        // The cookie would be taken for that of the next start.
+        let _ = std::fs::remove_file(self.cookie());
     }
 
     /// Starts it again on the same folder and port.
@@ -133,14 +149,6 @@ impl Elementsd {
 
 impl Drop for Elementsd {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // it may be gone already
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.kill();
     }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -71,6 +71,8 @@ impl Lnd {
             "--protocol.option-scid-alias".into(),
             "--bitcoin.regtest".into(),
             "--bitcoin.defaultchanconfs=1".into(),
+            // Else a peer takes one channel at a time.
+            "--maxpendingchannels=1000".into(),
             "--bitcoin.node=bitcoind".into(),
             "--bitcoind.rpcpolling".into(),
             "--bitcoind.blockpollinginterval=100ms".into(),
@@ -240,6 +242,81 @@ impl Lnd {
         .await
     }
 
+    /// Opens so many equal channels by one transaction, otherwise as [`Lnd::open_channel`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_channels(
+        &self,
+        bitcoind: &Bitcoind,
+        to: &Lnd,
+        count: usize,
+        (sat, push_sat): (u64, u64),
+    ) -> Result<Vec<Scid>> {
+        self.connect(to).await?;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let channel = serde_json::json!({
+            "node_pubkey": to.id().await?, "local_funding_amount": sat, "push_sat": push_sat,
+        });
+        let channels = Value::from(vec![channel; count]).to_string();
+        let opened = self.cli(&["batchopenchannel", "--sat_per_vbyte=2", &channels]).await?;
+        let opened = opened["pending_channels"].as_array().map_or(0, Vec::len);
+        if opened != count {
+            bail!("batchopenchannel opened {opened} of {count} channels");
+        }
+        // The sixth confirmation lets them announce it.
+        bitcoind.mine(6).await?;
+        let (scids, _) = tokio::try_join!(self.wait_all_active(count), to.wait_all_active(count))?;
+        for scid in &scids {
+            tokio::try_join!(self.wait_own_policy(*scid), to.wait_own_policy(*scid))?;
+        }
+        tokio::try_join!(self.wait_synced(), to.wait_synced())?;
+        Ok(scids)
+    }
+
+    async fn wait_all_active(&self, count: usize) -> Result<Vec<Scid>> {
+        wait_for("active channels", START_LIMIT, || async {
+            let channels = self.cli(&["listchannels", "--active_only"]).await?;
+            let numbers = channels["channels"].as_array().into_iter().flatten();
+            let mut scids = numbers.filter_map(scid_of).collect::<Vec<Scid>>();
+            scids.sort_unstable();
+            Ok((scids.len() == count).then_some(scids))
+        })
+        .await
+    }
+
+    /// What it has on its side of a channel, in satoshi as lnd counts them.
+    ///
+    /// # Errors
+    /// With lncli's own, or if there is no such channel.
+    pub async fn local_sat(&self, scid: Scid) -> Result<u64> {
+        let channels = self.cli(&["listchannels"]).await?;
+        let mut channels = channels["channels"].as_array().into_iter().flatten();
+        let ours = channels.find(|channel| scid_of(channel) == Some(scid));
+        let ours = ours.with_context(|| format!("{} has no channel {scid}", self.name))?;
+        let balance = ours["local_balance"]
+            .as_str()
+            .context("listchannels without local_balance")?;
+        Ok(balance.parse()?)
+    }
+
+    /// Pays to the node at the other end of a channel, over it.
+    ///
+    /// # Errors
+    /// With lncli's own: also what the payment failed for.
+    pub async fn pay_over(&self, to: &Lnd, scid: Scid, sat: u64) -> Result<()> {
+        let invoice = to.cli(&["addinvoice", &format!("--amt={sat}")]).await?;
+        let invoice = invoice["payment_request"]
+            .as_str()
+            .context("addinvoice without invoice")?;
+        let channel = format!("--outgoing_chan_id={}", scid.0);
+        self.cli(&["payinvoice", "--force", "--json", &channel, invoice])
+            .await
+            .map(drop)
+    }
+
     async fn open(&self, bitcoind: &Bitcoind, to: &Lnd, sat: u64, push_sat: u64, more: &[&str]) -> Result<Scid> {
         self.connect(to).await?;
         let peer = to.id().await?;
@@ -276,10 +353,7 @@ impl Lnd {
                 let point = channel["channel_point"].as_str().unwrap_or_default();
                 point.starts_with(funding_txid) && channel["active"] == true
             });
-            let Some(ours) = ours else { return Ok(None) };
-            // lncli names the number `scid` and prints `chan_id` as the id of BOLT 2.
-            let number = ours["scid"].as_str().context("listchannels without scid")?;
-            Ok(Some(Scid(number.parse()?)))
+            Ok(ours.and_then(scid_of))
         })
         .await
     }
@@ -294,6 +368,11 @@ impl Lnd {
         })
         .await
     }
+}
+
+/// lncli names the number `scid` and prints `chan_id` as the id of BOLT 2.
+fn scid_of(channel: &Value) -> Option<Scid> {
+    channel["scid"].as_str()?.parse().ok().map(Scid)
 }
 
 async fn lncli(lnd: &Path, folder: &Path, port: u16, arguments: &[&str]) -> Result<Value> {

@@ -23,6 +23,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Lines of a daemon's output that are shown when it fails.
 const TAIL: usize = 60;
 
+/// What `regtest/daemons/install` can fetch.
+const INSTALLABLE: [&str; 2] = ["bitcoind", "lnd"];
+
 /// Where a daemon's program is, or None.
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
@@ -39,6 +42,23 @@ pub fn find(program: &str) -> Option<PathBuf> {
         .chain(installed)
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
+}
+
+/// Where a daemon's program is.
+///
+/// # Errors
+/// When it is nowhere; the text says what to set.
+pub fn require(program: &str) -> Result<PathBuf> {
+    let variable = format!("{}_EXE", program.to_uppercase());
+    // What a variable names need not be there.
+    match find(program) {
+        Some(found) if found.is_file() => Ok(found),
+        Some(named) => bail!("{variable} is {}, which is no file", named.display()),
+        None if INSTALLABLE.contains(&program) => {
+            bail!("{program} not found: set {variable}, put it into the PATH, or run regtest/daemons/install")
+        }
+        None => bail!("{program} not found: set {variable} or put it into the PATH"),
+    }
 }
 
 /// As `regtest/daemons/install` chooses it.
@@ -83,6 +103,21 @@ where
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Sends a signal, by its name without `SIG`, to a process that the caller started.
+///
+/// # Errors
+/// When it cannot be sent: there is no such process any more.
+pub fn signal(pid: u32, name: &str) -> Result<()> {
+    let sent = Command::new("kill")
+        .args([format!("-{name}"), pid.to_string()])
+        .status()
+        .context("kill")?;
+    if !sent.success() {
+        bail!("process {pid} takes no signal {name}");
+    }
+    Ok(())
 }
 
 /// A running child process. Dropped, it is killed.

@@ -1,15 +1,161 @@
 //! `cargo regtest demo`: a swap between two operators, shown to a person.
+//!
+//! ```text
+//! options ─► terms ─► play ──does──► stage (world, both daemons' subscriptions, mempool)
+//!                                      │ hears
+//!                                      ▼
+//!                     ledger, report  narrator ─► page
+//! ```
+//!
+//! Everything goes over the public API of two `sluiced` processes; fees and sizes are read from the chain as well, and
+//! every balance must come out as terms and fees say.
 
-use anyhow::Result;
+mod ledger;
+mod narrator;
+mod options;
+mod page;
+mod play;
+mod report;
+mod stage;
+mod terms;
 
-/// Options of the demo.
-#[derive(Debug, clap::Args)]
-pub struct Args {}
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use sluice::api::SluiceApiClient;
+use sluice::api::types::PremiumChange;
+use sluice::api::view::text::sats;
+use sluice::swap::Kind;
+use sluice::units::Asset;
+
+pub use options::{Args, Direction, Ending};
+
+use crate::world::{Options, World, build};
+use narrator::Narrator;
+use options::name_of;
+use page::{Page, Tone};
+use report::Report;
+use stage::{Side, Stage};
+use terms::Terms;
+
+/// How long a build may take before something is said about it.
+const BUILD_QUIETLY: Duration = Duration::from_secs(1);
 
 /// Shows a swap.
 ///
 /// # Errors
-/// If it does not end as it should.
-pub async fn run(_args: Args) -> Result<()> {
+/// If it does not end as it should, or a balance is not what terms and fees say.
+pub async fn run(args: Args) -> Result<()> {
+    tokio::select! {
+        shown = show(&args) => shown,
+        // what was started ends with the world
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted?;
+            bail!("interrupted")
+        }
+    }
+}
+
+async fn show(args: &Args) -> Result<()> {
+    let page = Page::new(args.json);
+    let binary = built(&page).await?;
+    let began = Instant::now();
+    page.line(&page.paint(title(args), Tone::Strong))?;
+    let world = World::start(Options {
+        liquid: args.liquid,
+        lightning: args.lightning,
+        binary: Some(binary),
+        ..Options::default()
+    })
+    .await?;
+    let channel = *world.channels.first().context("a world without channels")?;
+    let terms = Terms::new(args, channel);
+    set_premium(&world, &terms).await?;
+    introduce(&page, args, &world, &terms).await?;
+    page.fact("ready", &format!("in {:.1} s", began.elapsed().as_secs_f64()))?;
+    page.heading(&format!("{:>7}  who    what happens", "seconds"))?;
+
+    let mut stage = Stage::new(world, Narrator::new(page, terms)).await?;
+    let before = ledger::balances(&stage).await?;
+    let played = play::play(&mut stage, args.ending).await?;
+    check_terms(&stage, args.ending)?;
+    let ledger = ledger::settle(&stage, args.ending, before, &played).await?;
+    ledger.show(&page)?;
+    let report = Report::new(&stage, args, &played)?;
+    let total = format!(
+        "The swap took {:.2} s; blocks came at once.",
+        played.total.as_secs_f64()
+    );
+    page.line(&total)?;
+    if args.json {
+        report.print()?;
+    }
     Ok(())
+}
+
+async fn built(page: &Page) -> Result<std::path::PathBuf> {
+    let building = build::sluiced();
+    tokio::pin!(building);
+    if let Ok(done) = tokio::time::timeout(BUILD_QUIETLY, &mut building).await {
+        return done;
+    }
+    page.line("Building sluiced (the first time takes a minute or two) ...")?;
+    building.await
+}
+
+fn title(args: &Args) -> &'static str {
+    match (args.ending, args.direction) {
+        (Ending::Paid, Direction::Out) => "Sluice demo: a swap-out, Lightning balance for L-BTC",
+        (Ending::Paid, Direction::In) => "Sluice demo: a swap-in, L-BTC for Lightning balance",
+        (Ending::Coop, _) => "Sluice demo: a swap that the taker cannot pay for",
+        (Ending::Csv, _) => "Sluice demo: a swap whose taker is gone for good",
+        (Ending::Cancel, _) => "Sluice demo: a swap that is too dear",
+    }
+}
+
+/// Bob names his price, for both directions.
+async fn set_premium(world: &World, terms: &Terms) -> Result<()> {
+    for direction in [Kind::In, Kind::Out] {
+        let change = PremiumChange {
+            peer: None,
+            asset: Asset::Lbtc,
+            direction,
+            ppm: Some(terms.rate.0),
+        };
+        world.bob.client()?.premium_set(change).await?;
+    }
+    Ok(())
+}
+
+async fn introduce(page: &Page, args: &Args, world: &World, terms: &Terms) -> Result<()> {
+    let height = world.liquid.height().await?;
+    page.fact("liquid", &format!("{}, block {height}", name_of(&args.liquid)))?;
+    let channel = format!("{}, channel {}", name_of(&args.lightning), terms.channel);
+    page.fact("lightning", &channel)?;
+    for side in Side::BOTH {
+        let operator = match side {
+            Side::Alice => &world.alice,
+            Side::Bob => &world.bob,
+        };
+        let pid = operator.daemon.pid().context("a daemon ended")?;
+        page.fact(side.name(), &format!("sluiced {} at {}", pid, operator.daemon.url()))?;
+    }
+    let premium = sats(terms.premium_sat(terms.rate)?);
+    page.fact(
+        "swap",
+        &format!("{}; bob's premium is {premium}", sats(terms.amount_sat)),
+    )
+}
+
+/// A swap that was agreed to must be what was ordered, on both sides.
+fn check_terms(stage: &Stage, ending: Ending) -> Result<()> {
+    if ending == Ending::Cancel {
+        return Ok(());
+    }
+    let views = Side::BOTH
+        .into_iter()
+        .filter_map(|side| Some((side, stage.view(side)?)));
+    views
+        .map(|(side, view)| stage.narrator.terms().check(side, view))
+        .collect()
 }

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bitcoin::Amount;
+use sluice::node::lnd::LndConfig;
 use sluice::units::{Msat, NodeId, Scid};
 
+use super::lnd::RealLightning;
 use crate::lightning::{ChannelSpec, Network, Node, Options};
 
 /// What each channel holds.
@@ -16,6 +18,8 @@ const CAPACITY: Amount = Amount::from_sat(10_000_000);
 pub enum Kind {
     /// The nodes in this process.
     Embedded,
+    /// Real lnds on a real bitcoind, from `LND_EXE` and `BITCOIND_EXE`, the PATH, or `regtest/daemons/install`.
+    Lnd,
 }
 
 /// Two Lightning nodes, of whichever kind.
@@ -27,6 +31,8 @@ pub enum Lightning {
         /// Alice's and bob's.
         nodes: [Node; 2],
     },
+    /// Real nodes.
+    Lnd(Box<RealLightning>),
 }
 
 impl Lightning {
@@ -47,18 +53,28 @@ impl Lightning {
                     opened,
                 ))
             }
+            Kind::Lnd => {
+                let (real, opened) = RealLightning::start(channels, CAPACITY).await?;
+                Ok((Lightning::Lnd(Box::new(real)), opened))
+            }
         }
     }
 
     /// What connects a `sluiced` to one of the nodes.
     pub(super) fn arguments(&self, node: usize) -> Vec<String> {
-        match self {
-            Lightning::Embedded { nodes, .. } => vec![
-                format!("--set=lightning.lnd.address={}", nodes[node].address()),
-                format!("--set=lightning.lnd.tls_cert={}", nodes[node].tls_cert_path().display()),
-                format!("--set=lightning.lnd.macaroon={}", nodes[node].macaroon_path().display()),
-            ],
-        }
+        let lnd = match self {
+            Lightning::Embedded { nodes, .. } => LndConfig {
+                address: nodes[node].address().to_string(),
+                tls_cert: nodes[node].tls_cert_path(),
+                macaroon: nodes[node].macaroon_path(),
+            },
+            Lightning::Lnd(real) => real.node(node).config(),
+        };
+        vec![
+            format!("--set=lightning.lnd.address={}", lnd.address),
+            format!("--set=lightning.lnd.tls_cert={}", lnd.tls_cert.display()),
+            format!("--set=lightning.lnd.macaroon={}", lnd.macaroon.display()),
+        ]
     }
 
     /// The id of one of the nodes.
@@ -66,6 +82,7 @@ impl Lightning {
     pub fn id(&self, node: usize) -> NodeId {
         match self {
             Lightning::Embedded { nodes, .. } => nodes[node].id(),
+            Lightning::Lnd(real) => real.id(node),
         }
     }
 
@@ -76,6 +93,40 @@ impl Lightning {
     pub async fn local(&self, node: usize, scid: Scid) -> Result<Msat> {
         match self {
             Lightning::Embedded { nodes, .. } => Ok(nodes[node].channel(scid)?.local),
+            Lightning::Lnd(real) => real.local(node, scid).await,
+        }
+    }
+
+    /// Pays from a node to the other over a channel, as if for something else than a swap.
+    ///
+    /// # Errors
+    /// If there is no such channel, or the node cannot pay so much over it.
+    pub async fn pay_out(&self, node: usize, scid: Scid, amount: Amount) -> Result<()> {
+        match self {
+            Lightning::Embedded { nodes, .. } => {
+                let amount = Msat::from_amount(amount).with_context(|| format!("{amount} over a channel"))?;
+                Ok(nodes[node].pay_out(scid, amount)?)
+            }
+            Lightning::Lnd(real) => real.pay_out(node, scid, amount).await,
+        }
+    }
+
+    /// Takes a node away as `kill -9` does.
+    pub fn kill(&mut self, node: usize) {
+        match self {
+            Lightning::Embedded { nodes, .. } => nodes[node].go_away(),
+            Lightning::Lnd(real) => real.kill(node),
+        }
+    }
+
+    /// Starts a killed node again at the same address, and waits until it serves.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn restart(&mut self, node: usize) -> Result<()> {
+        match self {
+            Lightning::Embedded { nodes, .. } => Ok(nodes[node].come_back()?),
+            Lightning::Lnd(real) => real.launch(node).await,
         }
     }
 }

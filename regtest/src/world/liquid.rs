@@ -6,25 +6,31 @@ use anyhow::{Context, Result};
 use bitcoin::Amount;
 use elements::{Address, Transaction, Txid};
 
-use crate::liquid::{LiquidChain, Orphans};
+use super::elementsd::RealLiquid;
+use crate::liquid::{Gate, LiquidChain, Orphans};
 
 /// Which Liquid a world has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     /// The chain in this process.
     Embedded,
+    /// A real elementsd, from `ELEMENTSD_EXE` or the PATH.
+    Elementsd,
 }
 
 /// A Liquid chain, of whichever kind.
 pub enum Liquid {
     /// The chain in this process.
     Embedded(LiquidChain),
+    /// A real node.
+    Elementsd(Box<RealLiquid>),
 }
 
 impl Liquid {
     pub(super) async fn start(kind: Kind, _folder: &Path) -> Result<Liquid> {
         match kind {
             Kind::Embedded => Ok(Liquid::Embedded(LiquidChain::start(Default::default()).await?)),
+            Kind::Elementsd => Ok(Liquid::Elementsd(Box::new(RealLiquid::start().await?))),
         }
     }
 
@@ -35,6 +41,11 @@ impl Liquid {
                 format!("--set=liquid.rpc_url={}", chain.rpc_url()),
                 format!("--set=liquid.user={}", chain.user()),
                 format!("--set=liquid.password={}", chain.password()),
+                format!("--set=liquid.wallet={wallet}"),
+            ],
+            Liquid::Elementsd(real) => vec![
+                format!("--set=liquid.rpc_url={}", real.node().url()),
+                format!("--set=liquid.cookie_file={}", real.node().cookie().display()),
                 format!("--set=liquid.wallet={wallet}"),
             ],
         }
@@ -50,6 +61,21 @@ impl Liquid {
                 chain.mine(blocks);
                 Ok(())
             }
+            Liquid::Elementsd(real) => real.mine(blocks).await,
+        }
+    }
+
+    /// Mines a block without what waits in the mempool.
+    ///
+    /// # Errors
+    /// If the node does not.
+    pub async fn mine_empty(&self) -> Result<()> {
+        match self {
+            Liquid::Embedded(chain) => {
+                chain.mine_exactly(Vec::new())?;
+                Ok(())
+            }
+            Liquid::Elementsd(real) => real.mine_empty().await,
         }
     }
 
@@ -63,6 +89,7 @@ impl Liquid {
                 chain.reorg(depth, Orphans::Mined);
                 Ok(())
             }
+            Liquid::Elementsd(real) => real.reorg(depth).await,
         }
     }
 
@@ -73,6 +100,7 @@ impl Liquid {
     pub async fn height(&self) -> Result<u32> {
         match self {
             Liquid::Embedded(chain) => Ok(chain.tip().height),
+            Liquid::Elementsd(real) => real.height().await,
         }
     }
 
@@ -87,6 +115,7 @@ impl Liquid {
                 chain.fund(&address, amount)?;
                 Ok(())
             }
+            Liquid::Elementsd(real) => real.fund(address, amount).await,
         }
     }
 
@@ -97,6 +126,7 @@ impl Liquid {
     pub async fn mempool(&self) -> Result<Vec<Txid>> {
         match self {
             Liquid::Embedded(chain) => Ok(chain.mempool()),
+            Liquid::Elementsd(real) => real.mempool().await,
         }
     }
 
@@ -107,6 +137,60 @@ impl Liquid {
     pub async fn transaction(&self, txid: &Txid) -> Result<Option<Transaction>> {
         match self {
             Liquid::Embedded(chain) => Ok(chain.transaction(txid)),
+            Liquid::Elementsd(real) => real.transaction(txid).await,
+        }
+    }
+
+    /// Makes the node hang: it takes calls and answers none until [`Liquid::resume`]. Ask nothing of it meanwhile.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn pause(&self) -> Result<()> {
+        match self {
+            Liquid::Embedded(chain) => {
+                chain.set_gate(Gate::Hanging);
+                Ok(())
+            }
+            Liquid::Elementsd(real) => real.signal("STOP"),
+        }
+    }
+
+    /// Lets a paused node go on.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn resume(&self) -> Result<()> {
+        match self {
+            Liquid::Embedded(chain) => {
+                chain.set_gate(Gate::Open);
+                Ok(())
+            }
+            Liquid::Elementsd(real) => real.signal("CONT"),
+        }
+    }
+
+    /// Takes the node away as `kill -9` does; what it kept in memory alone is lost.
+    pub fn kill(&mut self) {
+        match self {
+            Liquid::Embedded(chain) => {
+                chain.set_gate(Gate::Away);
+                chain.forget_memory();
+            }
+            Liquid::Elementsd(real) => real.kill(),
+        }
+    }
+
+    /// Starts a killed node again at the same address, and waits until it answers.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn restart(&mut self) -> Result<()> {
+        match self {
+            Liquid::Embedded(chain) => {
+                chain.set_gate(Gate::Open);
+                Ok(())
+            }
+            Liquid::Elementsd(real) => real.launch().await,
         }
     }
 }

@@ -6,10 +6,13 @@
 //! ```
 
 pub mod build;
+pub mod elementsd;
 pub mod lightning;
 pub mod liquid;
+pub mod lnd;
 pub mod operator;
 pub mod sluiced;
+mod wallet;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

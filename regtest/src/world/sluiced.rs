@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use http::{HeaderMap, HeaderValue, header};
 use jsonrpsee::http_client::HttpClient;
+use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
 use sluice::api::SluiceApiClient;
 
 use super::PATIENCE;
@@ -166,6 +167,16 @@ impl Sluiced {
         connect(&self.url(), &self.token_path())
     }
 
+    /// A client of its API that can subscribe.
+    ///
+    /// # Errors
+    /// If it has not written its token, or does not answer.
+    pub async fn socket(&self) -> Result<WsClient> {
+        let url = format!("ws://127.0.0.1:{}", self.port);
+        let headers = authorization(&self.token_path())?;
+        Ok(WsClientBuilder::new().set_headers(headers).build(url).await?)
+    }
+
     /// Resident memory, in KiB, while it runs.
     #[must_use]
     pub fn rss_kib(&self) -> Option<u64> {
@@ -175,12 +186,15 @@ impl Sluiced {
     }
 }
 
-fn connect(url: &str, token: &Path) -> Result<HttpClient> {
+fn authorization(token: &Path) -> Result<HeaderMap> {
     let token = std::fs::read_to_string(token).with_context(|| format!("token {}", token.display()))?;
     let bearer = HeaderValue::from_str(&format!("Bearer {}", token.trim()))?;
-    let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+    Ok(HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]))
+}
+
+fn connect(url: &str, token: &Path) -> Result<HttpClient> {
     Ok(HttpClient::builder()
-        .set_headers(headers)
+        .set_headers(authorization(token)?)
         .request_timeout(CALL)
         .build(url)?)
 }

@@ -198,6 +198,7 @@ fn makers() -> Vec<Maker> {
         Maker::Voiding {
             opening: opening(),
             invoice: own_invoice(),
+            status: InvoiceStatus::Open,
             spend: Some(RawTx(vec![0xee; 40])),
             reason: reason(),
         },

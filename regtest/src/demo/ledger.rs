@@ -1,0 +1,344 @@
+//! The books: what everybody had before and has after, and that every satoshi of the difference is accounted for.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use sluice::api::SluiceApiClient;
+use sluice::api::view::text::grouped;
+use sluice::swap::{Kind, Role};
+use sluice::units::Msat;
+
+use super::narrator::Cost;
+use super::options::Ending;
+use super::page::{Page, Tone};
+use super::play::Played;
+use super::stage::{Side, Stage};
+use crate::daemons::wait_for;
+
+/// How long the nodes may take to write the last payment into their balances.
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// What an operator has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
+    chain_sat: u64,
+    channel: Msat,
+}
+
+/// A reason for a balance to have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    sat: i64,
+    what: &'static str,
+}
+
+/// A place where money is, and what must have happened to it.
+#[derive(Debug)]
+struct Account {
+    side: Side,
+    place: &'static str,
+    before_msat: i64,
+    after_msat: i64,
+    entries: Vec<Entry>,
+}
+
+/// All four accounts of a swap that is over.
+#[derive(Debug)]
+pub struct Ledger {
+    accounts: Vec<Account>,
+    mined_sat: i64,
+}
+
+/// What both have now.
+///
+/// # Errors
+/// If somebody who should tell does not.
+pub async fn balances(stage: &Stage) -> Result<[Balance; 2]> {
+    Ok([balance(stage, Side::Alice).await?, balance(stage, Side::Bob).await?])
+}
+
+async fn balance(stage: &Stage, side: Side) -> Result<Balance> {
+    let chain_sat = if stage.is_gone(side) {
+        stage.world.liquid.wallet_total(side.name()).await?.to_sat()
+    } else {
+        let client = stage.operator(side).client()?;
+        let held = client.wallet_balance(Default::default()).await?;
+        held.spendable_sat + held.pending_sat + held.locked_sat
+    };
+    let channel = stage.narrator.terms().channel;
+    let channel = stage.world.lightning.local(side.index(), channel).await?;
+    Ok(Balance { chain_sat, channel })
+}
+
+/// Compares what everybody has with what terms, premium and fees say.
+///
+/// # Errors
+/// If a single satoshi is not accounted for.
+pub async fn settle(stage: &Stage, ending: Ending, before: [Balance; 2], played: &Played) -> Result<Ledger> {
+    let facts = Facts::read(stage, ending, played)?;
+    wait_for("balances that are as the terms say", SETTLING, || async {
+        let ledger = facts.ledger(before, balances(stage).await?)?;
+        ledger.check()?;
+        Ok(Some(ledger))
+    })
+    .await
+}
+
+/// What the balances depend on.
+#[derive(Debug)]
+struct Facts {
+    kind: Kind,
+    ending: Ending,
+    maker: Side,
+    amount: i64,
+    premium: i64,
+    fee_invoice: i64,
+    opening_fee: i64,
+    spend_fee: i64,
+    drained: i64,
+}
+
+impl Facts {
+    fn read(stage: &Stage, ending: Ending, played: &Played) -> Result<Facts> {
+        let terms = stage.narrator.terms();
+        let maker = terms.side(Role::Maker);
+        let fee_of = |tx: Option<&elements::Transaction>| i64::try_from(tx.map_or(0, |tx| Cost::of(tx).fee_sat));
+        let invoiced = stage.view(maker).and_then(|swap| swap.fee_invoice_sat);
+        Ok(Facts {
+            kind: terms.kind,
+            ending,
+            maker,
+            amount: i64::try_from(terms.amount_sat)?,
+            premium: terms.premium_sat(terms.rate)?,
+            fee_invoice: i64::try_from(invoiced.unwrap_or(0))?,
+            opening_fee: fee_of(stage.opening.as_ref())?,
+            spend_fee: fee_of(stage.spend.as_ref().map(|spend| &spend.tx))?,
+            drained: i64::try_from(played.drained_sat)?,
+        })
+    }
+
+    fn ledger(&self, before: [Balance; 2], after: [Balance; 2]) -> Result<Ledger> {
+        let mut accounts = Vec::new();
+        for side in Side::BOTH {
+            let (before, after) = (before[side.index()], after[side.index()]);
+            let chain = |sat: u64| {
+                i64::try_from(sat)?
+                    .checked_mul(1000)
+                    .context("more than any money there is")
+            };
+            accounts.push(Account {
+                side,
+                place: "on chain",
+                before_msat: chain(before.chain_sat)?,
+                after_msat: chain(after.chain_sat)?,
+                entries: self.on_chain(side),
+            });
+            accounts.push(Account {
+                side,
+                place: "in channel",
+                before_msat: i64::try_from(before.channel.0)?,
+                after_msat: i64::try_from(after.channel.0)?,
+                entries: self.in_channel(side),
+            });
+        }
+        for account in &mut accounts {
+            account.entries.retain(|entry| entry.sat != 0);
+        }
+        let mined_sat = self.opening_fee + self.spend_fee;
+        Ok(Ledger { accounts, mined_sat })
+    }
+
+    fn on_chain(&self, side: Side) -> Vec<Entry> {
+        let is_maker = side == self.maker;
+        let premium = if self.kind == Kind::In { self.premium } else { 0 };
+        let opening_fee = entry(-self.opening_fee, "fee of the opening");
+        match (self.ending, is_maker) {
+            (Ending::Paid, true) => vec![entry(-self.amount, "amount"), entry(-premium, "premium"), opening_fee],
+            (Ending::Paid, false) => vec![
+                entry(self.amount, "amount"),
+                entry(premium, "premium"),
+                entry(-self.spend_fee, "fee of the claim"),
+            ],
+            // the coins went out and came back
+            (Ending::Coop | Ending::Csv, true) => vec![opening_fee, entry(-self.spend_fee, "fee of the refund")],
+            (Ending::Coop | Ending::Csv, false) | (Ending::Cancel, _) => Vec::new(),
+        }
+    }
+
+    fn in_channel(&self, side: Side) -> Vec<Entry> {
+        // what the taker pays, the maker gets
+        let sign = if side == self.maker { 1 } else { -1 };
+        let paid = i64::from(self.ending == Ending::Paid);
+        let premium = if self.kind == Kind::Out { self.premium } else { 0 };
+        vec![
+            entry(sign * paid * self.amount, "amount"),
+            entry(sign * paid * premium, "premium"),
+            entry(sign * self.fee_invoice, "opening's fee in advance"),
+            entry(sign * self.drained, "something else"),
+        ]
+    }
+}
+
+fn entry(sat: i64, what: &'static str) -> Entry {
+    Entry { sat, what }
+}
+
+impl Account {
+    fn change_msat(&self) -> i64 {
+        self.after_msat - self.before_msat
+    }
+
+    fn explained_sat(&self) -> i64 {
+        self.entries.iter().map(|entry| entry.sat).sum()
+    }
+
+    fn explanation(&self) -> String {
+        if self.entries.is_empty() {
+            return "nothing happened".into();
+        }
+        let mut text = String::new();
+        for entry in &self.entries {
+            let sign = match (text.is_empty(), entry.sat < 0) {
+                (true, true) => "-",
+                (true, false) => "",
+                (false, true) => " - ",
+                (false, false) => " + ",
+            };
+            text.push_str(&format!("{sign}{} {}", grouped(entry.sat.unsigned_abs()), entry.what));
+        }
+        text
+    }
+
+    fn check(&self) -> Result<()> {
+        let explained = self.explained_sat();
+        if self.change_msat() != explained * 1000 {
+            bail!(
+                "{} {}: {} msat before, {} msat after, a change of {} msat; explained are {} sat: {}",
+                self.side.name(),
+                self.place,
+                self.before_msat,
+                self.after_msat,
+                self.change_msat(),
+                explained,
+                self.explanation(),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Ledger {
+    fn check(&self) -> Result<()> {
+        self.accounts.iter().try_for_each(Account::check)?;
+        let change: i64 = self.accounts.iter().map(Account::change_msat).sum();
+        if change != -self.mined_sat * 1000 {
+            bail!(
+                "both together changed by {change} msat, but {} sat went to miners",
+                self.mined_sat
+            );
+        }
+        Ok(())
+    }
+
+    /// Shows balances, changes and their reasons.
+    ///
+    /// # Errors
+    /// If nobody reads any more.
+    pub fn show(&self, page: &Page) -> Result<()> {
+        page.heading(&format!(
+            "{:18}{:>14}{:>14}{:>14}",
+            "Balances (sat)", "before", "after", "change"
+        ))?;
+        for account in &self.accounts {
+            let change = signed(account.change_msat() / 1000);
+            page.line(&format!(
+                "{}{:>14}{:>14}{:>14}",
+                account.head(page),
+                grouped(account.before_msat / 1000),
+                grouped(account.after_msat / 1000),
+                change,
+            ))?;
+        }
+        page.heading("Why")?;
+        for account in &self.accounts {
+            let change = signed(account.explained_sat());
+            let text = format!("{}{change:>11} = {}", account.head(page), account.explanation());
+            page.line(&text)?;
+        }
+        let sum = match self.mined_sat {
+            0 => "Every balance is what it was.".to_owned(),
+            fees => format!(
+                "Both together have {} sat less: the fees of both transactions.",
+                grouped(fees)
+            ),
+        };
+        page.line(&page.paint(&format!("Checked to the satoshi. {sum}"), Tone::Good))
+    }
+}
+
+impl Account {
+    fn head(&self, page: &Page) -> String {
+        let (name, tone) = match self.side {
+            Side::Alice => ("alice", Tone::Alice),
+            Side::Bob => ("bob", Tone::Bob),
+        };
+        format!("{}  {:<11}", page.paint(&format!("{name:<5}"), tone), self.place)
+    }
+}
+
+fn signed(sat: i64) -> String {
+    let plus = if sat > 0 { "+" } else { "" };
+    format!("{plus}{}", grouped(sat))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(kind: Kind, ending: Ending) -> Facts {
+        Facts {
+            kind,
+            ending,
+            maker: Side::Bob,
+            amount: 1_000_000,
+            premium: 1_500,
+            fee_invoice: 80,
+            opening_fee: 78,
+            spend_fee: 23,
+            drained: 0,
+        }
+    }
+
+    fn balance(chain_sat: u64, channel_sat: u64) -> Balance {
+        Balance {
+            chain_sat,
+            channel: Msat(channel_sat * 1000),
+        }
+    }
+
+    #[test]
+    fn a_paid_swap_out_adds_up() {
+        let before = [balance(0, 5_000_000), balance(2_000_000, 5_000_000)];
+        let after = [balance(999_977, 3_998_420), balance(999_922, 6_001_580)];
+        let ledger = facts(Kind::Out, Ending::Paid)
+            .ledger(before, after)
+            .expect("small numbers");
+        ledger.check().expect("the books are right");
+        let why = "-1,000,000 amount - 1,500 premium - 80 opening's fee in advance";
+        assert_eq!(ledger.accounts[1].explanation(), why);
+    }
+
+    #[test]
+    fn a_missing_satoshi_is_found() {
+        let before = [balance(0, 5_000_000), balance(2_000_000, 5_000_000)];
+        let after = [balance(999_976, 3_998_420), balance(999_922, 6_001_580)];
+        let ledger = facts(Kind::Out, Ending::Paid)
+            .ledger(before, after)
+            .expect("small numbers");
+        let error = ledger.check().expect_err("one is missing").to_string();
+        assert!(
+            error.starts_with("alice on chain: 0 msat before, 999976000 msat after"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,184 @@
+//! Puts into words what happens, as it happens.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use elements::Transaction;
+use sluice::api::types::{Stage as Phase, SwapView};
+use sluice::api::view::text::{grouped, sats};
+use sluice::swap::{Kind, Role};
+
+use super::page::{Page, Tone};
+use super::stage::Side;
+use super::terms::Terms;
+
+/// Tells the story of one swap; time counts from its order.
+#[derive(Debug)]
+pub struct Narrator {
+    page: Page,
+    terms: Terms,
+    began: Instant,
+    last: Instant,
+}
+
+impl Narrator {
+    /// Begins the story now.
+    #[must_use]
+    pub fn new(page: Page, terms: Terms) -> Narrator {
+        let began = Instant::now();
+        Narrator {
+            page,
+            terms,
+            began,
+            last: began,
+        }
+    }
+
+    /// What is swapped.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// How long ago the order was.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Alice's order, from which on time counts.
+    ///
+    /// # Errors
+    /// If nobody reads any more.
+    pub fn ordered(&mut self) -> Result<()> {
+        self.began = Instant::now();
+        self.last = self.began;
+        let amount = sats(self.terms.amount_sat);
+        let wish = match self.terms.kind {
+            Kind::Out => format!("asks bob for {amount} of L-BTC for Lightning balance (swap-out)"),
+            Kind::In => format!("offers bob {amount} of L-BTC for Lightning balance (swap-in)"),
+        };
+        let limit = sats(self.terms.premium_sat(self.terms.limit)?);
+        self.says(Side::Alice, &format!("{wish}; premium at most {limit}"), &[])
+    }
+
+    /// Something that a side does now.
+    ///
+    /// # Errors
+    /// If nobody reads any more.
+    pub fn says(&mut self, side: Side, text: &str, details: &[String]) -> Result<()> {
+        self.tell(Instant::now(), side, text, details)
+    }
+
+    /// A block that was mined.
+    ///
+    /// # Errors
+    /// If nobody reads any more.
+    pub fn block(&mut self, height: u32, text: &str) -> Result<()> {
+        let text = format!("{}: {text}", grouped(height));
+        self.write(Instant::now(), ("block", Tone::Chain), &text, &[])
+    }
+
+    /// A transaction that is in the mempool.
+    ///
+    /// # Errors
+    /// If nobody reads any more.
+    pub fn published(&mut self, at: Instant, side: Side, text: &str, tx: &Transaction) -> Result<()> {
+        let cost = Cost::of(tx);
+        let size = format!(
+            "fee {} for {} discounted vB ({} vB)",
+            sats(cost.fee_sat),
+            grouped(cost.discount_vsize),
+            grouped(cost.vsize),
+        );
+        self.tell(at, side, text, &[tx.txid().to_string(), size])
+    }
+
+    /// What a side's daemon says anew.
+    ///
+    /// # Errors
+    /// If nobody reads any more.
+    pub fn changed(&mut self, at: Instant, side: Side, before: Option<&SwapView>, now: &SwapView) -> Result<()> {
+        let is_new = |known: fn(&SwapView) -> bool| known(now) && !before.is_some_and(known);
+        if side == Side::Bob && is_new(|view| view.premium_sat.is_some()) {
+            let premium = now.premium_sat.map_or_else(String::new, sats);
+            let rate = grouped(self.terms.rate.0);
+            self.tell(at, side, &format!("agrees; his premium is {premium} ({rate} ppm)"), &[])?;
+        }
+        if now.role == Role::Taker {
+            self.taker_changed(at, side, before, now)?;
+        }
+        let leaves = matches!(now.stage, Phase::Closing | Phase::Refunding);
+        if (leaves || is_new(|view| view.outcome.is_some())) && before.is_none_or(|view| view.state != now.state) {
+            self.tell(at, side, &now.state, &[])?;
+        }
+        Ok(())
+    }
+
+    fn taker_changed(&mut self, at: Instant, side: Side, before: Option<&SwapView>, now: &SwapView) -> Result<()> {
+        let is_new = |known: fn(&SwapView) -> bool| known(now) && !before.is_some_and(known);
+        let maker = side.other().name();
+        if let Some(fee) = now
+            .fee_invoice_sat
+            .filter(|_| is_new(|view| view.fee_invoice_sat.is_some()))
+        {
+            let text = format!("pays {} over Lightning for the fee of {maker}'s opening", sats(fee));
+            self.tell(at, side, &text, &[])?;
+        }
+        if is_new(|view| view.timings_ms.payment_started.is_some()) {
+            let amount = sats(now.lightning_amount_sat.unwrap_or_default());
+            let text = format!("finds the agreed coins in the opening, pays {amount} over Lightning");
+            self.tell(at, side, &text, &[])?;
+        }
+        if let (Some(started), Some(paid)) = (now.timings_ms.payment_started, now.timings_ms.paid)
+            && is_new(|view| view.timings_ms.paid.is_some())
+        {
+            let took = paid.saturating_sub(started);
+            let text = format!(
+                "payment settled after {took} ms: {maker} has the money, {} the key",
+                side.name()
+            );
+            self.tell(at, side, &text, &[])?;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, at: Instant, side: Side, text: &str, details: &[String]) -> Result<()> {
+        let tone = match side {
+            Side::Alice => Tone::Alice,
+            Side::Bob => Tone::Bob,
+        };
+        self.write(at, (side.name(), tone), text, details)
+    }
+
+    fn write(&mut self, at: Instant, who: (&str, Tone), text: &str, details: &[String]) -> Result<()> {
+        // what two daemons say may be heard in another order than it is told in, a millisecond apart
+        self.last = self.last.max(at);
+        let since = self.last.saturating_duration_since(self.began);
+        self.page.event(since, who, text, details)
+    }
+}
+
+/// What a transaction costs, read from the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Its fee.
+    pub fee_sat: u64,
+    /// Its virtual size.
+    pub vsize: u64,
+    /// Its discounted virtual size (ELIP-200), by which the fee is judged.
+    pub discount_vsize: u64,
+}
+
+impl Cost {
+    /// Reads it. Fees are outputs on Liquid.
+    #[must_use]
+    pub fn of(tx: &Transaction) -> Cost {
+        let size = |bytes: usize| u64::try_from(bytes).expect("a transaction is shorter than 2^64 bytes");
+        Cost {
+            fee_sat: tx.all_fees().values().sum(),
+            vsize: size(tx.vsize()),
+            discount_vsize: size(tx.discount_vsize()),
+        }
+    }
+}

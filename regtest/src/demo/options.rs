@@ -1,0 +1,90 @@
+//! What can be chosen on the command line.
+
+use clap::ValueEnum;
+use sluice::swap::Kind;
+
+use crate::world::{lightning, liquid};
+
+/// Options of the demo.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Which way alice's Lightning balance moves: out, for L-BTC; in, for L-BTC that she gives
+    #[arg(long, value_enum, default_value_t = Direction::Out)]
+    pub direction: Direction,
+    /// The amount swapped, without premium; underscores set thousands apart
+    #[arg(long, value_name = "SAT", default_value = "1_000_000", value_parser = satoshi)]
+    pub amount: u64,
+    /// How the swap shall end
+    #[arg(long, value_enum, default_value_t = Ending::Paid)]
+    pub ending: Ending,
+    /// What the Liquid chain is
+    #[arg(long, value_enum, default_value_t = liquid::Kind::Embedded)]
+    pub liquid: liquid::Kind,
+    /// What the Lightning nodes are
+    #[arg(long, value_enum, default_value_t = lightning::Kind::Embedded)]
+    pub lightning: lightning::Kind,
+    /// Prints one JSON object on the last line of standard output; the story goes to standard error
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The direction of the swap, as alice sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Direction {
+    /// She gives L-BTC and gets Lightning balance.
+    In,
+    /// She gives Lightning balance and gets L-BTC.
+    Out,
+}
+
+impl From<Direction> for Kind {
+    fn from(direction: Direction) -> Kind {
+        match direction {
+            Direction::In => Kind::In,
+            Direction::Out => Kind::Out,
+        }
+    }
+}
+
+/// How a swap can end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ending {
+    /// The taker pays and claims the coins
+    Paid,
+    /// The taker's node cannot pay: its key goes to the maker, who takes the coins back at once
+    Coop,
+    /// The taker is gone for good: the maker takes its coins back after 10,080 blocks
+    Csv,
+    /// The responder wants more premium than the initiator allows: nothing is opened
+    Cancel,
+}
+
+/// The name of a value on the command line.
+pub(super) fn name_of(value: &impl ValueEnum) -> String {
+    let value = value.to_possible_value().expect("no value is hidden");
+    value.get_name().to_owned()
+}
+
+/// Whole satoshi: no point and no unit, a slip must not change the amount.
+fn satoshi(text: &str) -> Result<u64, String> {
+    let wrong = || "must be whole satoshi, digits and `_` only, such as 1_000_000".to_owned();
+    let shape = text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().all(|c| c.is_ascii_digit() || c == '_');
+    if !shape {
+        return Err(wrong());
+    }
+    text.replace('_', "").parse().map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_whole_satoshi_with_underscores() {
+        assert_eq!(satoshi("1_000_000"), Ok(1_000_000));
+        assert_eq!(satoshi("250000"), Ok(250_000));
+        for wrong in ["", "_1", "1.5", "-1", "1,000", "99999999999999999999"] {
+            assert!(satoshi(wrong).is_err(), "{wrong}");
+        }
+    }
+}

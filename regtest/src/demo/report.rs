@@ -1,0 +1,180 @@
+//! What `--json` prints: one object per swap.
+
+use std::io::Write;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use sluice::api::types::{OpeningSummary, OutcomeKind, SpendSummary};
+use sluice::swap::event::SpendPath;
+use sluice::swap::{Kind, Role};
+use sluice::units::{Asset, SwapId, TxId};
+
+use super::narrator::Cost;
+use super::options::{Args, name_of};
+use super::play::Played;
+use super::stage::{Side, Stage};
+
+/// A swap that is over. What did not come to be is null.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The initiator's; the responder's where the initiator is gone for good.
+    outcome: OutcomeKind,
+    outcomes: Sides<Option<OutcomeKind>>,
+    asset: Asset,
+    direction: Kind,
+    amount_sat: u64,
+    premium_sat: Option<i64>,
+    fee_invoice_sat: Option<u64>,
+    swap_id: SwapId,
+    opening: Option<Opening>,
+    spend: Option<Spend>,
+    confirmed_to_spend_ms: Option<u64>,
+    payment_ms: Option<u64>,
+    total_ms: u64,
+    backends: Backends,
+    rss_kib: Sides<Option<u64>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Sides<T> {
+    initiator: T,
+    responder: T,
+}
+
+#[derive(Debug, Serialize)]
+struct Opening {
+    txid: TxId,
+    vout: Option<u32>,
+    fee_sat: u64,
+    vsize: u64,
+    discount_vsize: u64,
+    confidential: Option<bool>,
+}
+
+#[derive(Debug, Serialize)]
+struct Spend {
+    txid: TxId,
+    fee_sat: u64,
+    vsize: u64,
+    discount_vsize: u64,
+    kind: SpendPath,
+}
+
+#[derive(Debug, Serialize)]
+struct Backends {
+    liquid: String,
+    lightning: String,
+}
+
+impl Report {
+    /// Gathers it from what the daemons say, and holds that against the chain.
+    ///
+    /// # Errors
+    /// If a daemon says of a transaction what the chain does not.
+    pub fn new(stage: &Stage, args: &Args, played: &Played) -> Result<Report> {
+        let terms = stage.narrator.terms();
+        let outcome = |side: Side| {
+            let swap = stage.view(side).filter(|_| !stage.is_gone(side))?;
+            swap.outcome.as_ref().map(|outcome| outcome.kind)
+        };
+        let (initiator, responder) = (outcome(Side::Alice), outcome(Side::Bob));
+        let alice = stage.view(Side::Alice).context("alice knows of no swap")?;
+        let taker = stage.view(terms.side(Role::Taker)).map(|swap| swap.timings_ms);
+        let payment = taker.and_then(|at| at.paid?.checked_sub(at.payment_started?));
+        let after = played.confirmed_to_spend.map(|after| after.as_millis().try_into());
+        Ok(Report {
+            outcome: initiator.or(responder).context("no side saw the swap's end")?,
+            outcomes: Sides { initiator, responder },
+            asset: alice.asset,
+            direction: terms.kind,
+            amount_sat: terms.amount_sat,
+            premium_sat: alice.premium_sat,
+            fee_invoice_sat: alice.fee_invoice_sat,
+            swap_id: played.swap_id,
+            opening: opening(stage)?,
+            spend: spend(stage)?,
+            confirmed_to_spend_ms: after.transpose()?,
+            payment_ms: payment,
+            total_ms: played.total.as_millis().try_into()?,
+            backends: Backends {
+                liquid: name_of(&args.liquid),
+                lightning: name_of(&args.lightning),
+            },
+            rss_kib: Sides {
+                initiator: played.rss_kib[Side::Alice.index()],
+                responder: played.rss_kib[Side::Bob.index()],
+            },
+        })
+    }
+
+    /// Prints it on standard output, on one line.
+    ///
+    /// # Errors
+    /// If nobody reads any more.
+    pub fn print(&self) -> Result<()> {
+        let line = serde_json::to_string(self)?;
+        Ok(writeln!(std::io::stdout().lock(), "{line}")?)
+    }
+}
+
+fn opening(stage: &Stage) -> Result<Option<Opening>> {
+    let Some(tx) = &stage.opening else {
+        return Ok(None);
+    };
+    let maker = stage.view(stage.narrator.terms().side(Role::Maker));
+    let said = maker
+        .and_then(|swap| swap.opening.as_ref())
+        .context("the maker shows no opening")?;
+    let OpeningSummary {
+        fee_sat,
+        vsize,
+        discount_vsize,
+        ..
+    } = *said;
+    let cost = agreed("opening", tx, said.txid, [fee_sat, vsize, discount_vsize])?;
+    Ok(Some(Opening {
+        txid: said.txid,
+        vout: said.vout,
+        fee_sat: cost.fee_sat,
+        vsize: cost.vsize,
+        discount_vsize: cost.discount_vsize,
+        confidential: said.confidential,
+    }))
+}
+
+fn spend(stage: &Stage) -> Result<Option<Spend>> {
+    let Some(seen) = &stage.spend else {
+        return Ok(None);
+    };
+    let views = Side::BOTH.into_iter().filter_map(|side| stage.view(side));
+    let mut own = views.filter_map(|swap| swap.spend.as_ref()).filter(|spend| spend.ours);
+    let said = own.next().context("nobody shows a spend of its own")?;
+    let SpendSummary {
+        fee_sat,
+        vsize,
+        discount_vsize,
+        ..
+    } = *said;
+    let txid = said.txid.context("a spend of its own without an id")?;
+    let cost = agreed("spend", &seen.tx, txid, [fee_sat, vsize, discount_vsize])?;
+    Ok(Some(Spend {
+        txid,
+        fee_sat: cost.fee_sat,
+        vsize: cost.vsize,
+        discount_vsize: cost.discount_vsize,
+        kind: said.kind.clone(),
+    }))
+}
+
+/// What a transaction costs, if a daemon says the same as the chain.
+fn agreed(what: &str, tx: &elements::Transaction, txid: TxId, said: [Option<u64>; 3]) -> Result<Cost> {
+    let cost = Cost::of(tx);
+    let seen = [cost.fee_sat, cost.vsize, cost.discount_vsize].map(Some);
+    if tx.txid().to_string() != txid.to_string() || said != seen {
+        bail!(
+            "a daemon says that the {what} {txid} has fee, vsize and discounted vsize {said:?}; the chain has {}: {seen:?}",
+            tx.txid()
+        );
+    }
+    Ok(cost)
+}

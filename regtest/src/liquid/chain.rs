@@ -120,7 +120,10 @@ impl Chain {
             .map(|entry| entry.block.header.prev_blockhash)
             .collect();
         let leaves = self.entries.values().filter(|entry| !parents.contains(&entry.hash));
-        leaves.map(|entry| (entry.clone(), self.is_invalid(entry))).collect()
+        let invalid = self.under_invalid();
+        leaves
+            .map(|entry| (entry.clone(), invalid.contains(&entry.hash)))
+            .collect()
     }
 
     /// An unspent output of the active branch.
@@ -222,16 +225,29 @@ impl Chain {
         false
     }
 
-    fn is_invalid(&self, entry: &BlockEntry) -> bool {
-        let marked = self.invalid.iter().filter_map(|hash| self.entries.get(hash));
-        marked.into_iter().any(|invalid| self.descends(entry, invalid))
+    /// The blocks marked invalid and all that stand on them. One pass: a week's blocks may be replaced at once.
+    fn under_invalid(&self) -> HashSet<BlockHash> {
+        if self.invalid.is_empty() {
+            return HashSet::new();
+        }
+        let mut arrived: Vec<_> = self.entries.values().collect();
+        // A block arrives after its parent.
+        arrived.sort_unstable_by_key(|entry| entry.sequence);
+        let mut found = self.invalid.clone();
+        for entry in arrived {
+            if found.contains(&entry.block.header.prev_blockhash) {
+                found.insert(entry.hash);
+            }
+        }
+        found
     }
 
     fn activate_best(&mut self) -> Reorganisation {
+        let invalid = self.under_invalid();
         let best = self
             .entries
             .values()
-            .filter(|entry| !self.is_invalid(entry))
+            .filter(|entry| !invalid.contains(&entry.hash))
             .max_by_key(|entry| (entry.height(), std::cmp::Reverse(entry.sequence)))
             .expect("genesis is never invalid")
             .clone();

@@ -110,13 +110,13 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The port or the cookie file.
-    #[error("liquid chain: {0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// The state file.
-    #[error("liquid chain: {0}")]
+    #[error(transparent)]
     State(#[from] StateFileError),
     /// The faucet could not take the genesis coins.
-    #[error("liquid chain: faucet: {0}")]
+    #[error("faucet of the liquid chain")]
     Faucet(#[from] WalletError),
 }
 

@@ -20,7 +20,7 @@ const FORMAT: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum StateFileError {
     /// It cannot be read or written.
-    #[error("state file: {0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
     /// It is not what [`save`] writes.
     #[error("state file: {0}")]

@@ -20,26 +20,48 @@ pub async fn sluiced() -> Result<PathBuf> {
 async fn build() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let folder = folder()?;
+    // Where this program was built, whatever the environment says: what it needs is built already.
+    let target = folder.parent().with_context(|| folder.display().to_string())?;
     let mut command = Command::new(cargo);
-    command.args([
-        "build",
-        "--quiet",
-        "--package",
-        "sluice-swap",
-        "--bins",
-        "--manifest-path",
-        manifest,
-    ]);
+    // With this package named too, the crates below have the features that they were built with for this program.
+    command
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "sluice-swap",
+            "--package",
+            "sluice-regtest",
+        ])
+        .args(["--bin", "sluiced", "--bin", "sluice"])
+        .args(["--manifest-path", manifest, "--target-dir"])
+        .arg(target);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    let status = command.stdin(Stdio::null()).status().await.context("cargo build")?;
+    // Who gives up waiting wants no build.
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    let status = command.status().await.context("cargo build")?;
     if !status.success() {
         bail!("cargo build of sluiced ended with {status}");
     }
-    // This program is beside them, or, if it is a test, in the folder `deps` beside them.
+    let path = folder.join("sluiced");
+    if !path.is_file() {
+        bail!("cargo built no {}", path.display());
+    }
+    Ok(path)
+}
+
+/// Where programs of this profile are: this one is among them, or, if it is a test, in the folder `deps` beside them.
+fn folder() -> Result<PathBuf> {
     let this = std::env::current_exe()?;
-    let folders = this.ancestors().skip(1).take(2);
-    let found = folders.map(|folder| folder.join("sluiced")).find(|path| path.is_file());
-    found.with_context(|| format!("no sluiced beside {}", this.display()))
+    let folder = this.parent().with_context(|| this.display().to_string())?;
+    let programs = if folder.ends_with("deps") {
+        folder.parent()
+    } else {
+        Some(folder)
+    };
+    let programs = programs.with_context(|| this.display().to_string())?;
+    Ok(programs.to_owned())
 }

@@ -144,9 +144,10 @@ impl RealLiquid {
         Ok(self.faucet.blockchain_info().await?.blocks)
     }
 
-    pub(super) async fn fund(&self, address: &str, amount: Amount) -> Result<()> {
+    pub(super) async fn fund(&self, address: &str, amount: Amount) -> Result<Txid> {
         let sent = self.faucet.send_to_address(address, Btc(amount), self.asset, RATE);
-        sent.await.map(drop).with_context(|| format!("address {address}"))
+        let id = sent.await.with_context(|| format!("address {address}"))?;
+        Ok(Txid::from_byte_array(id.0.to_byte_array()))
     }
 
     pub(super) async fn mempool(&self) -> Result<Vec<Txid>> {

@@ -11,7 +11,7 @@ use super::lnd::RealLightning;
 use crate::lightning::{ChannelSpec, Network, Node, Options};
 
 /// What each channel holds.
-const CAPACITY: Amount = Amount::from_sat(10_000_000);
+pub const CAPACITY: Amount = Amount::from_sat(10_000_000);
 
 /// Which Lightning a world has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -33,6 +33,17 @@ pub enum Lightning {
     },
     /// Real nodes.
     Lnd(Box<RealLightning>),
+}
+
+/// How to call the JSON-RPC of the Bitcoin chain under real nodes.
+#[derive(Debug, Clone)]
+pub struct BitcoinAccess {
+    /// Its address.
+    pub rpc_url: String,
+    /// The name for basic authentication.
+    pub user: String,
+    /// The password for basic authentication.
+    pub password: String,
 }
 
 impl Lightning {
@@ -62,19 +73,42 @@ impl Lightning {
 
     /// What connects a `sluiced` to one of the nodes.
     pub(super) fn arguments(&self, node: usize) -> Vec<String> {
-        let lnd = match self {
+        let lnd = self.access(node);
+        vec![
+            format!("--set=lightning.lnd.address={}", lnd.address),
+            format!("--set=lightning.lnd.tls_cert={}", lnd.tls_cert.display()),
+            format!("--set=lightning.lnd.macaroon={}", lnd.macaroon.display()),
+        ]
+    }
+
+    /// How to reach one of the nodes: always as LND is reached.
+    #[must_use]
+    pub fn access(&self, node: usize) -> LndConfig {
+        match self {
             Lightning::Embedded { nodes, .. } => LndConfig {
                 address: nodes[node].address().to_string(),
                 tls_cert: nodes[node].tls_cert_path(),
                 macaroon: nodes[node].macaroon_path(),
             },
             Lightning::Lnd(real) => real.node(node).config(),
-        };
-        vec![
-            format!("--set=lightning.lnd.address={}", lnd.address),
-            format!("--set=lightning.lnd.tls_cert={}", lnd.tls_cert.display()),
-            format!("--set=lightning.lnd.macaroon={}", lnd.macaroon.display()),
-        ]
+        }
+    }
+
+    /// How to call the Bitcoin chain; None under embedded nodes, which need none.
+    #[must_use]
+    pub fn bitcoin(&self) -> Option<BitcoinAccess> {
+        match self {
+            Lightning::Embedded { .. } => None,
+            Lightning::Lnd(real) => {
+                let bitcoind = real.bitcoind();
+                let (user, password) = bitcoind.credentials();
+                Some(BitcoinAccess {
+                    rpc_url: format!("http://{}", bitcoind.rpc_address()),
+                    user: user.to_owned(),
+                    password: password.to_owned(),
+                })
+            }
+        }
     }
 
     /// The id of one of the nodes.

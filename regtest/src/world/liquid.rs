@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bitcoin::Amount;
 use elements::{Address, Transaction, Txid};
 
 use super::elementsd::RealLiquid;
-use crate::liquid::{Gate, LiquidChain, Orphans};
+use crate::liquid::{Gate, LiquidChain, Options, Orphans};
 
 /// Which Liquid a world has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -26,11 +26,61 @@ pub enum Liquid {
     Elementsd(Box<RealLiquid>),
 }
 
+/// How to call a chain's JSON-RPC.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Its address, for calls that need no wallet.
+    pub rpc_url: String,
+    /// The name for basic authentication.
+    pub user: String,
+    /// The password for basic authentication.
+    pub password: String,
+}
+
 impl Liquid {
-    pub(super) async fn start(kind: Kind, _folder: &Path) -> Result<Liquid> {
+    pub(super) async fn start(kind: Kind, _folder: &Path, state: Option<&Path>) -> Result<Liquid> {
         match kind {
-            Kind::Embedded => Ok(Liquid::Embedded(LiquidChain::start(Default::default()).await?)),
-            Kind::Elementsd => Ok(Liquid::Elementsd(Box::new(RealLiquid::start().await?))),
+            Kind::Embedded => Ok(Liquid::Embedded(start_embedded(state).await?)),
+            Kind::Elementsd => {
+                ensure!(
+                    state.is_none(),
+                    "a state file is of the embedded chain, not of a real elementsd"
+                );
+                Ok(Liquid::Elementsd(Box::new(RealLiquid::start().await?)))
+            }
+        }
+    }
+
+    /// The chain in this process, if it is one.
+    #[must_use]
+    pub fn embedded(&self) -> Option<&LiquidChain> {
+        match self {
+            Liquid::Embedded(chain) => Some(chain),
+            Liquid::Elementsd(_) => None,
+        }
+    }
+
+    /// How to call it.
+    ///
+    /// # Errors
+    /// If a real node's cookie cannot be read.
+    pub fn access(&self) -> Result<Access> {
+        match self {
+            Liquid::Embedded(chain) => Ok(Access {
+                rpc_url: chain.rpc_url(),
+                user: chain.user().to_owned(),
+                password: chain.password().to_owned(),
+            }),
+            Liquid::Elementsd(real) => {
+                let node = real.node();
+                let cookie = std::fs::read_to_string(node.cookie()).context("cookie of elementsd")?;
+                let (user, password) = cookie.trim().split_once(':').context("cookie of elementsd")?;
+                Ok(Access {
+                    rpc_url: node.url(),
+                    user: user.to_owned(),
+                    password: password.to_owned(),
+                })
+            }
         }
     }
 
@@ -104,16 +154,15 @@ impl Liquid {
         }
     }
 
-    /// Pays to an address from the faucet.
+    /// Pays to an address from the faucet, with the transaction that is returned.
     ///
     /// # Errors
     /// If the address is none of this chain, or the faucet is empty.
-    pub async fn fund(&self, address: &str, amount: Amount) -> Result<()> {
+    pub async fn fund(&self, address: &str, amount: Amount) -> Result<Txid> {
         match self {
             Liquid::Embedded(chain) => {
                 let address: Address = address.parse().with_context(|| format!("address {address}"))?;
-                chain.fund(&address, amount)?;
-                Ok(())
+                Ok(chain.fund(&address, amount)?)
             }
             Liquid::Elementsd(real) => real.fund(address, amount).await,
         }
@@ -193,4 +242,16 @@ impl Liquid {
             Liquid::Elementsd(real) => real.launch().await,
         }
     }
+}
+
+/// A chain that begins with the state file, if it exists. A file that cannot be written is known at once.
+async fn start_embedded(state: Option<&Path>) -> Result<LiquidChain> {
+    let options = Options {
+        state_file: state.map(Path::to_owned),
+        ..Options::default()
+    };
+    let context = || format!("state {}", state.unwrap_or(Path::new("in memory")).display());
+    let chain = LiquidChain::start(options).await.with_context(context)?;
+    chain.save().with_context(context)?;
+    Ok(chain)
 }

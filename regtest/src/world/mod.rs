@@ -43,6 +43,8 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// The `sluiced` to run; None: built from this workspace.
     pub binary: Option<PathBuf>,
+    /// A file that the embedded Liquid chain begins with, if it exists, and is saved to.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -54,6 +56,7 @@ impl Default for Options {
             wallet: Amount::from_sat(50_000_000),
             arguments: Vec::new(),
             binary: None,
+            state: None,
         }
     }
 }
@@ -87,7 +90,7 @@ impl World {
             None => build::sluiced().await?,
         };
         let folder = tempfile::Builder::new().prefix("sluice-regtest-").tempdir()?;
-        let liquid = Liquid::start(options.liquid, folder.path()).await?;
+        let liquid = Liquid::start(options.liquid, folder.path(), options.state.as_deref()).await?;
         let (lightning, channels) = Lightning::start(options.lightning, folder.path(), options.channels).await?;
         let launch = |name: &str, node: usize| {
             let mut arguments = liquid.arguments(name);
@@ -122,8 +125,12 @@ impl World {
             return Ok(());
         }
         for operator in [&self.alice, &self.bob] {
-            let address = operator.client()?.wallet_address(Default::default()).await?;
-            self.liquid.fund(&address.address, amount).await?;
+            let client = operator.client()?;
+            // A chain from a file has wallets with money.
+            if client.wallet_balance(Default::default()).await?.spendable_sat < amount.to_sat() {
+                let address = client.wallet_address(Default::default()).await?;
+                self.liquid.fund(&address.address, amount).await?;
+            }
         }
         self.liquid.mine(2).await?;
         for operator in [&self.alice, &self.bob] {

@@ -93,10 +93,28 @@ fn sources(folder: &str) -> Vec<Source> {
     found
 }
 
-/// Files of `src` that are not tests.
+/// Files of `src` that are compiled outside tests.
 fn shipped() -> Vec<Source> {
-    let is_test = |source: &Source| source.path.contains("/tests/") || source.path.ends_with("tests.rs");
-    sources("src").into_iter().filter(|source| !is_test(source)).collect()
+    let all = sources("src");
+    let tests: BTreeSet<String> = all.iter().flat_map(test_modules).collect();
+    let is_test = |path: &str| {
+        tests
+            .iter()
+            .any(|stem| path == format!("{stem}.rs") || path.starts_with(&format!("{stem}/")))
+    };
+    all.into_iter().filter(|source| !is_test(&source.path)).collect()
+}
+
+/// The files, without `.rs`, that a file declares by `#[cfg(test)] mod name;`.
+fn test_modules(source: &Source) -> Vec<String> {
+    let stem = source.path.trim_end_matches(".rs").trim_end_matches("mod");
+    let folder = stem.trim_end_matches('/');
+    let declared = source.text.split("#[cfg(test)]\nmod ").skip(1);
+    declared
+        .filter_map(|rest| rest.split_once(';').map(|(name, _)| name))
+        .filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
+        .map(|name| format!("{folder}/{name}"))
+        .collect()
 }
 
 /// The first names after `root::`, such as `crate::a::b` or `use crate::{a, b::{c, d}}`.

@@ -7,11 +7,11 @@ use super::{Task, until_answered};
 use crate::engine::Side;
 use crate::engine::sight;
 use crate::keys::SwapSecrets;
-use crate::ports::{OpeningOutput, PortError};
+use crate::ports::PortError;
 use crate::swap::event::{EffectKind, Made, SpendPath};
 use crate::swap::state::{Claim, Maker};
 use crate::swap::{Event, State, Swap, Taker};
-use crate::tx::{self, ClaimPath, ClaimRequest, FeeBasis};
+use crate::tx::{self, ClaimPath, ClaimRequest, FeeBasis, OpeningOutput};
 use crate::units::{FeeRate, PaymentHash, RawTx};
 
 pub(super) async fn opening(task: &Task, hash: PaymentHash) {

@@ -1,5 +1,7 @@
 //! The arrows of docs/architecture.md, and the rules of style that a reader of a few lines cannot check.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

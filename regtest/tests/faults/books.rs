@@ -23,10 +23,7 @@ async fn wallet(operator: &Operator) -> Result<i64> {
     let what = format!("{}'s wallet to be at rest", operator.name);
     wait_for(&what, PATIENCE, || async {
         let balance = client.wallet_balance(Default::default()).await?;
-        ensure!(
-            balance.pending_sat == 0 && balance.locked_sat == 0,
-            "it is {balance:?}"
-        );
+        ensure!(balance.pending_sat == 0 && balance.locked_sat == 0, "it is {balance:?}");
         Ok(Some(i64::try_from(balance.spendable_sat)?))
     })
     .await
@@ -89,7 +86,8 @@ impl Books {
             "the maker's end is {:?}",
             maker.outcome
         );
-        let sat = |value: Option<u64>, what: &'static str| Ok::<i64, anyhow::Error>(i64::try_from(value.context(what)?)?);
+        let sat =
+            |value: Option<u64>, what: &'static str| Ok::<i64, anyhow::Error>(i64::try_from(value.context(what)?)?);
         let amount = sat(taker.chain_amount_sat, "no amount on the chain")?;
         let claim_fee = taker.spend.as_ref().and_then(|spend| spend.fee_sat);
         let opening_fee = maker.opening.as_ref().and_then(|opening| opening.fee_sat);

@@ -150,9 +150,5 @@ pub async fn wait_for_height(operator: &Operator, height: u32) -> Result<()> {
 }
 
 pub fn tails(world: &World) -> String {
-    format!(
-        "alice's log:\n{}\nbob's log:\n{}",
-        world.alice.tail(),
-        world.bob.tail()
-    )
+    format!("alice's log:\n{}\nbob's log:\n{}", world.alice.tail(), world.bob.tail())
 }

@@ -4,8 +4,8 @@ use anyhow::{Result, ensure};
 use sluice::api::SluiceApiClient;
 use sluice_regtest::daemons::wait_for;
 use sluice_regtest::liquid::Gate;
-use sluice_regtest::world::operator::Operator;
 use sluice_regtest::world::PATIENCE;
+use sluice_regtest::world::operator::Operator;
 
 use super::books::Books;
 use super::moments::Moments;
@@ -16,7 +16,10 @@ async fn wait_for_chain(operator: &Operator, away: bool) -> Result<()> {
     let client = operator.client()?;
     wait_for("the daemon to know of its chain", PATIENCE, || async {
         let info = client.info().await?;
-        ensure!(info.chains.iter().all(|chain| chain.height.is_none() == away), "{info:?}");
+        ensure!(
+            info.chains.iter().all(|chain| chain.height.is_none() == away),
+            "{info:?}"
+        );
         Ok(Some(()))
     })
     .await

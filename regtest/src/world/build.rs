@@ -24,21 +24,20 @@ async fn build() -> Result<PathBuf> {
     // Where this program was built, whatever the environment says: what it needs is built already.
     let target = folder.parent().with_context(|| folder.display().to_string())?;
     let mut command = Command::new(cargo);
-    // With this package named too, the crates below have the features that they were built with for this program.
+    // With the library of this package too, all crates are those that it was built with; cargo would build some again.
     command
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "sluice-swap",
-            "--package",
-            "sluice-regtest",
-        ])
-        .args(["--bin", "sluiced", "--bin", "sluice"])
+        .args(["build", "--quiet", "--lib", "--bin", "sluiced", "--bin", "sluice"])
+        .args(["--package", "sluice-swap", "--package", "sluice-regtest"])
         .args(["--manifest-path", manifest, "--target-dir"])
         .arg(target);
     if !cfg!(debug_assertions) {
         command.arg("--release");
+    }
+    // What cargo says to the program that it runs, such as a test, is none of the build scripts' business: ring's would
+    // be run again for it, and all that depends on it be built again.
+    let said = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars().filter(|(name, _)| said(name)) {
+        command.env_remove(name);
     }
     // Who gives up waiting wants no build.
     command.stdin(Stdio::null()).kill_on_drop(true);

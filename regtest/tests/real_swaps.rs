@@ -294,13 +294,15 @@ async fn refunded(world: &mut World) -> Result<()> {
 }
 
 macro_rules! on {
-    ($($pair:ident: $liquid:ident, $lightning:ident;)*) => {
+    ($($(#[$ignored:meta])? $pair:ident: $liquid:ident, $lightning:ident;)*) => {
         $(mod $pair {
+            $(#[$ignored])?
             #[tokio::test(flavor = "multi_thread")]
             async fn swaps_go_both_ways_and_balances_are_exact() -> anyhow::Result<()> {
                 super::swap_both_ways(super::liquid::Kind::$liquid, super::lightning::Kind::$lightning).await
             }
 
+            $(#[$ignored])?
             #[tokio::test(flavor = "multi_thread")]
             async fn unpaid_swaps_cost_nobody_more_than_fees() -> anyhow::Result<()> {
                 super::end_unpaid(super::liquid::Kind::$liquid, super::lightning::Kind::$lightning).await
@@ -309,9 +311,13 @@ macro_rules! on {
     };
 }
 
+// `cargo test` alone needs no daemons; `-- --include-ignored` runs these too.
 on! {
     embedded_chain_and_nodes: Embedded, Embedded;
+    #[ignore = "wants a real elementsd"]
     real_elementsd: Elementsd, Embedded;
+    #[ignore = "wants a real lnd"]
     real_lnd: Embedded, Lnd;
+    #[ignore = "wants real elementsd and lnd"]
     real_elementsd_and_lnd: Elementsd, Lnd;
 }

@@ -235,8 +235,17 @@ async fn coop(world: &World, channel: usize, kind: Kind) -> Result<()> {
 
 /// The responder asks for more than the initiator pays.
 async fn canceled(world: &World, channel: usize, kind: Kind) -> Result<()> {
-    let run = Run::order(world, channel, kind, 0).await?;
-    run.closed([OutcomeKind::Canceled; 2]).await
+    let run = Run::order(world, channel, kind, -1000).await?;
+    let alice = run.wait(0, "closed", |swap| swap.outcome.is_some()).await?;
+    let outcome = alice.outcome.map(|outcome| outcome.kind);
+    expect_equal("the outcome", &outcome, &Some(OutcomeKind::Canceled))?;
+    // A request that was refused leaves nothing with who refused it.
+    let stored = world.bob.client()?.swap_get(SwapRef { swap_id: run.id }).await.is_ok();
+    expect_equal("whether bob has stored it", &stored, &false)?;
+    for node in [0, 1] {
+        expect_equal("the money", &money(world, node, channel).await?, &run.before[node])?;
+    }
+    Ok(())
 }
 
 /// Both ways, paid.

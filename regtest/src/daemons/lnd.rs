@@ -261,11 +261,7 @@ impl Lnd {
             "node_pubkey": to.id().await?, "local_funding_amount": sat, "push_sat": push_sat,
         });
         let channels = Value::from(vec![channel; count]).to_string();
-        let opened = self.cli(&["batchopenchannel", "--sat_per_vbyte=2", &channels]).await?;
-        let opened = opened["pending_channels"].as_array().map_or(0, Vec::len);
-        if opened != count {
-            bail!("batchopenchannel opened {opened} of {count} channels");
-        }
+        self.cli(&["batchopenchannel", "--sat_per_vbyte=2", &channels]).await?;
         // The sixth confirmation lets them announce it.
         bitcoind.mine(6).await?;
         let (scids, _) = tokio::try_join!(self.wait_all_active(count), to.wait_all_active(count))?;

@@ -39,7 +39,9 @@ fn everything_that_up_names_answers() {
     let env = text(&up.site["env"]);
     let script = format!(". {env}; sl1 --json info; rt mine 2 --json; echo $SCID");
     let mut shell = Command::new("sh");
-    shell.args(["-eu", "-c", &script]).env("XDG_RUNTIME_DIR", runtime.path(""));
+    shell
+        .args(["-eu", "-c", &script])
+        .env("XDG_RUNTIME_DIR", runtime.path(""));
     let output = shell.output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();

@@ -13,9 +13,10 @@ use tokio::sync::watch;
 use crate::swap::event::{InvoiceStatus, PaymentStatus};
 use crate::swap::state::Opening;
 use crate::swap::terms::Payout;
+use crate::tx::OpeningOutput;
 use crate::units::{
-    Asset, CltvDelta, FeeRate, Height, Msat, NodeId, OutPoint, PaymentHash, Preimage, PubKey, RawTx, Scid, SwapId,
-    Timestamp, TxId,
+    Asset, CltvDelta, FeeRate, Height, Msat, NodeId, OutPoint, PaymentHash, Preimage, RawTx, Scid, SwapId, Timestamp,
+    TxId,
 };
 
 /// Why a call did not do what was asked, classed by what the caller does about it.
@@ -115,17 +116,6 @@ pub trait Chain: Send + Sync {
     async fn broadcast(&self, tx: &RawTx) -> Result<(), PortError>;
     /// The rate to pay now: the node's estimate within the operator's floor and ceiling.
     async fn fee_rate(&self) -> Result<FeeRate, PortError>;
-}
-
-/// The output that an opening must have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpeningOutput {
-    /// Its script.
-    pub script: ScriptBuf,
-    /// On Liquid the key to blind it to.
-    pub blinding_key: Option<PubKey>,
-    /// Its value.
-    pub amount: Amount,
 }
 
 /// The wallet's money.

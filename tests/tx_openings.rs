@@ -7,8 +7,7 @@ use bitcoin::{Amount, ScriptBuf};
 use elements::confidential::{Asset, Nonce, Value};
 use liquid_bench::{Content, Parties, coin, decode, opening_of, policy_asset, public, secret};
 use proptest::prelude::*;
-use sluice::ports::OpeningOutput;
-use sluice::tx::{self, BadOpening, TxError};
+use sluice::tx::{self, BadOpening, OpeningOutput, TxError};
 use sluice::units::{RawTx, SwapSecret};
 
 const AMOUNT: Amount = Amount::from_sat(1_000_000);

@@ -1,5 +1,6 @@
 //! The regtest world of Sluice: embedded chain and Lightning nodes, real daemons, scenarios.
 
+pub mod bench;
 pub mod daemons;
 pub mod demo;
 pub mod lightning;

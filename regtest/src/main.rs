@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sluice_regtest::{demo, up};
+use sluice_regtest::{bench, demo, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo regtest", version, about)]
@@ -16,6 +16,8 @@ struct Args {
 enum Command {
     /// Shows a swap between two operators, live
     Demo(demo::Args),
+    /// Measures swaps and waiting daemons (use a release build)
+    Bench(bench::Args),
     #[command(flatten)]
     Up(up::Command),
 }
@@ -24,6 +26,7 @@ enum Command {
 async fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Demo(args) => demo::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
         Command::Up(command) => up::run(command).await,
     };
     match done {

@@ -4,8 +4,9 @@ use std::sync::Mutex;
 
 use tokio::sync::RwLock;
 
-use crate::ports::{OpeningOutput, PortError, Wallet};
+use crate::ports::{PortError, Wallet};
 use crate::swap::state::Opening;
+use crate::tx::OpeningOutput;
 use crate::units::FeeRate;
 
 /// Keeps the clean-up of forgotten locks from freeing the coins of an opening that is being made just now.

@@ -16,7 +16,6 @@ use bitcoin::{Amount, Script, ScriptBuf};
 use elements::AssetId;
 use rand::{CryptoRng, RngCore};
 
-use crate::ports::OpeningOutput;
 use crate::swap::event::SpendPath;
 use crate::swap::state::{Claim, TxCost};
 use crate::swap::terms::Payout;
@@ -47,6 +46,17 @@ impl Coin {
             Asset::Btc => Err(TxError::Unsupported(asset)),
         }
     }
+}
+
+/// The output that an opening must have, for the wallet that funds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpeningOutput {
+    /// Its script.
+    pub script: ScriptBuf,
+    /// On Liquid the key to blind it to.
+    pub blinding_key: Option<PubKey>,
+    /// Its value.
+    pub amount: Amount,
 }
 
 /// What an opening must be.

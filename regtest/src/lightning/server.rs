@@ -73,6 +73,9 @@ impl Drop for Running {
 pub(super) fn serve(port: &Port, certificate: &Certificate, routes: Routes) -> Result<Running, NetworkError> {
     let identity = Identity::from_pem(&certificate.certificate, &certificate.key);
     let mut server = Server::builder()
+        // As lnd (grpc-go, `defaultServerOptions`); hyper's 200 would stop the calls of a daemon with a hundred swaps,
+        // each of which holds subscriptions open.
+        .max_concurrent_streams(u32::MAX)
         .tls_config(ServerTlsConfig::new().identity(identity))
         .map_err(|error| NetworkError::Tls(error.to_string()))?;
     let address = port.address();

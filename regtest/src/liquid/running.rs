@@ -66,6 +66,7 @@ impl LiquidChain {
             seed,
             calls: Mutex::new(BTreeMap::new()),
             gate: watch::Sender::new(Gate::Open),
+            stuck: watch::Sender::default(),
             stopped: watch::Sender::new(false),
         });
         let server = rpc::serve(endpoint.clone(), listener);
@@ -271,6 +272,11 @@ impl LiquidChain {
     /// Makes the daemon hang, go away or come back. The chain itself goes on: blocks can be mined meanwhile.
     pub fn set_gate(&self, gate: Gate) {
         self.endpoint.gate.send_replace(gate);
+    }
+
+    /// Calls of these methods are taken and wait, as in a daemon that is slow with them, until they are not named any more.
+    pub fn set_stuck(&self, methods: &[&'static str]) {
+        self.endpoint.stuck.send_replace(methods.to_vec());
     }
 
     /// Forgets what a real daemon keeps in memory alone: locks of outputs that were not persistent.

@@ -33,18 +33,10 @@ async fn build() -> Result<PathBuf> {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    // Crates with C code are built again when these change, and under `cargo run` and `cargo test` they are this package's.
-    let of_a_package = |name: &str| {
-        let beginnings = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "CARGO_BIN_",
-            "CARGO_CRATE_NAME",
-            "OUT_DIR",
-        ];
-        beginnings.iter().any(|beginning| name.starts_with(beginning))
-    };
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_a_package)) {
+    // What cargo says to the program that it runs, such as a test, is none of the build scripts' business: ring's would
+    // be run again for it, and all that depends on it be built again.
+    let said = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(said)) {
         command.env_remove(name);
     }
     // Who gives up waiting wants no build.

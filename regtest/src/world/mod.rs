@@ -11,6 +11,7 @@ pub mod lightning;
 pub mod liquid;
 pub mod lnd;
 pub mod operator;
+pub mod peer;
 pub mod sluiced;
 mod wallet;
 

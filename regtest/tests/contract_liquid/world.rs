@@ -11,9 +11,10 @@ use jsonrpsee::rpc_params;
 use serde_json::Value as Json;
 use sluice::chain::elements_rpc::{Auth, ElementsRpc, Endpoint};
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE, LIQUID_FEE_FLOOR};
-use sluice::ports::{Chain, OpeningOutput, PortError, Sighting, Tip, Wallet, Watch};
+use sluice::ports::{Chain, PortError, Sighting, Tip, Wallet, Watch};
 use sluice::swap::state::Opening;
 use sluice::swap::terms::Payout;
+use sluice::tx::OpeningOutput;
 use sluice::units::{FeeRate, Height, OutPoint, RawTx, SwapId, TxId};
 
 use crate::node::{Backend, Node};

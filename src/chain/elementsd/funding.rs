@@ -17,8 +17,9 @@ use tracing::warn;
 use super::source::txid;
 use crate::chain::elements_rpc::{ElementsRpc, RpcError};
 use crate::chain::watch::ChainTx;
-use crate::ports::{OpeningOutput, PortError};
+use crate::ports::PortError;
 use crate::swap::state::{Opening, TxCost};
+use crate::tx::OpeningOutput;
 use crate::units::{FeeRate, OutPoint, PubKey, RawTx};
 
 /// What a spend of an opening's input to ourselves pays apart; the rest of the coin becomes its change.

@@ -10,9 +10,10 @@ use tracing::debug;
 
 use super::Elementsd;
 use crate::chain::elements_rpc::{Btc, RpcError, code};
-use crate::ports::{Chain, OpeningOutput, PortError, Wallet, WalletBalance};
+use crate::ports::{Chain, PortError, Wallet, WalletBalance};
 use crate::swap::state::Opening;
 use crate::swap::terms::Payout;
+use crate::tx::OpeningOutput;
 use crate::units::{FeeRate, OutPoint, RawTx, TxId};
 
 /// Elements' label of the pegged asset.

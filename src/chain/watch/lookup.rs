@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::Shared;
 use super::book::Answer;
-use super::matches::{Hit, Index, Role};
+use super::matches::{Hit, Index, Role, is_spent};
 use super::source::{ChainTx, Source, UnspentOutput};
 use crate::ports::{PortError, Tip, Watch};
 use crate::units::{Height, OutPoint, SwapId, TxId};
@@ -145,12 +145,8 @@ impl<S: Source> Shared<S> {
                 return Ok(()); // a reorg came between two calls: the watches wait for the next try
             }
             previous = Some(hash);
-            for hit in index.hits(Tip { height, hash }, &block.txs) {
-                if matches!(hit.role, Role::Spend(_)) {
-                    open.remove(&hit.swap);
-                }
-                hits.push(hit);
-            }
+            hits.extend(index.hits(Tip { height, hash }, &block.txs));
+            open.retain(|swap| !is_spent(&hits, *swap));
             if open.is_empty() {
                 break;
             }

@@ -27,6 +27,22 @@ pub(super) struct Hit {
     pub(super) role: Role,
 }
 
+/// Whether a swap's output is spent, as far as these hits tell. A spend of the opening's change is none of it: the
+/// maker's wallet may use that for its next transaction.
+pub(super) fn is_spent(hits: &[Hit], swap: SwapId) -> bool {
+    let own = || hits.iter().filter(|hit| hit.swap == swap);
+    let is_watched = |spent: &u32| {
+        own().any(|hit| match &hit.role {
+            Role::Opening(vouts) => vouts.contains(spent),
+            Role::Spend(_) | Role::Conflict => false,
+        })
+    };
+    own().any(|hit| match &hit.role {
+        Role::Spend(spent) => spent.iter().any(is_watched),
+        Role::Opening(_) | Role::Conflict => false,
+    })
+}
+
 /// Watches by what they look for, so that a block costs the same whatever their number.
 #[derive(Debug, Default)]
 pub(super) struct Index<'a> {

@@ -1,15 +1,17 @@
 //! Transactions: made and signed here, published only by a later state.
 
+use bitcoin::Amount;
 use rand::rngs::OsRng;
 
 use super::{Task, until_answered};
+use crate::engine::Side;
 use crate::engine::sight;
 use crate::keys::SwapSecrets;
-use crate::ports::{OpeningOutput, PortError};
+use crate::ports::PortError;
 use crate::swap::event::{EffectKind, Made, SpendPath};
 use crate::swap::state::{Claim, Maker};
 use crate::swap::{Event, State, Swap, Taker};
-use crate::tx::{self, ClaimPath, ClaimRequest, FeeBasis};
+use crate::tx::{self, ClaimPath, ClaimRequest, FeeBasis, OpeningOutput};
 use crate::units::{FeeRate, PaymentHash, RawTx};
 
 pub(super) async fn opening(task: &Task, hash: PaymentHash) {
@@ -28,7 +30,15 @@ pub(super) async fn opening(task: &Task, hash: PaymentHash) {
     let shared = &task.shared;
     let made = until_answered(task, "fund the opening", || async {
         let rate = side.chain.fee_rate().await?;
-        shared.openings.fund(side.wallet.as_ref(), &output, rate).await
+        let fund = || shared.openings.fund(side.wallet.as_ref(), &output, rate);
+        match fund().await {
+            Err(PortError::Refused(reason)) if may_be_funded_soon(task, &side).await? => {
+                Err(PortError::Unreachable(reason))
+            }
+            // Coins may have come free between the two answers.
+            Err(PortError::Refused(_)) => fund().await,
+            funded => funded,
+        }
     })
     .await;
     task.yield_event(match made {
@@ -36,6 +46,13 @@ pub(super) async fn opening(task: &Task, hash: PaymentHash) {
         Err(reason) => Event::Refused(EffectKind::MakeOpening, reason),
     })
     .await;
+}
+
+/// Whether the wallet has coins locked for other openings: their change is there once those are published. The machine
+/// says when it is too late to wait for that.
+async fn may_be_funded_soon(task: &Task, side: &Side) -> Result<bool, PortError> {
+    let wanted = matches!(task.swap().state, State::Maker(_, Maker::Funding { .. }));
+    Ok(wanted && side.wallet.balance().await?.locked > Amount::ZERO)
 }
 
 pub(super) async fn claim(task: &Task, path: &SpendPath) {

@@ -10,8 +10,7 @@ use bitcoin::{Amount, Script};
 use elements::confidential::{Asset, Nonce, Value};
 use elements::{Address, AddressParams, AssetId, LockTime, Transaction, TxOut, TxOutWitness};
 
-use super::TxError;
-use crate::ports::OpeningOutput;
+use super::{OpeningOutput, TxError};
 use crate::swap::state::TxCost;
 use crate::units::{FeeRate, OutPoint, PubKey, RawTx, TxId};
 

@@ -40,6 +40,8 @@ pub struct Endpoint {
     pub calls: Mutex<BTreeMap<String, u64>>,
     /// How to answer.
     pub gate: watch::Sender<Gate>,
+    /// Methods whose calls wait until they are no longer named here.
+    pub stuck: watch::Sender<Vec<&'static str>>,
     /// Set by the method `stop`.
     pub stopped: watch::Sender<bool>,
 }
@@ -219,6 +221,8 @@ fn execute<'a>(endpoint: &'a Arc<Endpoint>, wallet: Option<String>, request: &'a
             return Err(RpcError::new(METHOD_NOT_FOUND, "Method not found"));
         };
         *lock(&endpoint.calls).entry(method.name.to_owned()).or_default() += 1;
+        let mut stuck = endpoint.stuck.subscribe();
+        drop(stuck.wait_for(|stuck| !stuck.contains(&method.name)).await);
         let args = Args::bind(method.name, method.params, request.params.clone())?;
         match &method.run {
             Run::Stop => {

@@ -213,3 +213,15 @@ fn only_the_newest_blocks_are_kept() {
     assert_eq!(book.hash_at(Height(200)), None);
     assert_eq!(book.hash_at(Height(300)), Some(block(300, 0).hash));
 }
+
+#[test]
+fn a_spend_of_the_openings_change_is_not_a_spend_of_the_swap() {
+    use crate::chain::watch::matches::is_spent;
+    let (watch, opening) = (watch(), Tx(OPENING, vec![output(7, 0)]));
+    let index = Index::of([&watch]);
+    let mut hits = index.hits(block(1, 0), &[opening]);
+    hits.extend(index.hits(block(2, 0), &[Tx(RIVAL, vec![output(OPENING, 1)])]));
+    assert!(!is_spent(&hits, watch.swap));
+    hits.extend(index.hits(block(3, 0), &[Tx(CLAIM, vec![output(OPENING, 0)])]));
+    assert!(is_spent(&hits, watch.swap));
+}

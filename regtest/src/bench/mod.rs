@@ -1,0 +1,86 @@
+//! `cargo regtest bench`: what a swap and a waiting daemon cost, as figures beside their targets.
+//!
+//! ```text
+//!   few channels   idle ─► swap after swap ─► five together ─► start again
+//!   many channels  calls per block and memory with 0, 1 and all channels' swaps waiting ─► start again ─► all claimed
+//! ```
+//!
+//! Figures of a build without optimisation say little: `cargo run --release -p sluice-regtest -- bench`.
+
+mod figures;
+mod latency;
+mod orders;
+mod process;
+mod waiting;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use bitcoin::Amount;
+
+use crate::world::{Options, World, lightning, liquid};
+use figures::Figures;
+
+/// What to measure, and on what.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The chain
+    #[arg(long, value_enum, default_value = "embedded")]
+    liquid: liquid::Kind,
+    /// The Lightning nodes
+    #[arg(long, value_enum, default_value = "embedded")]
+    lightning: lightning::Kind,
+    /// Swaps one after the other, in each direction
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    runs: usize,
+    /// Swaps that wait at the same time
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    swaps: usize,
+    /// Seconds in which nothing happens
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    idle: u64,
+    /// The daemon to measure; built from this workspace, as this program is, unless given
+    #[arg(long, value_name = "FILE")]
+    sluiced: Option<PathBuf>,
+    /// One JSON object at the end instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Channels of the first part: as many swaps are ordered together.
+const TOGETHER: usize = 5;
+
+/// Measures everything and prints it.
+///
+/// # Errors
+/// If a world does not start, or a swap does not end as it should. A missed target is none.
+pub async fn run(args: Args) -> Result<()> {
+    let optimised = args.sluiced.is_some() || !cfg!(debug_assertions);
+    let mut figures = Figures::new(args.liquid, args.lightning, optimised);
+    few(&args, &mut figures).await?;
+    waiting::measure(&mut world(&args, args.swaps).await?, args.swaps, &mut figures).await?;
+    figures.print(args.json)
+}
+
+async fn few(args: &Args, figures: &mut Figures) -> Result<()> {
+    let mut world = world(args, TOGETHER).await?;
+    orders::give_coins(&world, TOGETHER * 2).await?;
+    process::idle(&world, Duration::from_secs(args.idle), figures).await?;
+    latency::one_by_one(&world, args.runs, figures).await?;
+    latency::together(&world, figures).await?;
+    process::start_again(&mut world, "restart → API answers, no swap open", 0, figures).await
+}
+
+async fn world(args: &Args, channels: usize) -> Result<World> {
+    let options = Options {
+        liquid: args.liquid,
+        lightning: args.lightning,
+        channels,
+        // Every swap wants a coin of its own: one big coin would be locked by the first.
+        wallet: Amount::ZERO,
+        binary: args.sluiced.clone(),
+        ..Options::default()
+    };
+    World::start(options).await
+}

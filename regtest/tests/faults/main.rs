@@ -1,0 +1,13 @@
+//! Bad input and faults, against real `sluiced` processes on the embedded world.
+
+mod books;
+mod crash;
+mod golike;
+mod input;
+mod messages;
+mod moments;
+mod orders;
+mod outage;
+mod payment;
+mod reorg;
+mod secrets;

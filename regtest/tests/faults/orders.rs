@@ -1,0 +1,154 @@
+//! What every test does: reach into the world, order swaps, look at both sides.
+
+use anyhow::{Context, Result};
+use sluice::api::SluiceApiClient;
+use sluice::api::types::{OutcomeKind, SwapRef, SwapRequest, SwapView};
+use sluice::swap::Kind;
+use sluice::units::{Asset, Scid, SwapId};
+use sluice_regtest::daemons::wait_for;
+use sluice_regtest::lightning::{Network, Node};
+use sluice_regtest::liquid::LiquidChain;
+use sluice_regtest::world::lightning::Lightning;
+use sluice_regtest::world::liquid::Liquid;
+use sluice_regtest::world::operator::Operator;
+use sluice_regtest::world::{PATIENCE, World};
+
+pub fn network(world: &World) -> &Network {
+    match &world.lightning {
+        Lightning::Embedded { network, .. } => network,
+        _ => unreachable!("these worlds are embedded"),
+    }
+}
+
+/// Alice's node (0) or bob's (1).
+pub fn node(world: &World, index: usize) -> &Node {
+    match &world.lightning {
+        Lightning::Embedded { nodes, .. } => &nodes[index],
+        _ => unreachable!("these worlds are embedded"),
+    }
+}
+
+pub fn chain(world: &World) -> &LiquidChain {
+    match &world.liquid {
+        Liquid::Embedded(chain) => chain,
+        _ => unreachable!("these worlds are embedded"),
+    }
+}
+
+pub fn request(channel: Scid, amount_sat: u64) -> SwapRequest {
+    SwapRequest {
+        channel,
+        amount_sat,
+        asset: Asset::Lbtc,
+        max_premium_ppm: 2000,
+        idempotency_key: None,
+    }
+}
+
+/// Orders a swap from one operator's daemon.
+pub async fn order(operator: &Operator, kind: Kind, channel: Scid, amount_sat: u64) -> Result<SwapId> {
+    let (client, request) = (operator.client()?, request(channel, amount_sat));
+    let started = match kind {
+        Kind::Out => client.swap_out(request).await,
+        Kind::In => client.swap_in(request).await,
+    };
+    let started = started.with_context(|| format!("{}'s swap-{kind:?} of {amount_sat} sat", operator.name))?;
+    Ok(started.swap_id)
+}
+
+/// A swap as its operator's daemon shows it now; None if it does not know it.
+pub async fn look(operator: &Operator, swap_id: SwapId) -> Option<SwapView> {
+    operator.client().ok()?.swap_get(SwapRef { swap_id }).await.ok()
+}
+
+/// Waits until the calls of a method have become as many.
+pub async fn wait_for_calls(world: &World, method: &str, count: u64) -> Result<()> {
+    wait_for(&format!("{count} calls of {method}"), PATIENCE, || async {
+        let calls = chain(world).calls().get(method).copied().unwrap_or(0);
+        Ok((calls >= count).then_some(()))
+    })
+    .await
+}
+
+pub fn outcome(view: &SwapView) -> Option<OutcomeKind> {
+    view.outcome.as_ref().map(|outcome| outcome.kind)
+}
+
+/// Whether nothing but a block can bring a swap further, or it is over on both sides. `alice`'s and `bob`'s views.
+async fn is_idle(world: &World, swap: SwapId) -> Result<(bool, bool)> {
+    let views = (look(&world.alice, swap).await, look(&world.bob, swap).await);
+    let (Some(alice), Some(bob)) = views else {
+        return Ok((false, false));
+    };
+    let over = alice.outcome.is_some() && bob.outcome.is_some();
+    let taker = if alice.role == sluice::swap::Role::Taker {
+        &alice
+    } else {
+        &bob
+    };
+    let opening = taker.opening.as_ref().map(|opening| elements_txid(opening.txid));
+    let published = opening.is_some_and(|txid| chain(world).transaction(&txid).is_some());
+    let waits = match taker.stage {
+        sluice::api::types::Stage::OpeningPublished | sluice::api::types::Stage::Confirming => {
+            published && taker.confirmations < taker.confirmations_needed
+        }
+        sluice::api::types::Stage::Claiming => taker.timings_ms.spend_published.is_some(),
+        sluice::api::types::Stage::Closed => true,
+        _ => false,
+    };
+    Ok((over || waits, over))
+}
+
+pub fn elements_txid(txid: sluice::units::TxId) -> elements::Txid {
+    use bitcoin::hashes::Hash as _;
+    elements::Txid::from_byte_array(txid.0.to_byte_array())
+}
+
+/// More blocks than any swap needs that is neither refused nor refunded.
+const ENOUGH_BLOCKS: usize = 12;
+
+/// Mines a block whenever nothing but a block can bring the swaps further, until all are over on both sides.
+pub async fn finish(world: &World, swaps: &[SwapId]) -> Result<()> {
+    for _ in 0..ENOUGH_BLOCKS {
+        let tip = chain(world).tip().height;
+        let all_over = wait_for("every swap to need a block", PATIENCE, || async {
+            let mut all_over = true;
+            for swap in swaps {
+                let (idle, over) = is_idle(world, *swap).await?;
+                if !idle {
+                    let state = |view: Option<SwapView>| view.map_or("unknown".into(), |view| view.state);
+                    let alice = state(look(&world.alice, *swap).await);
+                    let bob = state(look(&world.bob, *swap).await);
+                    anyhow::bail!("swap {swap}: alice: {alice}; bob: {bob}");
+                }
+                all_over &= over;
+            }
+            Ok(Some(all_over))
+        })
+        .await
+        .with_context(|| tails(world))?;
+        if all_over {
+            return Ok(());
+        }
+        world.liquid.mine(1).await?;
+        for operator in [&world.alice, &world.bob] {
+            wait_for_height(operator, tip + 1).await?;
+        }
+    }
+    anyhow::bail!("{ENOUGH_BLOCKS} blocks were not enough\n{}", tails(world))
+}
+
+/// Waits until a daemon has seen a block.
+pub async fn wait_for_height(operator: &Operator, height: u32) -> Result<()> {
+    let client = operator.client()?;
+    wait_for(&format!("{}'s block {height}", operator.name), PATIENCE, || async {
+        let info = client.info().await?;
+        let seen = info.chains.first().and_then(|chain| chain.height);
+        Ok(seen.filter(|seen| *seen >= height).map(drop))
+    })
+    .await
+}
+
+pub fn tails(world: &World) -> String {
+    format!("alice's log:\n{}\nbob's log:\n{}", world.alice.tail(), world.bob.tail())
+}

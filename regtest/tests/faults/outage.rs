@@ -1,0 +1,80 @@
+//! The chain's node, or one of the Lightning nodes, is away for some blocks, with a swap in every state.
+
+use anyhow::{Result, ensure};
+use sluice::api::SluiceApiClient;
+use sluice_regtest::daemons::wait_for;
+use sluice_regtest::liquid::Gate;
+use sluice_regtest::world::PATIENCE;
+use sluice_regtest::world::operator::Operator;
+
+use super::books::Books;
+use super::moments::Moments;
+use super::orders::{chain, node};
+
+/// Waits until a daemon knows that its chain's node is away, or is there again.
+async fn wait_for_chain(operator: &Operator, away: bool) -> Result<()> {
+    let client = operator.client()?;
+    wait_for("the daemon to know of its chain", PATIENCE, || async {
+        let info = client.info().await?;
+        ensure!(
+            info.chains.iter().all(|chain| chain.height.is_none() == away),
+            "{info:?}"
+        );
+        Ok(Some(()))
+    })
+    .await
+}
+
+/// Waits until a daemon knows that its Lightning node is away.
+async fn wait_for_node_away(operator: &Operator) -> Result<()> {
+    let client = operator.client()?;
+    wait_for("the daemon to miss its node", PATIENCE, || async {
+        let info = client.info().await?;
+        ensure!(info.node.problem.is_some(), "{info:?}");
+        Ok(Some(()))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn elementsd_is_away_for_some_blocks_in_every_state_and_the_swaps_continue() -> Result<()> {
+    let mut moments = Moments::reach().await?;
+    let books = Books::open(&moments.world).await?;
+    moments.begin().await?;
+    chain(&moments.world).set_gate(Gate::Away);
+    for operator in [&moments.world.alice, &moments.world.bob] {
+        wait_for_chain(operator, true).await?;
+    }
+    moments.let_go();
+    chain(&moments.world).mine(4);
+    chain(&moments.world).set_gate(Gate::Open);
+    for operator in [&moments.world.alice, &moments.world.bob] {
+        wait_for_chain(operator, false).await?;
+    }
+    let swaps = moments.finish().await?;
+    books.balance(&moments.world, &swaps).await
+}
+
+async fn without_the_node_of(index: usize) -> Result<()> {
+    let mut moments = Moments::reach().await?;
+    let books = Books::open(&moments.world).await?;
+    moments.begin().await?;
+    node(&moments.world, index).go_away();
+    let operators = [&moments.world.alice, &moments.world.bob];
+    wait_for_node_away(operators[index]).await?;
+    moments.let_go();
+    moments.world.liquid.mine(4).await?;
+    node(&moments.world, index).come_back()?;
+    let swaps = moments.finish().await?;
+    books.balance(&moments.world, &swaps).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_initiators_lnd_is_away_for_some_blocks_in_every_state_and_the_swaps_continue() -> Result<()> {
+    without_the_node_of(0).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_responders_lnd_is_away_for_some_blocks_in_every_state_and_the_swaps_continue() -> Result<()> {
+    without_the_node_of(1).await
+}

@@ -36,7 +36,7 @@ async fn build() -> Result<PathBuf> {
     // What cargo says to the program that it runs, such as a test, is none of the build scripts' business: ring's would
     // be run again for it, and all that depends on it be built again.
     let said = |name: &str| name == "OUT_DIR" || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-    for (name, _) in std::env::vars().filter(|(name, _)| said(name)) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(said)) {
         command.env_remove(name);
     }
     // Who gives up waiting wants no build.

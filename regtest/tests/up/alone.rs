@@ -1,6 +1,6 @@
 //! The chain alone.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -132,16 +132,16 @@ fn a_state_file_holds_the_blocks_of_a_killed_chain() {
     let runtime = Runtime::new();
     let state = runtime.path("state.json");
     let arguments = ["liquid", "--port", "0", "--state", &state];
-    let up = runtime.start(&arguments);
+    let mut up = runtime.start(&arguments);
+    let before = std::fs::read(&state).unwrap();
     runtime.ask(&["mine", "9"]);
     let tip = up.liquid("", "getbestblockhash", json!([]));
-    let saved = || std::fs::read_to_string(&state).unwrap().matches("\"").count();
-    let before = saved();
-    let until = std::time::Instant::now() + Duration::from_secs(10);
-    while saved() == before && std::time::Instant::now() < until {
+    let until = Instant::now() + Duration::from_secs(10);
+    while std::fs::read(&state).unwrap() == before {
+        assert!(Instant::now() < until, "not saved");
         std::thread::yield_now();
     }
-    drop(up);
+    up.kill();
     let up = runtime.start(&arguments);
     assert_eq!(up.liquid("", "getbestblockhash", json!([])), tip);
 }

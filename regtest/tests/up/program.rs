@@ -88,13 +88,23 @@ impl Up {
     /// Asks it to end; tells how long that took. It must have said nothing more.
     pub fn end(mut self) -> Duration {
         let began = Instant::now();
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.terminate();
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "");
         assert!(self.child.wait().unwrap().success());
         began.elapsed()
+    }
+
+    /// Ends it without a chance to save or to clean up. Only for `liquid`: daemons would stay behind.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
     /// Calls the Liquid chain as curl would.
@@ -108,9 +118,11 @@ impl Up {
 
 impl Drop for Up {
     fn drop(&mut self) {
-        // Gone already, if the test got that far.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        // A test that failed leaves it running: it ends its daemons when it is asked, not when it is killed.
+        if let Ok(None) = self.child.try_wait() {
+            self.terminate();
+            drop(self.child.wait());
+        }
     }
 }
 

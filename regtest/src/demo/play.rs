@@ -131,12 +131,18 @@ async fn confirm(stage: &mut Stage, ending: Ending, played: &mut Played) -> Resu
     let maker = stage.view(taker.other()).and_then(|swap| swap.opening.clone());
     let confirmed = maker.and_then(|opening| opening.height);
     let confirmed = confirmed.context("the maker does not know the opening's block")?;
-    let text = "nobody pays; the maker waits for its timelock, 10,080 blocks";
-    stage.narrator.says(taker.other(), text, &[])?;
+    let text = format!(
+        "waits: nobody pays, and the coins are locked for {} blocks",
+        grouped(CSV)
+    );
+    stage.narrator.says(taker.other(), &text, &[])?;
     // the refund fits into the block after this one
     let last = confirmed + CSV - 1;
     let left = last.saturating_sub(stage.world.liquid.height().await?);
-    let text = format!("{} blocks later, on Liquid about a week", grouped(left));
+    let text = format!(
+        "{} blocks later, on Liquid about a week; sluiced reads them all",
+        grouped(left)
+    );
     mine(stage, left, &text).await?;
     Ok(mined)
 }

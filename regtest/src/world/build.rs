@@ -26,6 +26,9 @@ async fn build() -> Result<PathBuf> {
         "--quiet",
         "--package",
         "sluice-swap",
+        // The dependencies then have the features that this program was built with, and are not built once more.
+        "--package",
+        "sluice-regtest",
         "--bins",
         "--manifest-path",
         manifest,

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bitcoin::Amount;
+use jsonrpsee::core::ClientError;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{OutcomeKind, SwapRequest};
 use sluice::api::view::text::{grouped, sats};
@@ -77,7 +78,12 @@ async fn order(stage: &mut Stage) -> Result<SwapId> {
         Kind::Out => client.swap_out(request).await,
         Kind::In => client.swap_in(request).await,
     };
-    Ok(started.context("alice's sluiced takes no such order")?.swap_id)
+    match started {
+        Ok(started) => Ok(started.swap_id),
+        // its sentence is made for people; the object around it is not
+        Err(ClientError::Call(refused)) => bail!("alice's sluiced refuses the order: {}", refused.message()),
+        Err(error) => Err(error).context("alice's sluiced does not answer"),
+    }
 }
 
 /// Until both know of the opening.

@@ -4,19 +4,24 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use sluice::api::SluiceApiClient;
-use sluice::api::view::text::grouped;
+use sluice::api::view::text::{grouped, sats};
 use sluice::swap::{Kind, Role};
 use sluice::units::Msat;
 
 use super::narrator::Cost;
 use super::options::Ending;
-use super::page::{Page, Tone};
+use super::page::{NO_BREAK, Page, Tone};
 use super::play::Played;
 use super::stage::{Side, Stage};
 use crate::daemons::wait_for;
 
 /// How long the nodes may take to write the last payment into their balances.
 const SETTLING: Duration = Duration::from_secs(10);
+
+/// Columns that name an account.
+const HEAD: usize = 18;
+/// Why money moved that has nothing to do with the swap.
+const ELSEWHERE: &str = "for something else";
 
 /// What an operator has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,8 +178,8 @@ impl Facts {
         vec![
             entry(sign * paid * self.amount, "amount"),
             entry(sign * paid * premium, "premium"),
-            entry(sign * self.fee_invoice, "opening's fee in advance"),
-            entry(sign * self.drained, "something else"),
+            entry(sign * self.fee_invoice, "paid ahead for the opening"),
+            entry(sign * self.drained, ELSEWHERE),
         ]
     }
 }
@@ -192,19 +197,18 @@ impl Account {
         self.entries.iter().map(|entry| entry.sat).sum()
     }
 
+    /// The entries as a sum, each of them in one piece.
     fn explanation(&self) -> String {
-        if self.entries.is_empty() {
-            return "nothing happened".into();
-        }
         let mut text = String::new();
         for entry in &self.entries {
             let sign = match (text.is_empty(), entry.sat < 0) {
-                (true, true) => "-",
-                (true, false) => "",
-                (false, true) => " - ",
-                (false, false) => " + ",
+                (true, true) => "-".to_owned(),
+                (true, false) => String::new(),
+                (false, true) => format!(" -{NO_BREAK}"),
+                (false, false) => format!(" +{NO_BREAK}"),
             };
-            text.push_str(&format!("{sign}{} {}", grouped(entry.sat.unsigned_abs()), entry.what));
+            let term = format!("{} {}", grouped(entry.sat.unsigned_abs()), entry.what);
+            text.push_str(&format!("{sign}{}", term.replace(' ', &NO_BREAK.to_string())));
         }
         text
     }
@@ -220,7 +224,7 @@ impl Account {
                 self.after_msat,
                 self.change_msat(),
                 explained,
-                self.explanation(),
+                self.explanation().replace(NO_BREAK, " "),
             );
         }
         Ok(())
@@ -245,38 +249,61 @@ impl Ledger {
     /// # Errors
     /// If nobody reads any more.
     pub fn show(&self, page: &Page) -> Result<()> {
-        page.heading(&format!(
-            "{:18}{:>14}{:>14}{:>14}",
-            "Balances (sat)", "before", "after", "change"
-        ))?;
+        let head = format!("{:18}{:>14}{:>14}{:>14}", "Balances (sat)", "before", "after", "change");
+        page.heading(&head)?;
         for account in &self.accounts {
-            let change = signed(account.change_msat() / 1000);
             page.line(&format!(
                 "{}{:>14}{:>14}{:>14}",
                 account.head(page),
                 grouped(account.before_msat / 1000),
                 grouped(account.after_msat / 1000),
-                change,
+                signed(account.change_msat() / 1000),
             ))?;
         }
-        page.heading("Why")?;
-        for account in &self.accounts {
-            let change = signed(account.explained_sat());
-            let text = format!("{}{change:>11} = {}", account.head(page), account.explanation());
-            page.line(&text)?;
+        let mut changed = self
+            .accounts
+            .iter()
+            .filter(|account| !account.entries.is_empty())
+            .peekable();
+        if changed.peek().is_some() {
+            page.heading("Why")?;
+        } else {
+            page.line("")?;
         }
-        let sum = match self.mined_sat {
-            0 => "Every balance is what it was.".to_owned(),
-            fees => format!(
-                "Both together have {} sat less: the fees of both transactions.",
-                grouped(fees)
-            ),
-        };
-        page.line(&page.paint(&format!("Checked to the satoshi. {sum}"), Tone::Good))
+        for account in changed {
+            let head = format!("{}{:>12} = ", account.head(page), signed(account.explained_sat()));
+            page.hanging(&head, HEAD + 15, &account.explanation())?;
+        }
+        page.line(&page.paint("Checked to the satoshi.", Tone::Good))?;
+        page.hanging("", 0, &self.summary())
+    }
+
+    fn summary(&self) -> String {
+        if self.accounts.iter().all(|account| account.entries.is_empty()) {
+            return "Nothing was paid, nothing is locked.".into();
+        }
+        let nets = Side::BOTH.map(|side| {
+            let net = self.net_sat(side);
+            let did = if net < 0 { "paid" } else { "earned" };
+            format!("{} {did} {}", side.name(), sats(net.unsigned_abs()))
+        });
+        let [alice, bob] = nets;
+        format!("In all {alice}, {bob}; the chain's fees were {}.", sats(self.mined_sat))
+    }
+
+    /// What the swap left a side with, beside what it swapped.
+    fn net_sat(&self, side: Side) -> i64 {
+        let accounts = self.accounts.iter().filter(|account| account.side == side);
+        let entries = accounts.flat_map(|account| &account.entries);
+        entries
+            .filter(|entry| entry.what != ELSEWHERE)
+            .map(|entry| entry.sat)
+            .sum()
     }
 }
 
 impl Account {
+    /// Whose it is and where: [`HEAD`] columns.
     fn head(&self, page: &Page) -> String {
         let (name, tone) = match self.side {
             Side::Alice => ("alice", Tone::Alice),
@@ -324,8 +351,10 @@ mod tests {
             .ledger(before, after)
             .expect("small numbers");
         ledger.check().expect("the books are right");
-        let why = "-1,000,000 amount - 1,500 premium - 80 opening's fee in advance";
-        assert_eq!(ledger.accounts[1].explanation(), why);
+        let why = "-1,000,000 amount - 1,500 premium - 80 paid ahead for the opening";
+        assert_eq!(ledger.accounts[1].explanation().replace(NO_BREAK, " "), why);
+        let summary = "In all alice paid 1,603 sat, bob earned 1,502 sat; the chain's fees were 101 sat.";
+        assert_eq!(ledger.summary(), summary);
     }
 
     #[test]

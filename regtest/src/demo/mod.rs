@@ -82,15 +82,20 @@ async fn show(args: &Args) -> Result<()> {
     let ledger = ledger::settle(&stage, args.ending, before, &played).await?;
     ledger.show(&page)?;
     let report = Report::new(&stage, args, &played)?;
-    let total = format!(
-        "The swap took {:.2} s; blocks came at once.",
-        played.total.as_secs_f64()
-    );
-    page.line(&total)?;
+    page.hanging("", 0, &duration(args.ending, played.total))?;
     if args.json {
         report.print()?;
     }
     Ok(())
+}
+
+fn duration(ending: Ending, total: Duration) -> String {
+    let real = match ending {
+        Ending::Paid | Ending::Coop => " On Liquid, with a block every minute: two minutes.",
+        Ending::Csv => " On Liquid, with a block every minute: a week.",
+        Ending::Cancel => "",
+    };
+    format!("From order to end: {:.2} s.{real}", total.as_secs_f64())
 }
 
 async fn built(page: &Page) -> Result<std::path::PathBuf> {
@@ -138,7 +143,10 @@ async fn introduce(page: &Page, args: &Args, world: &World, terms: &Terms) -> Re
             Side::Bob => &world.bob,
         };
         let pid = operator.daemon.pid().context("a daemon ended")?;
-        page.fact(side.name(), &format!("sluiced {} at {}", pid, operator.daemon.url()))?;
+        page.fact(
+            side.name(),
+            &format!("sluiced (pid {pid}) at {}", operator.daemon.url()),
+        )?;
     }
     let premium = sats(terms.premium_sat(terms.rate)?);
     page.fact(

@@ -19,6 +19,7 @@ pub struct Narrator {
     terms: Terms,
     began: Instant,
     last: Instant,
+    agreed: bool,
 }
 
 impl Narrator {
@@ -31,6 +32,7 @@ impl Narrator {
             terms,
             began,
             last: began,
+            agreed: false,
         }
     }
 
@@ -99,17 +101,18 @@ impl Narrator {
     /// # Errors
     /// If nobody reads any more.
     pub fn changed(&mut self, at: Instant, side: Side, before: Option<&SwapView>, now: &SwapView) -> Result<()> {
-        let is_new = |known: fn(&SwapView) -> bool| known(now) && !before.is_some_and(known);
-        if side == Side::Bob && is_new(|view| view.premium_sat.is_some()) {
-            let premium = now.premium_sat.map_or_else(String::new, sats);
+        // whoever of them is heard first
+        if let Some(premium) = now.premium_sat.filter(|_| !self.agreed) {
+            self.agreed = true;
             let rate = grouped(self.terms.rate.0);
-            self.tell(at, side, &format!("agrees; his premium is {premium} ({rate} ppm)"), &[])?;
+            let text = format!("agrees; his premium is {} ({rate} ppm)", sats(premium));
+            self.tell(at, Side::Bob, &text, &[])?;
         }
         if now.role == Role::Taker {
             self.taker_changed(at, side, before, now)?;
         }
-        let leaves = matches!(now.stage, Phase::Closing | Phase::Refunding);
-        if (leaves || is_new(|view| view.outcome.is_some())) && before.is_none_or(|view| view.state != now.state) {
+        let leaves = matches!(now.stage, Phase::Closing | Phase::Refunding) || now.outcome.is_some();
+        if leaves && before.is_none_or(|view| view.stage != now.stage) {
             self.tell(at, side, &now.state, &[])?;
         }
         Ok(())

@@ -99,7 +99,11 @@ impl Page {
         Ok(())
     }
 
-    fn hanging(&self, head: &str, margin: usize, text: &str) -> Result<()> {
+    /// A text beside a head that takes up `margin` columns; what does not fit goes on below, beside the head as well.
+    ///
+    /// # Errors
+    /// As [`Page::line`].
+    pub fn hanging(&self, head: &str, margin: usize, text: &str) -> Result<()> {
         for (index, row) in wrapped(text, WIDTH - margin).iter().enumerate() {
             let before = if index == 0 { head } else { &" ".repeat(margin) };
             self.line(&format!("{before}{row}"))?;
@@ -126,6 +130,9 @@ impl Page {
     }
 }
 
+/// Keeps words together in a row.
+pub const NO_BREAK: char = '\u{a0}';
+
 /// The text in rows of at most `width` characters, broken between words. A longer word has a row of its own.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut rows = vec![String::new()];
@@ -140,7 +147,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
             rows.push(word.to_owned());
         }
     }
-    rows
+    rows.into_iter().map(|row| row.replace(NO_BREAK, " ")).collect()
 }
 
 #[cfg(test)]
@@ -152,6 +159,7 @@ mod tests {
         assert_eq!(wrapped("", 5), [""]);
         assert_eq!(wrapped("ab cd ef", 5), ["ab cd", "ef"]);
         assert_eq!(wrapped("ab 0123456789 c", 5), ["ab", "0123456789", "c"]);
+        assert_eq!(wrapped("a b\u{a0}c", 4), ["a", "b c"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bitcoin::Amount;
+use jsonrpsee::core::ClientError;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{OutcomeKind, SwapRequest};
 use sluice::api::view::text::{grouped, sats};
@@ -77,7 +78,12 @@ async fn order(stage: &mut Stage) -> Result<SwapId> {
         Kind::Out => client.swap_out(request).await,
         Kind::In => client.swap_in(request).await,
     };
-    Ok(started.context("alice's sluiced takes no such order")?.swap_id)
+    match started {
+        Ok(started) => Ok(started.swap_id),
+        // its sentence is made for people; the object around it is not
+        Err(ClientError::Call(refused)) => bail!("alice's sluiced refuses the order: {}", refused.message()),
+        Err(error) => Err(error).context("alice's sluiced does not answer"),
+    }
 }
 
 /// Until both know of the opening.
@@ -131,12 +137,18 @@ async fn confirm(stage: &mut Stage, ending: Ending, played: &mut Played) -> Resu
     let maker = stage.view(taker.other()).and_then(|swap| swap.opening.clone());
     let confirmed = maker.and_then(|opening| opening.height);
     let confirmed = confirmed.context("the maker does not know the opening's block")?;
-    let text = "nobody pays; the maker waits for its timelock, 10,080 blocks";
-    stage.narrator.says(taker.other(), text, &[])?;
+    let text = format!(
+        "waits: nobody pays, and the coins are locked for {} blocks",
+        grouped(CSV)
+    );
+    stage.narrator.says(taker.other(), &text, &[])?;
     // the refund fits into the block after this one
     let last = confirmed + CSV - 1;
     let left = last.saturating_sub(stage.world.liquid.height().await?);
-    let text = format!("{} blocks later, on Liquid about a week", grouped(left));
+    let text = format!(
+        "{} blocks later, on Liquid about a week; sluiced reads them all",
+        grouped(left)
+    );
     mine(stage, left, &text).await?;
     Ok(mined)
 }

@@ -152,7 +152,7 @@ fn check_terms(stage: &Stage, ending: Ending) -> Result<()> {
     if ending == Ending::Cancel {
         return Ok(());
     }
-    let views = Side::BOTH
+    let mut views = Side::BOTH
         .into_iter()
         .filter_map(|side| Some((side, stage.view(side)?)));
     views.try_for_each(|(side, view)| stage.narrator.terms().check(side, view))

@@ -1,7 +1,7 @@
 //! A wallet as Elements' RPC shows it: keys from a seed, confidential addresses, coins found by looking at every transaction.
 //!
-//! Knows its own keys and the transactions it was shown. What is confirmed or spent it asks of the node's [`State`],
-//! through a [`View`]. Must not know RPC.
+//! Knows its own keys and the transactions it was shown. What is confirmed or spent it asks of the node's
+//! [`State`](super::node::State), through a [`View`]. Must not know RPC.
 
 mod blinding;
 mod fund;

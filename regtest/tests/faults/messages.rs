@@ -33,7 +33,7 @@ fn id(number: usize) -> String {
 
 /// A request as a Go peer would make it, with some members replaced by JSON.
 fn request(swap_id: &str, scid: &str, replaced: &[(&str, &str)]) -> String {
-    let mut members = vec![
+    let mut members = [
         ("protocol_version", "7".to_owned()),
         ("swap_id", format!("{swap_id:?}")),
         ("asset", format!("{ASSET:?}")),

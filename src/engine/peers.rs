@@ -153,23 +153,21 @@ impl Peers {
         }
     }
 
-    fn online(&self) -> Vec<NodeId> {
+    /// Those connected that have told what they offer; or all that are connected.
+    fn online(&self, all: bool) -> Vec<NodeId> {
         let known = self.known();
-        known
-            .online
-            .iter()
-            .filter(|peer| known.offers.contains_key(*peer))
-            .copied()
-            .collect()
+        let told = |peer: &&NodeId| all || known.offers.contains_key(*peer);
+        known.online.iter().filter(told).copied().collect()
     }
 }
 
-/// Keeps peers informed: a Go peer forgets one that it has not heard of for half an hour.
+/// Keeps peers informed: a Go peer forgets one that it has not heard of for half an hour. What has changed is told to
+/// every peer: one that has not answered yet may have heard what we offered before.
 pub(super) async fn keep_polling(shared: Arc<Shared>) {
     loop {
         let poll_now = shared.peers.poll_now.notified();
-        let _ = tokio::time::timeout(shared.pace.poll, poll_now).await;
-        for peer in shared.peers.online() {
+        let changed = tokio::time::timeout(shared.pace.poll, poll_now).await.is_ok();
+        for peer in shared.peers.online(changed) {
             tell(&shared, peer, false);
         }
     }

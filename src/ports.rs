@@ -114,6 +114,8 @@ pub trait Chain: Send + Sync {
     fn forget(&self, swap: SwapId);
     /// Hands a transaction to the network. Already known, in the mempool or a block, is Ok.
     async fn broadcast(&self, tx: &RawTx) -> Result<(), PortError>;
+    /// Whether the node has a transaction in its mempool. The mempool is asked for once per block, whoever asks.
+    async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError>;
     /// The rate to pay now: the node's estimate within the operator's floor and ceiling.
     async fn fee_rate(&self) -> Result<FeeRate, PortError>;
 }

@@ -17,12 +17,24 @@ use crate::swap::terms::Deal;
 use crate::swap::{Event, Kind, PeerMessage, Role, State, Swap};
 use crate::units::{NodeId, PubKey, SwapId, SwapSecret};
 
-/// Requests of peers that are judged at the same time; more are dropped, and their peers may ask again.
-const REQUESTS_AT_ONCE: usize = 32;
+/// Requests of peers that are judged at the same time.
+const REQUESTS_AT_ONCE: usize = 16;
+/// Requests that wait for that or are being judged; more are dropped. A peer that floods us cannot make us remember
+/// more than these, and no operator has as many channels that begin to swap in the same second.
+const REQUESTS_WAITING: usize = 512;
+
+/// Places for requests.
+struct Requests {
+    waiting: Arc<Semaphore>,
+    judged: Arc<Semaphore>,
+}
 
 /// Listens to peers for as long as the daemon runs.
 pub(super) async fn listen(shared: Arc<Shared>) {
-    let requests = Arc::new(Semaphore::new(REQUESTS_AT_ONCE));
+    let requests = Requests {
+        waiting: Arc::new(Semaphore::new(REQUESTS_WAITING)),
+        judged: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
+    };
     let mut pause = shared.pace.retry_first;
     loop {
         match shared.messenger.events().await {
@@ -45,7 +57,7 @@ pub(super) async fn listen(shared: Arc<Shared>) {
     }
 }
 
-fn received(shared: &Arc<Shared>, requests: &Arc<Semaphore>, incoming: Incoming) {
+fn received(shared: &Arc<Shared>, requests: &Requests, incoming: Incoming) {
     let from = incoming.from;
     let message = match protocol::decode(incoming.kind, &incoming.payload) {
         Ok(Some(message)) => message,
@@ -243,7 +255,7 @@ fn malformed(shared: &Arc<Shared>, from: NodeId, error: &DecodeError) {
     );
 }
 
-fn requested(shared: &Arc<Shared>, requests: &Arc<Semaphore>, from: NodeId, kind: Kind, request: protocol::Request) {
+fn requested(shared: &Arc<Shared>, requests: &Requests, from: NodeId, kind: Kind, request: protocol::Request) {
     let id = request.swap_id;
     match shared.store.swap(id) {
         // A request that is repeated is answered by the agreement that the running swap repeats.
@@ -251,12 +263,13 @@ fn requested(shared: &Arc<Shared>, requests: &Arc<Semaphore>, from: NodeId, kind
         Ok(None) => {}
         Err(failure) => return warn!(%failure, "the store cannot be read"),
     }
-    let Ok(permit) = requests.clone().try_acquire_owned() else {
-        return warn!(%from, "a request is dropped: too many at once");
+    let Ok(place) = requests.waiting.clone().try_acquire_owned() else {
+        return warn!(%from, id = id.short(), "a request is dropped: too many at once");
     };
-    let shared = shared.clone();
+    let (shared, judged) = (shared.clone(), requests.judged.clone());
     tokio::spawn(async move {
-        let _permit = permit;
+        let _place = place;
+        let _turn = judged.acquire().await;
         if let Err(reason) = start::respond(&shared, from, kind, request).await {
             info!(%from, id = id.short(), %reason, "a request is refused");
             cancel(&shared, from, id, reason.for_peer());

@@ -1,12 +1,13 @@
 //! Money for swaps, their orders, and looks at the mempool.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use bitcoin::Amount;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use sluice::api::SluiceApiClient;
-use sluice::api::types::SwapRequest;
+use sluice::api::types::{SwapFilter, SwapRequest};
 use sluice::swap::Kind;
 use sluice::units::{Asset, SwapId};
 
@@ -87,15 +88,30 @@ pub(super) async fn await_mempool(world: &World, began: Instant, count: usize) -
         seen.resize(waiting.clamp(seen.len(), count), began.elapsed());
         if began.elapsed() > PATIENCE * 2 {
             bail!(
-                "{waiting} of {count} transactions wait after {:?}\nalice's log:\n{}\nbob's log:\n{}",
+                "{waiting} of {count} transactions wait after {:?}; alice's swaps:\n{}",
                 began.elapsed(),
-                world.alice.tail(),
-                world.bob.tail()
+                states(world).await?
             );
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
     Ok(seen)
+}
+
+/// How many of alice's swaps stand where, one line each.
+async fn states(world: &World) -> Result<String> {
+    let filter = SwapFilter {
+        limit: 1000,
+        ..SwapFilter::default()
+    };
+    let mut states = BTreeMap::<String, usize>::new();
+    for swap in world.alice.client()?.swap_list(filter).await?.swaps {
+        *states.entry(format!("{} ({:?})", swap.state, swap.outcome)).or_default() += 1;
+    }
+    Ok(states
+        .iter()
+        .map(|(state, count)| format!("{count:>5}  {state}\n"))
+        .collect())
 }
 
 /// Waits until all these swaps have closed on both sides, which the two blocks after their claims allow.

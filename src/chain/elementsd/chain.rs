@@ -7,7 +7,7 @@ use tracing::{debug, warn};
 use super::{Elementsd, releases};
 use crate::chain::watch::{ChainTx, Source};
 use crate::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
-use crate::units::{Asset, FeeRate, RawTx, SwapId};
+use crate::units::{Asset, FeeRate, RawTx, SwapId, TxId};
 
 #[async_trait]
 impl Chain for Elementsd {
@@ -50,9 +50,7 @@ impl Chain for Elementsd {
     }
 
     async fn broadcast(&self, tx: &RawTx) -> Result<(), PortError> {
-        let decoded: elements::Transaction = elements::encode::deserialize(&tx.0)
-            .map_err(|e| PortError::Refused(format!("not broadcast: {} bytes are no transaction: {e}", tx.0.len())))?;
-        let txid = ChainTx::txid(&decoded);
+        let txid = txid(tx)?;
         match self.rpc.send_raw_transaction(tx).await {
             Ok(()) => {
                 debug!(%txid, "broadcast");
@@ -62,6 +60,10 @@ impl Chain for Elementsd {
             Err(_) if self.watcher.has_confirmed(txid) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError> {
+        self.watcher.has_in_mempool(txid(tx)?).await
     }
 
     async fn fee_rate(&self) -> Result<FeeRate, PortError> {
@@ -76,6 +78,12 @@ impl Chain for Elementsd {
         *known = tip.map(|tip| (tip, rate));
         Ok(rate)
     }
+}
+
+fn txid(tx: &RawTx) -> Result<TxId, PortError> {
+    elements::encode::deserialize::<elements::Transaction>(&tx.0)
+        .map(|tx| ChainTx::txid(&tx))
+        .map_err(|e| PortError::Refused(format!("{} bytes are no transaction: {e}", tx.0.len())))
 }
 
 impl Elementsd {

@@ -113,13 +113,7 @@ impl Source for Node {
         Ok(self.rpc.mempool_transaction(txid).await?)
     }
 
-    async fn in_mempool(&self, of: &HashSet<TxId>) -> Result<HashSet<TxId>, PortError> {
-        Ok(self
-            .rpc
-            .mempool()
-            .await?
-            .into_iter()
-            .filter(|txid| of.contains(txid))
-            .collect())
+    async fn mempool(&self) -> Result<HashSet<TxId>, PortError> {
+        Ok(self.rpc.mempool().await?.into_iter().collect())
     }
 }

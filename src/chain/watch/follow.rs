@@ -1,6 +1,5 @@
 //! The one task per chain: waits for blocks, reads each once, matches it, and only then tells of it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,8 +106,7 @@ impl<S: Source> Shared<S> {
         if open.is_empty() {
             return Ok(());
         }
-        let wanted: HashSet<_> = open.iter().map(|(_, txid)| *txid).collect();
-        let present = self.source.in_mempool(&wanted).await?;
+        let present = self.source.mempool().await?;
         for (swap, txid) in open {
             let was_there = self.book().in_mempool(swap);
             match (was_there, present.contains(&txid)) {

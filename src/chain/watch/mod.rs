@@ -14,6 +14,7 @@ mod lookup;
 mod matches;
 mod source;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ struct Shared<S> {
     tips: watch::Sender<Option<Tip>>,
     /// One lookup at a time: the others' watches are looked up along with it.
     turn: tokio::sync::Mutex<()>,
+    /// The mempool as it was soon after that tip was published.
+    mempool: tokio::sync::Mutex<Option<(Tip, HashSet<TxId>)>>,
 }
 
 impl<S> Shared<S> {
@@ -66,6 +69,7 @@ impl<S: Source> Watcher<S> {
             book: Mutex::default(),
             tips: watch::channel(None).0,
             turn: tokio::sync::Mutex::default(),
+            mempool: tokio::sync::Mutex::default(),
         });
         let task = tokio::spawn(follow::follow(Arc::clone(&shared)));
         Self { shared, task }
@@ -89,6 +93,26 @@ impl<S: Source> Watcher<S> {
     /// Whether a transaction was seen in a block, for some watch.
     pub fn has_confirmed(&self, txid: TxId) -> bool {
         self.shared.book().has_confirmed(txid)
+    }
+
+    /// Whether the mempool holds a transaction. The node is asked once per block, for all who want to know.
+    pub async fn has_in_mempool(&self, txid: TxId) -> Result<bool, PortError> {
+        let tip = self.tip()?;
+        let mut known = self.shared.mempool.lock().await;
+        if let Some((at, ids)) = &*known
+            && *at == tip
+        {
+            return Ok(ids.contains(&txid));
+        }
+        let ids = self.shared.source.mempool().await?;
+        let held = ids.contains(&txid);
+        *known = Some((tip, ids));
+        Ok(held)
+    }
+
+    fn tip(&self) -> Result<Tip, PortError> {
+        let tip = *self.shared.tips.borrow();
+        tip.ok_or_else(|| PortError::Unreachable(format!("{}: no tip yet", self.source().daemon())))
     }
 
     /// What the chain shows of a watch. Calls the node only when the watch is new.

@@ -62,6 +62,6 @@ pub trait Source: Send + Sync + 'static {
     async fn confirmed_tx(&self, txid: TxId, block: BlockHash) -> Result<Self::Tx, PortError>;
     /// A transaction in the mempool.
     async fn mempool_tx(&self, txid: TxId) -> Result<Option<Self::Tx>, PortError>;
-    /// Those of the transactions that are in the mempool, by one call.
-    async fn in_mempool(&self, of: &HashSet<TxId>) -> Result<HashSet<TxId>, PortError>;
+    /// The ids of all transactions in the mempool.
+    async fn mempool(&self) -> Result<HashSet<TxId>, PortError>;
 }

@@ -4,11 +4,15 @@ use tokio::sync::watch::Receiver;
 
 use super::Task;
 use crate::engine::sight::{self, Judge};
-use crate::ports::{PortError, Tip};
+use crate::ports::{Chain, PortError, Tip};
 use crate::swap::Event;
 use crate::swap::event::{ChainView, EffectKind, OpeningView, TxKind};
 use crate::tx;
 use crate::units::{Preimage, RawTx};
+
+/// Every so many blocks the mempool is asked whether it still holds what was given to the network. All swaps look at
+/// the same block: it costs one call for all.
+const LOOK_EVERY: u32 = 10;
 
 pub(super) async fn watch(task: &Task) {
     let Some(side) = task.side() else { return };
@@ -77,7 +81,7 @@ pub(super) async fn broadcast(task: &Task, kind: TxKind, transaction: &RawTx, pr
     let mut tips = side.chain.tips();
     let (mut backoff, mut told) = (task.backoff(), None);
     loop {
-        tips.mark_unchanged();
+        let given_at = *tips.borrow_and_update();
         let answer = match side.chain.broadcast(&transaction).await {
             Ok(()) => Event::Accepted(kind),
             Err(PortError::Refused(reason)) => Event::Refused(EffectKind::Broadcast(kind), reason),
@@ -90,11 +94,32 @@ pub(super) async fn broadcast(task: &Task, kind: TxKind, transaction: &RawTx, pr
             task.yield_event(answer.clone()).await;
             told = Some(answer);
         }
-        // Once more at every block: a node may have dropped it from its mempool, or a reorg brought it back.
-        if tips.changed().await.is_err() {
+        let refused = !matches!(told, Some(Event::Accepted(_)));
+        let again = async {
+            while tips.changed().await.is_ok() {
+                let tip = *tips.borrow_and_update();
+                if refused || is_lost(side.chain.as_ref(), &transaction, given_at, tip).await {
+                    return true;
+                }
+            }
+            false
+        };
+        if !again.await {
             return;
         }
     }
+}
+
+/// Whether a transaction that the node took must be given to it again: the node was away, the chain went back, or
+/// the mempool, looked at every few blocks, has dropped it.
+async fn is_lost(chain: &dyn Chain, transaction: &RawTx, given_at: Option<Tip>, tip: Option<Tip>) -> bool {
+    let (Some(before), Some(tip)) = (given_at, tip) else {
+        return true;
+    };
+    if tip.height <= before.height {
+        return true;
+    }
+    tip.height.0.is_multiple_of(LOOK_EVERY) && matches!(chain.has_in_mempool(transaction).await, Ok(false))
 }
 
 /// The transaction as it is published: a taker's claim gets its preimage.

@@ -85,7 +85,7 @@ async fn begin(shared: &Arc<Shared>, new: &NewSwap, asset: Asset, chosen: Option
         .peers
         .can_swap(&peer, asset)
         .map_err(|reason| StartError::Peer { peer, reason })?;
-    let premium_limit = new.max_premium.of(new.amount).ok_or_else(|| Denial::Amount {
+    let premium_limit = new.max_premium.of(new.amount).ok_or(Denial::Amount {
         amount: new.amount,
         premium_ppm: new.max_premium,
     })?;

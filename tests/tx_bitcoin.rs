@@ -59,7 +59,7 @@ fn transaction(outputs: impl IntoIterator<Item = TxOut>) -> Transaction {
 
 fn opening_of(parties: &Parties, amount: Amount) -> RawTx {
     let paid = output(tx::output_script(&parties.script()), amount);
-    RawTx(serialize(&transaction([paid])))
+    RawTx::from(serialize(&transaction([paid])))
 }
 
 fn decode(tx: &RawTx) -> Transaction {
@@ -146,7 +146,7 @@ proptest! {
     #[test]
     fn garbage_is_never_a_transaction_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let parties = parties();
-        let refused = tx::verify_opening(&RawTx(bytes), &spec(&parties, AMOUNT)).unwrap_err();
+        let refused = tx::verify_opening(&RawTx::from(bytes), &spec(&parties, AMOUNT)).unwrap_err();
         let expected = matches!(refused, TxError::Undecodable { .. } | TxError::BadOpening(_));
         prop_assert!(expected, "{}", refused);
     }
@@ -156,7 +156,7 @@ proptest! {
 fn an_opening_of_another_value_or_script_is_refused() {
     let parties = parties();
     let judged = |outputs: Vec<TxOut>| {
-        let opening = RawTx(serialize(&transaction(outputs)));
+        let opening = RawTx::from(serialize(&transaction(outputs)));
         match tx::verify_opening(&opening, &spec(&parties, AMOUNT)) {
             Err(TxError::BadOpening(bad)) => Err(bad),
             other => Ok(other.unwrap()),
@@ -232,7 +232,7 @@ fn a_refund_cannot_say_that_it_waits_for_less() {
     assert_eq!(judge(&parties, AMOUNT, &refund.tx), Ok(()));
     let mut sooner = decode(&refund.tx);
     sooner.input[0].sequence = Sequence(CSV - 1);
-    assert!(judge(&parties, AMOUNT, &RawTx(serialize(&sooner))).is_err());
+    assert!(judge(&parties, AMOUNT, &RawTx::from(serialize(&sooner))).is_err());
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn a_spend_is_ours_only_if_all_of_it_comes_to_us() {
     let claim = claim(&parties, parties.coop_path(), AMOUNT, FeeRate(1_000)).unwrap().tx;
     let payout = parties.payout(false).script;
     let seen = |tx: &Transaction, script: &ScriptBuf| {
-        let (tx, opening) = (RawTx(serialize(tx)), spent(&parties, AMOUNT));
+        let (tx, opening) = (RawTx::from(serialize(tx)), spent(&parties, AMOUNT));
         tx::classify_spend(Coin::Btc, &tx, opening, script)
             .unwrap()
             .unwrap()

@@ -24,8 +24,9 @@ const INPUTS: usize = 14;
 const OUTPUTS: usize = 17_000;
 /// What one input holds: enough for its share of the outputs.
 const INPUT: Amount = Amount::from_sat(500_000);
-/// From the node's answer to the miner until the tip is told, with the block matched.
-const LIMIT: Duration = Duration::from_millis(100);
+/// From the node's answer to the miner until the tip is told, with the block matched. Hex is read ten times slower
+/// where nothing is optimised.
+const LIMIT: Duration = Duration::from_millis(if cfg!(debug_assertions) { 1_000 } else { 100 });
 
 /// A program that drops 200 elements and is content.
 fn filler() -> ScriptBuf {
@@ -92,7 +93,7 @@ pub async fn a_block_of_two_megabytes_is_handled_at_once<B: Bench<Ledger = Bitco
         "block of {} bytes: {took:?} from the miner's answer to the tip",
         large.len()
     );
-    assert!(took < LIMIT || cfg!(debug_assertions), "{took:?}");
+    assert!(took < LIMIT, "{took:?}");
     let reading = Instant::now();
     let bytes = world.adapter.rpc().block_bytes(mined.hash).await.unwrap();
     let block = Bitcoin::decode_block(&bytes).unwrap();

@@ -202,7 +202,7 @@ impl Bench for RealElementsd {
             }],
             output: paid.map(explicit).chain([TxOut::new_fee(fee, asset)]).collect(),
         };
-        let raw = RawTx(elements::encode::serialize(&tx));
+        let raw = RawTx::from(elements::encode::serialize(&tx));
         miner.send_raw_transaction(&raw).await.unwrap();
     }
 }

@@ -175,7 +175,7 @@ pub async fn addresses_are_the_wallets_own_and_can_be_paid<B: Bench>(world: Worl
     let txid = world.adapter.send(&own.address, AMOUNT).await.unwrap();
     assert_eq!(own.blinding_key.is_some(), B::blinding_key().is_some());
     let sent = eventually(async || world.miner.mempool_transaction_bytes(txid).await.unwrap()).await;
-    assert_eq!(decode::<B>(&RawTx(sent)).outputs_to(&own.script).len(), 1);
+    assert_eq!(decode::<B>(&RawTx::from(sent)).outputs_to(&own.script).len(), 1);
     world.mine(1).await;
     assert!(world.adapter.balance().await.unwrap().spendable > all() - Amount::from_sat(2_000));
 

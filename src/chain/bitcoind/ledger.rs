@@ -38,7 +38,7 @@ impl ChainTx for Transaction {
     }
 
     fn raw(&self) -> RawTx {
-        RawTx(serialize(self))
+        RawTx::from(serialize(self))
     }
 }
 
@@ -91,7 +91,7 @@ impl Ledger for Bitcoin {
 
     fn template(&self, spending: &[OutPoint], output: &OpeningOutput) -> Result<Vec<u8>, PortError> {
         if spending.is_empty() {
-            return Ok(tx::funding_template(Coin::Btc, output).0);
+            return Ok(tx::funding_template(Coin::Btc, output).0.to_vec());
         }
         let replaceable = |spent: &OutPoint| TxIn {
             previous_output: bitcoin::OutPoint::new(spent.txid.0, spent.vout),

@@ -22,7 +22,7 @@ pub(super) fn decode(tx: &RawTx) -> Result<Transaction, TxError> {
 }
 
 pub(super) fn encode(tx: &Transaction) -> RawTx {
-    RawTx(serialize(tx))
+    RawTx::from(serialize(tx))
 }
 
 pub(super) fn txid(tx: &Transaction) -> TxId {
@@ -96,7 +96,7 @@ pub(super) fn funding_template(output: &OpeningOutput) -> RawTx {
             script_pubkey: output.script.clone(),
         }],
     };
-    RawTx(
+    RawTx::from(
         [
             serialize(&tx.version),
             serialize(&tx.input),

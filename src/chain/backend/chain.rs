@@ -7,7 +7,7 @@ use tracing::{debug, warn};
 use super::{Backend, Ledger};
 use crate::chain::watch::{ChainTx, Source};
 use crate::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
-use crate::units::{Asset, FeeRate, RawTx, SwapId, TxId};
+use crate::units::{Asset, Blocks, FeeRate, RawTx, SwapId, Timestamp, TxId};
 
 #[async_trait]
 impl<L: Ledger> Chain for Backend<L> {
@@ -26,6 +26,7 @@ impl<L: Ledger> Chain for Backend<L> {
         }
         Ok(ChainInfo {
             unfit: self.unfit(&chain, &node),
+            tip_time: chain.time.map(Timestamp),
             chain: chain.chain,
             genesis: self.genesis,
             policy_asset: self.ledger().policy_asset(),
@@ -36,6 +37,10 @@ impl<L: Ledger> Chain for Backend<L> {
 
     fn tips(&self) -> watch::Receiver<Option<Tip>> {
         self.watcher.tips()
+    }
+
+    fn deepest_reorg(&self) -> Blocks {
+        self.watcher.deepest_reorg()
     }
 
     async fn tip(&self) -> Result<Tip, PortError> {

@@ -81,6 +81,8 @@ pub struct BlockchainInfo {
     pub bestblockhash: BlockHash,
     /// Whether the node still catches up with its chain.
     pub initialblockdownload: bool,
+    /// The time in the newest verified block, in Unix seconds.
+    pub time: Option<u64>,
     /// On a node that throws old blocks away, the height of the oldest it has.
     #[serde(default)]
     pub pruneheight: Option<u32>,

@@ -16,22 +16,21 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
+use crate::node::doubts::Doubts;
+use crate::node::grpc::CALL_LIMIT;
 use crate::ports::{Channel, InvoiceSpec, LightningNode, NodeInfo, PaymentSpec, PeerEvent, PeerMessenger, PortError};
 use crate::swap::event::{InvoiceStatus, PaymentStatus};
 use crate::units::{NodeId, PaymentHash};
 
-use connection::{CALL_LIMIT, Connection};
-use doubts::Doubts;
+use connection::Connection;
 
 mod channels;
 mod connection;
-mod doubts;
 mod error;
 mod invoices;
 mod limits;
 mod messages;
 mod payments;
-mod tls;
 
 /// lnd's messages and clients, generated from `proto/`.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]

@@ -1,4 +1,4 @@
-//! Trust in lnd's certificate: the very one in the operator's file, or one that it signed.
+//! Trust in a node's certificate: the very one in the operator's file, or one that it signed.
 //!
 //! lnd makes its own certificate and marks it as a CA. The rules of the web refuse such a one as a server's, so the
 //! file's certificate is pinned byte by byte; its names and dates do not matter then, its key does.
@@ -14,7 +14,7 @@ use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 /// Accepts a server that holds the key of a pinned certificate, or whose chain ends in one.
 #[derive(Debug)]
-pub(super) struct Pinned {
+pub(in crate::node) struct Pinned {
     certificates: Vec<CertificateDer<'static>>,
     /// None when no pinned certificate can sign others.
     chains: Option<Arc<WebPkiServerVerifier>>,
@@ -23,7 +23,7 @@ pub(super) struct Pinned {
 
 impl Pinned {
     /// Pins the certificates of a PEM file's content; the text says what is wrong with it.
-    pub(super) fn from_pem(pem: &[u8]) -> Result<Self, String> {
+    pub(in crate::node) fn from_pem(pem: &[u8]) -> Result<Self, String> {
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
             .collect::<Result<_, _>>()
             .map_err(|e| format!("not a PEM file: {e}"))?;

@@ -9,6 +9,7 @@
 //!
 //! Knows one node's API each. Must not know swaps, the engine, or another adapter.
 
+pub mod cln;
 pub mod lnd;
 
 mod custom_message;

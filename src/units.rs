@@ -6,6 +6,7 @@ mod ids;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bitcoin::{Amount, SignedAmount};
@@ -195,9 +196,11 @@ impl Timestamp {
 }
 
 /// A transaction in its network encoding, of whichever chain the swap is on. Prints only its length.
+///
+/// Copies share the bytes: a swap's state, its effects and the chain's watcher all hold the same ten kilobytes.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RawTx(pub Vec<u8>);
+pub struct RawTx(pub Arc<[u8]>);
 
 impl fmt::Debug for RawTx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -205,10 +208,16 @@ impl fmt::Debug for RawTx {
     }
 }
 
+impl From<Vec<u8>> for RawTx {
+    fn from(bytes: Vec<u8>) -> RawTx {
+        RawTx(bytes.into())
+    }
+}
+
 impl TryFrom<String> for RawTx {
     type Error = hex::FromHexError;
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        hex::decode(text).map(RawTx)
+        hex::decode(text).map(RawTx::from)
     }
 }
 

@@ -23,7 +23,7 @@ fn script(csv: u32) -> ScriptBuf {
 }
 
 fn go_claim() -> RawTx {
-    RawTx(hex::decode(include_str!("data/peerswap_claim.hex").trim()).unwrap())
+    RawTx::from(hex::decode(include_str!("data/peerswap_claim.hex").trim()).unwrap())
 }
 
 fn go_claim_opening() -> OutPoint {

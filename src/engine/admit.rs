@@ -4,6 +4,8 @@ use bitcoin::{Amount, SignedAmount};
 
 use crate::policy;
 use crate::ports::Channel;
+use crate::protocol;
+use crate::swap::timelocks::Timelocks;
 use crate::units::{Asset, NodeId, Ppm, PubKey, Scid, SwapId};
 
 /// Why a swap is not made. `Display` is what a peer or an operator is told.
@@ -12,13 +14,13 @@ pub enum Denial {
     /// Against the operator's policy.
     #[error("{0}")]
     Policy(#[from] policy::Denial),
-    /// Another protocol version.
-    #[error("protocol version {theirs} is not supported, only {ours}")]
+    /// A protocol version that the asset is not swapped in.
+    #[error("protocol version {theirs} is not supported for {asset}, only {}", versions_of(*.asset))]
     Version {
         /// What the peer speaks.
-        theirs: u64,
-        /// What we speak.
-        ours: u8,
+        theirs: u8,
+        /// What it asks for.
+        asset: Asset,
     },
     /// An asset or a chain that this daemon does not swap.
     #[error("{0}")]
@@ -92,6 +94,13 @@ pub enum Denial {
         /// The swap that holds it.
         holder: SwapId,
     },
+}
+
+/// The protocol versions that an asset is swapped in, for people.
+fn versions_of(asset: Asset) -> String {
+    let known = (0..=protocol::VERSION).filter(|version| Timelocks::of(asset, *version).is_some());
+    let known: Vec<String> = known.map(|version| version.to_string()).collect();
+    known.join(", ")
 }
 
 impl Denial {

@@ -11,10 +11,11 @@ use super::admit::{self, Denial};
 use super::{Shared, Side};
 use crate::keys;
 use crate::ports::{Channel, PortError};
-use crate::protocol::{self, Request, RequestChain};
+use crate::protocol::{Request, RequestChain};
 use crate::store::{Created, StoreError};
 use crate::swap::state::{Maker, State, Swap, Taker};
 use crate::swap::terms::{self, Deal, FeePolicy, Terms};
+use crate::swap::timelocks::Timelocks;
 use crate::swap::{Kind, Role};
 use crate::tx;
 use crate::units::{Asset, FeeRate, NodeId, Ppm, PubKey, Scid, SwapId, Timestamp};
@@ -95,7 +96,7 @@ pub(super) async fn initiate(shared: &Arc<Shared>, new: NewSwap) -> Result<Start
     policy
         .admit_own(&channel.peer, new.asset, new.amount)
         .map_err(Denial::from)?;
-    shared
+    let version = shared
         .peers
         .can_swap(&channel.peer, new.asset)
         .map_err(|reason| StartError::Peer {
@@ -126,7 +127,7 @@ pub(super) async fn initiate(shared: &Arc<Shared>, new: NewSwap) -> Result<Start
         peer: channel.peer,
         kind: new.kind,
         role,
-        version: protocol::VERSION,
+        version,
         asset: new.asset,
         scid: channel.scid,
         amount: new.amount,
@@ -287,12 +288,9 @@ pub(super) async fn respond(
         .policy()
         .admit(&peer, asset, request.amount)
         .map_err(Denial::from)?;
-    if request.version != protocol::VERSION {
-        return Err(Denial::Version {
-            theirs: request.version.into(),
-            ours: protocol::VERSION,
-        }
-        .into());
+    if Timelocks::of(asset, request.version).is_none() {
+        let theirs = request.version;
+        return Err(Denial::Version { theirs, asset }.into());
     }
     let side = fit(shared, asset)?;
     check_chain(shared, &side, &request.chain)?;

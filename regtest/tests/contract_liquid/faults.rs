@@ -102,6 +102,6 @@ pub async fn errors_name_daemon_method_and_number(world: World) {
         "an error in an HTTP 404 is not lost"
     );
 
-    let reason = refusal(world.adapter.broadcast(&RawTx(vec![1, 2, 3])).await);
+    let reason = refusal(world.adapter.broadcast(&RawTx::from(vec![1, 2, 3])).await);
     assert!(reason.contains("3 bytes"), "{reason}");
 }

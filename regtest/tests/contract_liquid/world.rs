@@ -133,7 +133,7 @@ impl World {
             output: paid.map(explicit).chain([TxOut::new_fee(fee, asset)]).collect(),
         };
         self.miner
-            .send_raw_transaction(&RawTx(elements::encode::serialize(&tx)))
+            .send_raw_transaction(&RawTx::from(elements::encode::serialize(&tx)))
             .await
             .unwrap();
     }

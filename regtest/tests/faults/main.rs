@@ -11,3 +11,4 @@ mod outage;
 mod payment;
 mod reorg;
 mod secrets;
+mod versions;

@@ -84,9 +84,11 @@ fn main() -> ExitCode {
         eprintln!("sluiced: {error}");
         return ExitCode::from(2);
     }
-    // Two workers: the work is waiting for others, and blinding, which has threads of its own.
+    // Two workers: the work is waiting for others, and blinding, which has threads of its own. Few of these: a hundred
+    // claims that are made in the same second would take a hundred threads, and be made no sooner.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .max_blocking_threads(8)
         .enable_all()
         .build();
     let runtime = runtime.expect("the system gives a runtime its threads");

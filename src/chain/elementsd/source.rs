@@ -49,7 +49,7 @@ impl ChainTx for elements::Transaction {
     }
 
     fn raw(&self) -> RawTx {
-        RawTx(serialize(self))
+        RawTx::from(serialize(self))
     }
 }
 

@@ -132,7 +132,8 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, watch::Receiver<bo
     let startup = Arc::new(Startup::default());
     let (stop, asked) = watch::channel(false);
     let api = server::serve(listener, token, Service::new(startup.clone(), stop))?;
-    let (node, identity) = backends::lightning(config, &startup).await?;
+    let lightning = backends::lightning(config, &startup).await?;
+    let identity = lightning.identity;
     let side = backends::liquid(config, &identity, &startup).await?;
     let identity_of_store = StoreIdentity {
         node: identity.id,
@@ -143,8 +144,8 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, watch::Receiver<bo
     let store = Store::open(&config.data_dir, &identity_of_store)?;
     let parts = Parts {
         sides: [(Asset::Lbtc, side)].into(),
-        node: node.clone(),
-        messenger: node,
+        node: lightning.node,
+        messenger: lightning.messenger,
         identity,
         clock: Arc::new(backends::SystemClock),
         store,

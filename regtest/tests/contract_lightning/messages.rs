@@ -1,6 +1,6 @@
 //! Custom messages and peers.
 
-use sluice::ports::{PeerEvent, PeerMessenger, PortError};
+use sluice::ports::{PeerEvent, PortError};
 
 use crate::bench::{Bench, Two, events, eventually, next};
 

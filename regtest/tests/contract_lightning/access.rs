@@ -60,10 +60,10 @@ pub async fn channels_are_seen_alike_from_both_ends(bench: &mut dyn Bench) {
 /// What a node of some kind wants of who reaches it.
 struct Files {
     access: NodeAccess,
-    /// Says who the node is.
-    certificate: &'static str,
+    /// Say who the node is; the first is the node's certificate, or that of who signed it.
+    certificate: &'static [&'static str],
     /// Say who we are.
-    credentials: Vec<&'static str>,
+    credentials: &'static [&'static str],
     /// What is said of wrong ones, and of one that is not there.
     refused: &'static [&'static str],
     missing: &'static str,
@@ -82,8 +82,8 @@ fn with_copies(access: &NodeAccess, folder: &Path) -> Files {
                 tls_cert: file("tls_cert"),
                 macaroon: file("macaroon"),
             }),
-            certificate: "tls_cert",
-            credentials: vec!["macaroon"],
+            certificate: &["tls_cert"],
+            credentials: &["macaroon"],
             refused: &["lnd GetInfo: the macaroon does not allow it"],
             missing: "cannot read the macaroon",
         },
@@ -94,9 +94,10 @@ fn with_copies(access: &NodeAccess, folder: &Path) -> Files {
                 client_cert: file("client_cert"),
                 client_key: file("client_key"),
             }),
-            certificate: "ca_cert",
-            credentials: vec!["client_cert", "client_key"],
-            refused: &["cln Getinfo: ", "it does not accept the client's certificate"],
+            // An authority alone does not fit its client.
+            certificate: &["ca_cert", "client_cert", "client_key"],
+            credentials: &["client_cert", "client_key"],
+            refused: &["cln Getinfo: ", "is not signed by the configured authority"],
             missing: "cannot read the client's certificate",
         },
     }
@@ -112,7 +113,7 @@ pub async fn wrong_credentials_are_named_and_read_again_once_mended(bench: &mut 
     let folder = tempfile::tempdir().unwrap();
     let (payer, stranger) = (bench.payer(), bench.stranger().await);
     let files = with_copies(&payer, folder.path());
-    for key in &files.credentials {
+    for key in files.credentials {
         take(key, &stranger, folder.path());
     }
     let node = files.access.adapter();
@@ -125,7 +126,7 @@ pub async fn wrong_credentials_are_named_and_read_again_once_mended(bench: &mut 
     std::fs::remove_file(folder.path().join(files.credentials[0])).unwrap();
     let text = unreachable_text(node.info().await);
     assert!(text.contains(files.missing), "{text}");
-    for key in &files.credentials {
+    for key in files.credentials {
         take(key, &payer, folder.path());
     }
     node.info().await.unwrap();
@@ -135,14 +136,18 @@ pub async fn a_wrong_certificate_is_named_and_read_again_once_mended(bench: &mut
     let folder = tempfile::tempdir().unwrap();
     let (payer, stranger) = (bench.payer(), bench.stranger().await);
     let files = with_copies(&payer, folder.path());
-    take(files.certificate, &stranger, folder.path());
+    for key in files.certificate {
+        take(key, &stranger, folder.path());
+    }
     let node = files.access.adapter();
     let text = unreachable_text(node.info().await);
     assert!(text.contains("its certificate is not the configured one"), "{text}");
-    std::fs::write(folder.path().join(files.certificate), "no certificate").unwrap();
+    std::fs::write(folder.path().join(files.certificate[0]), "no certificate").unwrap();
     let text = unreachable_text(node.info().await);
     assert!(text.contains("holds no certificate"), "{text}");
-    take(files.certificate, &payer, folder.path());
+    for key in files.certificate {
+        take(key, &payer, folder.path());
+    }
     node.info().await.unwrap();
 }
 

@@ -30,6 +30,10 @@ impl Dialect for ClnConfig {
         let ca = read_file(&self.ca_cert, "the authority's certificate").await?;
         let pinned = Pinned::from_pem(&ca).map_err(|e| format!("the certificate {}: {e}", self.ca_cert.display()))?;
         let certificate = read_file(&self.client_cert, "the client's certificate").await?;
+        let shown = self.client_cert.display();
+        pinned
+            .check_client(&certificate)
+            .map_err(|e| format!("the client's certificate {shown}: {e}"))?;
         let key = read_file(&self.client_key, "the client's key").await?;
         let tls = ClientTlsConfig::new()
             .domain_name(SERVER_NAME)

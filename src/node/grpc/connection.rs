@@ -2,6 +2,7 @@
 //!
 //! Certificates and credentials are read anew for each connection: they may change while swaps wait.
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
@@ -148,9 +149,13 @@ impl<D: Dialect> Connection<D> {
     }
 }
 
-/// A connection that trusts `pinned` and will be made by the first call; the text says what is wrong with the address.
+/// A connection that trusts `pinned` and will be made by the first call; the text says what is wrong with the address
+/// or with our own certificate.
 pub(in crate::node) fn endpoint(address: &str, tls: ClientTlsConfig, pinned: Pinned) -> Result<Endpoint, String> {
-    let bad_address = |e: tonic::transport::Error| format!("the address `{address}`: {e}");
+    let bad_address = |e: tonic::transport::Error| {
+        let cause = e.source().map_or_else(|| e.to_string(), ToString::to_string);
+        format!("the way to `{address}`: {cause}")
+    };
     Ok(Endpoint::from_shared(format!("https://{address}"))
         .map_err(bad_address)?
         .tls_config_with_verifier(tls, Arc::new(pinned))

@@ -37,8 +37,8 @@ pub trait Bench: Send {
     async fn locked(&mut self) -> Option<NodeAccess>;
     /// Makes an invoice of the payee whose HTLC will be held when it comes; None if this payee can hold none.
     async fn held_invoice(&mut self, preimage: &Preimage, amount: Msat) -> Option<String>;
-    /// Returns once an HTLC of that hash is held.
-    async fn wait_held(&mut self, hash: PaymentHash);
+    /// Returns once an HTLC of that hash is held, with the height at which it expires.
+    async fn wait_held(&mut self, hash: PaymentHash) -> u32;
     /// Settles it.
     async fn settle(&mut self, preimage: &Preimage);
     /// Sends it back as of unknown details.
@@ -101,6 +101,14 @@ impl Two {
             .await
             .unwrap();
         let spec = self.payment(bolt11, &preimage, amount);
+        (preimage, spec)
+    }
+
+    /// An invoice of the payer, and what the payee pays it by.
+    pub async fn back(&self, amount: Msat) -> (Preimage, PaymentSpec) {
+        let preimage = new_preimage();
+        let made = self.payer.ensure_invoice(&invoice_spec(&preimage, amount)).await;
+        let spec = self.payment(made.unwrap(), &preimage, amount);
         (preimage, spec)
     }
 

@@ -167,8 +167,8 @@ impl Bench for ClnPays {
         }
     }
 
-    async fn wait_held(&mut self, hash: PaymentHash) {
-        holding::wait_held(self.payee.lnd(), hash).await;
+    async fn wait_held(&mut self, hash: PaymentHash) -> u32 {
+        holding::wait_held(self.payee.lnd(), hash).await
     }
 
     async fn settle(&mut self, preimage: &Preimage) {

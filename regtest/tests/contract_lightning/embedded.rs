@@ -98,8 +98,8 @@ impl Bench for Embedded {
         Some(made.unwrap())
     }
 
-    async fn wait_held(&mut self, hash: PaymentHash) {
-        self.network.wait_held(hash).await;
+    async fn wait_held(&mut self, hash: PaymentHash) -> u32 {
+        self.network.wait_held(hash).await.expiry
     }
 
     async fn settle(&mut self, preimage: &Preimage) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use sluice::units::{Msat, PaymentHash, Preimage};
 use sluice_regtest::daemons::lnd::Lnd;
 use sluice_regtest::daemons::wait_for;
@@ -18,16 +18,19 @@ pub async fn invoice(lnd: &Lnd, preimage: &Preimage, amount: Msat) -> String {
     made["payment_request"].as_str().unwrap().to_string()
 }
 
-async fn state(lnd: &Lnd, hash: PaymentHash) -> Result<String> {
-    let invoice = lnd.cli(&["lookupinvoice", &hash.to_string()]).await?;
-    Ok(invoice["state"].as_str().unwrap_or_default().to_string())
+pub async fn wait_held(lnd: &Lnd, hash: PaymentHash) -> u32 {
+    let held = wait_for("a held HTLC", LIMIT, || expiry_if_held(lnd, hash));
+    held.await.unwrap()
 }
 
-pub async fn wait_held(lnd: &Lnd, hash: PaymentHash) {
-    let held = wait_for("a held HTLC", LIMIT, || async {
-        Ok((state(lnd, hash).await? == "ACCEPTED").then_some(()))
-    });
-    held.await.unwrap();
+async fn expiry_if_held(lnd: &Lnd, hash: PaymentHash) -> Result<Option<u32>> {
+    let invoice = lnd.cli(&["lookupinvoice", &hash.to_string()]).await?;
+    if invoice["state"] != "ACCEPTED" {
+        return Ok(None);
+    }
+    let expiry = invoice["htlcs"][0]["expiry_height"].as_u64();
+    let expiry = expiry.context("a held invoice without HTLC")?;
+    Ok(Some(expiry.try_into()?))
 }
 
 pub async fn settle(lnd: &Lnd, preimage: &Preimage) {

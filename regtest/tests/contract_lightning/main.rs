@@ -73,6 +73,7 @@ contract!(
     payments::more_than_the_channel_has_fails_and_can_be_paid_later,
     payments::all_that_is_spendable_can_be_sent,
     payments::an_htlc_that_lives_too_long_is_refused,
+    payments::an_htlc_expires_three_blocks_after_what_its_invoice_wants,
     payments::another_channel_than_the_payee_s_is_refused,
     payments::other_details_than_the_invoice_s_are_refused,
     payments::an_inactive_channel_is_not_a_failed_payment,
@@ -83,6 +84,7 @@ contract!(
     messages::a_message_that_is_too_large_or_not_peerswap_s_is_refused,
     messages::an_offline_peer_is_unreachable,
     messages::peers_come_and_go,
+    messages::a_stream_ends_with_its_node_and_begins_again,
 );
 
 /// Where each of those programs is; None, loudly, where one is missing.

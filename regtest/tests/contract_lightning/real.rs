@@ -104,8 +104,8 @@ impl Bench for Real {
         Some(holding::invoice(&self.payee, preimage, amount).await)
     }
 
-    async fn wait_held(&mut self, hash: PaymentHash) {
-        holding::wait_held(&self.payee, hash).await;
+    async fn wait_held(&mut self, hash: PaymentHash) -> u32 {
+        holding::wait_held(&self.payee, hash).await
     }
 
     async fn settle(&mut self, preimage: &Preimage) {

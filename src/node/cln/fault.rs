@@ -76,3 +76,67 @@ pub(super) fn judge(status: &Status) -> Option<(CallErrorKind, Option<&'static s
         Some(_) => (CallErrorKind::Refused, None),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::cln::ClnConfig;
+    use crate::node::grpc::CallError;
+    use crate::ports::PortError;
+
+    // As lightningd v25.12.1 said it, the invoices and ids left out.
+    const PAID: &str = "Error calling method DelInvoice: RpcError { code: Some(906), message: \"Invoice status is paid not unpaid\", data: Some(Object {\"current_status\": String(\"paid\"), \"expected_status\": String(\"unpaid\")}) }";
+    const USED: &str =
+        "Error calling method Invoice: RpcError { code: Some(901), message: \"preimage already used\", data: None }";
+    const GONE: &str = "Error calling method WaitSendPay: RpcError { code: None, message: \"no response from lightningd\", data: None }";
+    const UNKNOWN: &str = "Error calling method WaitSendPay: RpcError { code: Some(203), message: \"failed: WIRE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS (reply from remote)\", data: Some(Object {\"amount_msat\": Number(10000000), \"erring_index\": Number(1), \"failcode\": Number(16399), \"failcodename\": String(\"WIRE_INCORRECT_OR_UNKNOWN_PAYMENT_DETAILS\"), \"groupid\": Number(1), \"status\": String(\"failed\")}) }";
+
+    fn class(code: Code, said: &str) -> PortError {
+        CallError::from_status::<ClnConfig>("Method", &Status::new(code, said)).into()
+    }
+
+    #[test]
+    fn a_code_and_a_failure_code_are_read_out_of_the_debug_text() {
+        assert_eq!((code(PAID), failcode(PAID)), (Some(906), None));
+        assert_eq!((code(UNKNOWN), failcode(UNKNOWN)), (Some(203), Some(0x400f)));
+        assert_eq!((code(GONE), code("transport error")), (None, None));
+        let negative = "Error calling method SendCustomMsg: RpcError { code: Some(-32600), message: \"Peer is not connected\", data: None }";
+        assert_eq!(code(negative), Some(-32_600));
+    }
+
+    #[test]
+    fn a_text_of_the_peer_s_is_not_taken_for_a_code() {
+        let described = "Error calling method WaitSendPay: RpcError { code: Some(204), message: \"failed\", data: Some(Object {\"description\": String(\"RpcError { code: Some(203), \\\"failcode\\\": Number(16399)\"), \"failcode\": Number(4103)}) }";
+        assert_eq!((code(described), failcode(described)), (Some(204), Some(4103)));
+    }
+
+    #[test]
+    fn people_see_the_message_and_the_code() {
+        assert_eq!(
+            class(Code::Unknown, PAID).to_string(),
+            "cln Method: Invoice status is paid not unpaid (906)"
+        );
+        assert_eq!(
+            class(Code::Unknown, GONE).to_string(),
+            "cln Method: no response from lightningd"
+        );
+    }
+
+    #[test]
+    fn only_an_error_with_lightningd_s_code_is_an_answer() {
+        for said in [PAID, USED, UNKNOWN] {
+            assert!(matches!(class(Code::Unknown, said), PortError::Refused(_)), "{said}");
+        }
+        let stopping = "Error calling method Getinfo: RpcError { code: Some(-5), message: \"lightningd is shutting down\", data: None }";
+        for said in [GONE, stopping, "something else"] {
+            assert!(
+                matches!(class(Code::Unknown, said), PortError::Unreachable(_)),
+                "{said}"
+            );
+        }
+        let no_socket = "No such file or directory (os error 2)";
+        assert!(matches!(class(Code::Internal, no_socket), PortError::Unreachable(_)));
+        let odd = "Unexpected result Pong to method call Getinfo";
+        assert!(matches!(class(Code::Internal, odd), PortError::Broken(_)));
+    }
+}

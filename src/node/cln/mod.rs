@@ -24,6 +24,7 @@ use crate::units::{NodeId, PaymentHash};
 
 use connection::Connection;
 
+mod attempts;
 mod channels;
 mod connection;
 mod fault;

@@ -15,26 +15,18 @@ use crate::node::grpc::{CALL_LIMIT, CallError, CallErrorKind};
 use crate::ports::{PaymentSpec, PortError};
 use crate::swap::event::{Failure, PaymentStatus};
 use crate::swap::state::GivenInvoice;
-use crate::units::{CltvDelta, PaymentHash, Preimage, Timestamp};
+use crate::units::{CltvDelta, PaymentHash, Timestamp};
 
-use super::api::listsendpays_payments::ListsendpaysPaymentsStatus as RecordStatus;
-use super::api::{
-    Amount, ListpeerchannelsChannels, ListsendpaysPayments as Record, ListsendpaysRequest, SendpayRequest,
-    SendpayRoute, WaitsendpayRequest,
-};
+use super::api::{Amount, ListpeerchannelsChannels, ListsendpaysPayments as Record, SendpayRequest, SendpayRoute};
+use super::attempts::{Outcome, State, outcome, read, records};
 use super::connection::Connection;
 use super::{Cln, ClnConfig, channels, fault};
 
 const PAY: &str = "cln SendPay";
 /// One `waitsendpay` waits no longer; then the next does.
 const WAIT: Duration = Duration::from_secs(60);
-/// So much longer than it promised a wait may take to answer.
-const GRACE: Duration = Duration::from_secs(10);
 /// Blocks that lightningd adds to a route's delay (lightningd/pay.c `base_expiry`, v25.12.1).
 const ADDED_BY_NODE: u32 = 1;
-
-/// BOLT 4's failures of a payee that does not know the payment, or not with this amount or expiry.
-const WRONG_DETAILS: [u16; 3] = [0x400f, 18, 19];
 
 /// What lightningd's records say now.
 pub(super) async fn status(cln: &Cln, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
@@ -186,67 +178,6 @@ async fn join(cln: &Cln, hash: PaymentHash, limit: Instant) -> Result<PaymentSta
     }
 }
 
-/// What `waitsendpay` tells of an attempt.
-enum Outcome {
-    /// It is not over.
-    UnderWay,
-    /// It is complete, or failed in a way of no interest: the records tell.
-    Over,
-    /// It failed.
-    Failed(Failure),
-    /// The node has not told.
-    Unknown(CallError),
-}
-
-async fn outcome(cln: &Connection, hash: PaymentHash, groupid: u64, patience: Duration) -> Outcome {
-    let request = WaitsendpayRequest {
-        payment_hash: hash.0.to_vec(),
-        timeout: Some(u32::try_from(patience.as_secs().max(1)).unwrap_or(u32::MAX)),
-        groupid: Some(groupid),
-    };
-    let waited = cln
-        .wait("WaitSendPay", patience + GRACE, async |mut api| {
-            api.wait_send_pay(request).await
-        })
-        .await;
-    match waited {
-        Ok(Some(_)) => Outcome::Over,
-        Ok(None) => Outcome::UnderWay,
-        Err(e) => read_outcome(e),
-    }
-}
-
-fn read_outcome(error: CallError) -> Outcome {
-    let failcode = fault::failcode(&error.said);
-    match fault::code(&error.said) {
-        Some(fault::PAY_IN_PROGRESS) => Outcome::UnderWay,
-        Some(fault::PAY_DESTINATION_PERM_FAIL | fault::PAY_TRY_OTHER_ROUTE)
-            if failcode.is_some_and(|code| WRONG_DETAILS.contains(&code)) =>
-        {
-            Outcome::Failed(Failure::WrongDetails)
-        }
-        Some(
-            fault::PAY_UNPARSEABLE_ONION
-            | fault::PAY_DESTINATION_PERM_FAIL
-            | fault::PAY_TRY_OTHER_ROUTE
-            | fault::PAY_UNSPECIFIED_ERROR,
-        ) => Outcome::Failed(Failure::Temporary),
-        Some(_) | None => Outcome::Unknown(error),
-    }
-}
-
-async fn records(cln: &Connection, hash: PaymentHash) -> Result<Vec<Record>, PortError> {
-    let request = ListsendpaysRequest {
-        payment_hash: Some(hash.0.to_vec()),
-    };
-    let answer = cln
-        .call("ListSendPays", CALL_LIMIT, async |mut api| {
-            api.list_send_pays(request).await
-        })
-        .await?;
-    Ok(answer.payments)
-}
-
 impl Cln {
     /// What records say, unless a call that got no answer may still add one.
     async fn judge(&self, hash: PaymentHash, records: &[Record]) -> Result<PaymentStatus, PortError> {
@@ -276,39 +207,48 @@ impl Cln {
     }
 }
 
-/// What the records of a hash come to.
-#[derive(Debug, PartialEq, Eq)]
-enum State {
-    Absent,
-    /// The attempt of this number is under way.
-    InFlight(u64),
-    Paid(Preimage),
-    /// All have failed; the last had this number.
-    Failed(u64),
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::cln::api::Amount as ClnAmount;
 
-fn read(hash: PaymentHash, records: &[Record]) -> Result<State, PortError> {
-    let broken = |what: String| PortError::Broken(format!("cln ListSendPays: payment {hash}: {what}"));
-    let (mut under_way, mut last) = (None, None);
-    for record in records {
-        match RecordStatus::try_from(record.status) {
-            Ok(RecordStatus::Complete) => {
-                let bytes = record.payment_preimage.as_deref().unwrap_or_default();
-                let preimage = <[u8; 32]>::try_from(bytes).map_err(|_| broken("unreadable preimage".into()))?;
-                let preimage = Preimage::from_bytes(preimage);
-                if preimage.hash() != hash {
-                    return Err(broken("settled by a preimage of another hash".into()));
-                }
-                return Ok(State::Paid(preimage));
-            }
-            Ok(RecordStatus::Pending) => under_way = Some(record.groupid),
-            Ok(RecordStatus::Failed) => last = last.max(Some(record.groupid)),
-            Err(unknown) => return Err(broken(format!("unknown status {unknown}"))),
-        }
+    #[test]
+    fn the_htlc_lives_as_long_as_lnd_would_make_it() {
+        // Claim invoice of protocol.md's annex V10: final delta 29, 32 blocks in all.
+        let invoice = GivenInvoice {
+            bolt11: COFFEE.into(),
+            hash: PaymentHash([7; 32]),
+            amount: Some(crate::units::Msat(250_000_000)),
+            payee: "02c30ff537639962f493d326a77f1c6cb591ee3d21ca8d89194bb69cb288f497e8"
+                .parse()
+                .unwrap(),
+            our_network: true,
+            final_cltv: CltvDelta(29),
+            expires_at: Timestamp(0),
+        };
+        let spec = PaymentSpec {
+            bolt11: COFFEE.into(),
+            hash: PaymentHash([7; 32]),
+            amount: crate::units::Msat(250_000_000),
+            scid: crate::units::Scid(1),
+            max_cltv: None,
+            time_limit: WAIT,
+        };
+        let channel = ListpeerchannelsChannels {
+            short_channel_id: Some("103x1x0".into()),
+            ..ListpeerchannelsChannels::default()
+        };
+        let made = request(&spec, &invoice, &channel, 5).unwrap();
+        let [hop] = &made.route[..] else {
+            panic!("{:?}", made.route)
+        };
+        assert_eq!(hop.delay + ADDED_BY_NODE, 32);
+        assert_eq!(hop.channel, "103x1x0");
+        assert_eq!(hop.amount_msat, Some(ClnAmount { msat: 250_000_000 }));
+        assert_eq!(made.payment_secret, Some(vec![0x11; 32]));
+        assert_eq!(made.groupid, Some(5));
     }
-    Ok(match (under_way, last) {
-        (Some(groupid), _) => State::InFlight(groupid),
-        (None, Some(groupid)) => State::Failed(groupid),
-        (None, None) => State::Absent,
-    })
+
+    // BOLT 11, "Examples": 2500 µBTC for a cup of coffee; its payment secret is 32 times 0x11.
+    const COFFEE: &str = "lnbc2500u1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdq5xysxxatsyp3k7enxv4jsxqzpu9qrsgquk0rl77nj30yxdy8j9vdx85fkpmdla2087ne0xh8nhedh8w27kyke0lp53ut353s06fv3qfegext0eh0ymjpf39tuven09sam30g4vgpfna3rh";
 }

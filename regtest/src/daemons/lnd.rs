@@ -147,6 +147,19 @@ impl Lnd {
         }
     }
 
+    /// Bakes a macaroon of these permissions, such as `offchain:read`, and tells its file.
+    ///
+    /// # Errors
+    /// With lncli's own.
+    pub async fn bake(&self, name: &str, permissions: &[&str]) -> Result<PathBuf> {
+        let path = self.folder.path().join(name);
+        let save = format!("--save_to={}", path.display());
+        let mut arguments = vec!["bakemacaroon", &save];
+        arguments.extend(permissions);
+        self.cli(&arguments).await?;
+        Ok(path)
+    }
+
     /// Its process id, while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
@@ -288,7 +301,8 @@ impl Lnd {
             "node_pubkey": to, "local_funding_amount": sat, "push_sat": push_sat,
         });
         let channels = Value::from(vec![channel; count]).to_string();
-        self.cli(&["batchopenchannel", "--sat_per_vbyte=2", &channels])
+        // The change of one call pays for the next.
+        self.cli(&["batchopenchannel", "--sat_per_vbyte=2", "--min_confs=0", &channels])
             .await
             .map(drop)
     }

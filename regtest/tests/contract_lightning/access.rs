@@ -151,6 +151,14 @@ pub async fn a_wrong_certificate_is_named_and_read_again_once_mended(bench: &mut
     node.info().await.unwrap();
 }
 
+pub async fn a_missing_permission_is_named(bench: &mut dyn Bench) {
+    let Some((weak, lacks)) = bench.weak().await else {
+        return;
+    };
+    let text = unreachable_text(weak.adapter().info().await);
+    assert!(text.contains(lacks), "{text}");
+}
+
 pub async fn a_node_without_open_wallet_is_not_ready(bench: &mut dyn Bench) {
     let Some(locked) = bench.locked().await else {
         return;

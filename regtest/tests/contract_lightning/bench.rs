@@ -35,6 +35,10 @@ pub trait Bench: Send {
     async fn aliased(&mut self) -> (Scid, Scid);
     /// A node whose wallet is not open, if the world has one.
     async fn locked(&mut self) -> Option<NodeAccess>;
+    /// The payer, reached with too few permissions, and what is said of that; None if its kind has none.
+    async fn weak(&mut self) -> Option<(NodeAccess, &'static str)> {
+        None
+    }
     /// Makes an invoice of the payee whose HTLC will be held when it comes; None if this payee can hold none.
     async fn held_invoice(&mut self, preimage: &Preimage, amount: Msat) -> Option<String>;
     /// Returns once an HTLC of that hash is held, with the height at which it expires.

@@ -52,6 +52,7 @@ contract!(
     access::channels_are_seen_alike_from_both_ends,
     access::wrong_credentials_are_named_and_read_again_once_mended,
     access::a_wrong_certificate_is_named_and_read_again_once_mended,
+    access::a_missing_permission_is_named,
     access::a_node_without_open_wallet_is_not_ready,
     access::a_node_that_is_away_is_unreachable,
     invoices::the_same_invoice_is_made_once,

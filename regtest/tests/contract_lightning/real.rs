@@ -16,8 +16,20 @@ use crate::holding;
 
 const CAPACITY_SAT: u64 = 2_000_000;
 
+/// What docs/nodes.md asks operators to allow.
+const PERMISSIONS: [&str; 6] = [
+    "info:read",
+    "invoices:read",
+    "invoices:write",
+    "offchain:read",
+    "offchain:write",
+    "peers:read",
+];
+
 pub struct Real {
     program: PathBuf,
+    /// The payer's, of no more than those permissions.
+    macaroon: PathBuf,
     bitcoind: Bitcoind,
     payer: Lnd,
     payee: Lnd,
@@ -36,7 +48,9 @@ impl Real {
         let scid = payer
             .open_channel(&bitcoind, &payee, CAPACITY_SAT, CAPACITY_SAT / 2)
             .await?;
+        let macaroon = payer.bake("sluice.macaroon", &PERMISSIONS).await?;
         Ok(Real {
+            macaroon,
             program: lnd.into(),
             bitcoind,
             payer,
@@ -55,7 +69,10 @@ impl Real {
 #[async_trait]
 impl Bench for Real {
     fn payer(&self) -> NodeAccess {
-        NodeAccess::Lnd(self.payer.config())
+        NodeAccess::Lnd(LndConfig {
+            macaroon: self.macaroon.clone(),
+            ..self.payer.config()
+        })
     }
 
     fn payee(&self) -> NodeAccess {
@@ -98,6 +115,15 @@ impl Bench for Real {
         };
         self.locked = Some(locked);
         Some(NodeAccess::Lnd(config))
+    }
+
+    async fn weak(&mut self) -> Option<(NodeAccess, &'static str)> {
+        let weak = self.payer.bake("weak.macaroon", &PERMISSIONS[..4]).await.unwrap();
+        let access = NodeAccess::Lnd(LndConfig {
+            macaroon: weak,
+            ..self.payer.config()
+        });
+        Some((access, "lacks the permissions peers:read, offchain:write"))
     }
 
     async fn held_invoice(&mut self, preimage: &Preimage, amount: Msat) -> Option<String> {

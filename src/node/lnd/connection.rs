@@ -13,7 +13,7 @@ use super::LndConfig;
 use super::api::invoicesrpc::invoices_client::InvoicesClient;
 use super::api::lnrpc::lightning_client::LightningClient;
 use super::api::routerrpc::router_client::RouterClient;
-use super::error;
+use super::{error, permissions};
 use crate::node::grpc::{self, CallErrorKind, Dialect, Pinned, endpoint, read_file};
 
 /// A channel of lnd with its pending HTLCs takes about a kilobyte in an answer; tonic's own limit is 4 MiB.
@@ -62,7 +62,9 @@ impl Dialect for LndConfig {
         } = self;
         let pem = read_file(tls_cert, "the certificate").await?;
         let pinned = Pinned::from_pem(&pem).map_err(|e| format!("the certificate {}: {e}", tls_cert.display()))?;
+        let shown = macaroon.display();
         let macaroon = read_file(macaroon, "the macaroon").await?;
+        permissions::check(&macaroon).map_err(|e| format!("the macaroon {shown} {e}"))?;
         let text = Zeroizing::new(hex::encode(&*macaroon));
         let mut header = AsciiMetadataValue::try_from(text.as_str()).expect("hex digits are ascii");
         header.set_sensitive(true);

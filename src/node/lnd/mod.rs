@@ -31,6 +31,7 @@ mod invoices;
 mod limits;
 mod messages;
 mod payments;
+mod permissions;
 
 /// lnd's messages and clients, generated from `proto/`.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
@@ -45,7 +46,7 @@ pub struct LndConfig {
     pub address: String,
     /// Its `tls.cert`, or the certificate of the authority that signed it.
     pub tls_cert: PathBuf,
-    /// A macaroon that allows reading, invoices, payments and custom messages, as lnd wrote it.
+    /// A macaroon that allows reading, invoices, payments and custom messages (docs/nodes.md), as lnd wrote it.
     pub macaroon: PathBuf,
 }
 

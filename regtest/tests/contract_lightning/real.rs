@@ -26,10 +26,27 @@ const PERMISSIONS: [&str; 6] = [
     "peers:read",
 ];
 
+/// What it names as the tighter choice.
+const CALLS: [&str; 13] = [
+    "uri:/lnrpc.Lightning/GetInfo",
+    "uri:/lnrpc.Lightning/GetChanInfo",
+    "uri:/lnrpc.Lightning/ListChannels",
+    "uri:/lnrpc.Lightning/ListPeers",
+    "uri:/lnrpc.Lightning/SubscribePeerEvents",
+    "uri:/lnrpc.Lightning/SubscribeCustomMessages",
+    "uri:/lnrpc.Lightning/SendCustomMessage",
+    "uri:/lnrpc.Lightning/AddInvoice",
+    "uri:/invoicesrpc.Invoices/LookupInvoiceV2",
+    "uri:/invoicesrpc.Invoices/SubscribeSingleInvoice",
+    "uri:/invoicesrpc.Invoices/CancelInvoice",
+    "uri:/routerrpc.Router/SendPaymentV2",
+    "uri:/routerrpc.Router/TrackPaymentV2",
+];
+
 pub struct Real {
     program: PathBuf,
-    /// The payer's, of no more than those permissions.
-    macaroon: PathBuf,
+    /// The payer's by permissions, the payee's by calls.
+    macaroons: [PathBuf; 2],
     bitcoind: Bitcoind,
     payer: Lnd,
     payee: Lnd,
@@ -48,9 +65,12 @@ impl Real {
         let scid = payer
             .open_channel(&bitcoind, &payee, CAPACITY_SAT, CAPACITY_SAT / 2)
             .await?;
-        let macaroon = payer.bake("sluice.macaroon", &PERMISSIONS).await?;
+        let macaroons = [
+            payer.bake("sluice.macaroon", &PERMISSIONS).await?,
+            payee.bake("sluice.macaroon", &CALLS).await?,
+        ];
         Ok(Real {
-            macaroon,
+            macaroons,
             program: lnd.into(),
             bitcoind,
             payer,
@@ -70,13 +90,16 @@ impl Real {
 impl Bench for Real {
     fn payer(&self) -> NodeAccess {
         NodeAccess::Lnd(LndConfig {
-            macaroon: self.macaroon.clone(),
+            macaroon: self.macaroons[0].clone(),
             ..self.payer.config()
         })
     }
 
     fn payee(&self) -> NodeAccess {
-        NodeAccess::Lnd(self.payee.config())
+        NodeAccess::Lnd(LndConfig {
+            macaroon: self.macaroons[1].clone(),
+            ..self.payee.config()
+        })
     }
 
     async fn stranger(&mut self) -> NodeAccess {

@@ -106,7 +106,9 @@ async fn states(world: &World) -> Result<String> {
     };
     let mut states = BTreeMap::<String, usize>::new();
     for swap in world.alice.client()?.swap_list(filter).await?.swaps {
-        *states.entry(format!("{} ({:?})", swap.state, swap.outcome)).or_default() += 1;
+        *states
+            .entry(format!("{} ({:?})", swap.state, swap.outcome))
+            .or_default() += 1;
     }
     Ok(states
         .iter()

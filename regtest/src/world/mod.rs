@@ -5,6 +5,8 @@
 //!     └── LND gRPC ────┴──── channels ────┴── LND gRPC ──┘
 //! ```
 
+pub mod bitcoin;
+pub mod bitcoind;
 pub mod build;
 pub mod elementsd;
 pub mod lightning;
@@ -18,8 +20,8 @@ mod wallet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::bitcoin::Amount;
 use anyhow::{Context, Result, bail};
-use bitcoin::Amount;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{PeerView, PolicyChange, SwapView};
 use sluice::units::{Asset, Scid, SwapId};

@@ -6,6 +6,7 @@ mod ids;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bitcoin::{Amount, SignedAmount};
@@ -61,6 +62,70 @@ impl FromStr for Asset {
                 rule: "must be `lbtc` or `btc`",
             }),
         }
+    }
+}
+
+/// What an order says of the asset.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum AssetChoice {
+    /// L-BTC if it is possible, else BTC.
+    #[default]
+    Auto,
+    /// This one.
+    One(Asset),
+}
+
+impl AssetChoice {
+    /// Whether the order may be made in that asset.
+    #[must_use]
+    pub fn allows(self, asset: Asset) -> bool {
+        match self {
+            AssetChoice::Auto => true,
+            AssetChoice::One(one) => one == asset,
+        }
+    }
+}
+
+impl From<Asset> for AssetChoice {
+    fn from(asset: Asset) -> AssetChoice {
+        AssetChoice::One(asset)
+    }
+}
+
+impl fmt::Display for AssetChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AssetChoice::Auto => f.write_str("auto"),
+            AssetChoice::One(asset) => asset.fmt(f),
+        }
+    }
+}
+
+impl FromStr for AssetChoice {
+    type Err = ParseUnitError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("auto") {
+            return Ok(AssetChoice::Auto);
+        }
+        let one = text.parse().map(AssetChoice::One);
+        one.map_err(|error: ParseUnitError| ParseUnitError {
+            rule: "must be `auto`, `lbtc` or `btc`",
+            ..error
+        })
+    }
+}
+
+impl TryFrom<String> for AssetChoice {
+    type Error = ParseUnitError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<AssetChoice> for String {
+    fn from(choice: AssetChoice) -> String {
+        choice.to_string()
     }
 }
 
@@ -157,6 +222,12 @@ impl FeeRate {
     pub fn fee(self, vsize: u64) -> Amount {
         Amount::from_sat(self.0.saturating_mul(vsize).div_ceil(1000))
     }
+
+    /// In satoshi per virtual byte, with three decimals: exact.
+    #[must_use]
+    pub fn in_sat_per_vb(self) -> String {
+        format!("{}.{:03}", self.0 / 1000, self.0 % 1000)
+    }
 }
 
 impl fmt::Display for FeeRate {
@@ -195,9 +266,11 @@ impl Timestamp {
 }
 
 /// A transaction in its network encoding, of whichever chain the swap is on. Prints only its length.
+///
+/// Copies share the bytes: a swap's state, its effects and the chain's watcher all hold the same ten kilobytes.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RawTx(pub Vec<u8>);
+pub struct RawTx(pub Arc<[u8]>);
 
 impl fmt::Debug for RawTx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -205,10 +278,16 @@ impl fmt::Debug for RawTx {
     }
 }
 
+impl From<Vec<u8>> for RawTx {
+    fn from(bytes: Vec<u8>) -> RawTx {
+        RawTx(bytes.into())
+    }
+}
+
 impl TryFrom<String> for RawTx {
     type Error = hex::FromHexError;
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        hex::decode(text).map(RawTx)
+        hex::decode(text).map(RawTx::from)
     }
 }
 

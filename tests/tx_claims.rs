@@ -327,7 +327,7 @@ fn a_spend_is_ours_only_if_all_of_it_comes_to_us() {
 
     let mut crumbs = decode(&claim);
     crumbs.output.insert(0, parties.explicit_output(policy_asset(), 500));
-    let crumbs = RawTx(elements::encode::serialize(&crumbs));
+    let crumbs = RawTx::from(elements::encode::serialize(&crumbs));
     assert!(!seen(&crumbs, &parties.payout(true).script).unwrap().pays_payout);
 }
 
@@ -340,7 +340,7 @@ fn a_path_is_told_by_the_length_of_its_witness() {
     let mut stack = tampered.input[0].witness.script_witness.to_vec();
     stack[2] = vec![0x30; 9];
     tampered.input[0].witness.script_witness = elements::Witness::from_slice(&stack);
-    let tampered = RawTx(elements::encode::serialize(&tampered));
+    let tampered = RawTx::from(elements::encode::serialize(&tampered));
     let seen = tx::classify_spend(coin(), &tampered, wish.spent(), &parties.payout(true).script).unwrap();
     assert_eq!(seen.unwrap().path, SpendPath::Coop);
 }

@@ -50,7 +50,7 @@ proptest! {
     #[test]
     fn garbage_is_never_a_transaction_and_never_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let parties = Parties::new();
-        let tx = RawTx(bytes);
+        let tx = RawTx::from(bytes);
         if let Err(error) = tx::verify_opening(&tx, &parties.spec(AMOUNT)) {
             let expected = matches!(error, TxError::Undecodable { .. } | TxError::BadOpening(_));
             prop_assert!(expected, "{}", error);

@@ -5,6 +5,7 @@
 mod fixtures;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bitcoin::SignedAmount;
 use fixtures::*;
@@ -228,7 +229,7 @@ fn beginnings() -> impl Strategy<Value = Swap> {
     })
 }
 
-fn transactions_in(state: &State) -> BTreeSet<Vec<u8>> {
+fn transactions_in(state: &State) -> BTreeSet<Arc<[u8]>> {
     let mut found: Vec<&RawTx> = Vec::new();
     match state {
         State::Maker(_, maker) => {

@@ -4,6 +4,8 @@ use bitcoin::{Amount, SignedAmount};
 
 use crate::policy;
 use crate::ports::Channel;
+use crate::protocol;
+use crate::swap::timelocks::Timelocks;
 use crate::units::{Asset, NodeId, Ppm, PubKey, Scid, SwapId};
 
 /// Why a swap is not made. `Display` is what a peer or an operator is told.
@@ -12,17 +14,20 @@ pub enum Denial {
     /// Against the operator's policy.
     #[error("{0}")]
     Policy(#[from] policy::Denial),
-    /// Another protocol version.
-    #[error("protocol version {theirs} is not supported, only {ours}")]
+    /// A protocol version that the asset is not swapped in.
+    #[error("protocol version {theirs} is not supported for {asset}, only {}", versions_of(*.asset))]
     Version {
         /// What the peer speaks.
-        theirs: u64,
-        /// What we speak.
-        ours: u8,
+        theirs: u8,
+        /// What it asks for.
+        asset: Asset,
     },
-    /// An asset or a chain that this daemon does not swap.
+    /// An asset that this daemon does not swap.
+    #[error("{0} swaps are not configured here")]
+    NotConfigured(Asset),
+    /// A request for another chain than ours.
     #[error("{0}")]
-    Asset(String),
+    Chain(String),
     /// The chain takes no new swaps just now.
     #[error("no new {asset} swaps for now: {reason}")]
     Unfit {
@@ -77,8 +82,10 @@ pub enum Denial {
         needed: Amount,
     },
     /// The wallet cannot fund it.
-    #[error("the wallet can spend {} sat, the opening needs {} sat with its fee", .available.to_sat(), .needed.to_sat())]
+    #[error("the {asset} wallet can spend {} sat, the opening needs {} sat with its fee", .available.to_sat(), .needed.to_sat())]
     Wallet {
+        /// Which wallet.
+        asset: Asset,
         /// What the wallet has.
         available: Amount,
         /// What is needed.
@@ -92,6 +99,13 @@ pub enum Denial {
         /// The swap that holds it.
         holder: SwapId,
     },
+}
+
+/// The protocol versions that an asset is swapped in, for people.
+fn versions_of(asset: Asset) -> String {
+    let known = (0..=protocol::VERSION).filter(|version| Timelocks::of(asset, *version).is_some());
+    let known: Vec<String> = known.map(|version| version.to_string()).collect();
+    known.join(", ")
 }
 
 impl Denial {
@@ -108,7 +122,8 @@ impl Denial {
             Denial::Unfit { asset, .. } => format!("no new {asset} swaps for now"),
             Denial::Policy(_)
             | Denial::Version { .. }
-            | Denial::Asset(_)
+            | Denial::NotConfigured(_)
+            | Denial::Chain(_)
             | Denial::NoChannel(_)
             | Denial::Inactive { .. }
             | Denial::Amount { .. }
@@ -151,10 +166,14 @@ pub(super) fn balance(channel: &Channel, sending: bool, needed: Amount) -> Resul
 }
 
 /// What the wallet must hold for an opening: its amount, the fee estimate, and a little for rounding.
-pub(super) fn wallet(available: Amount, opening: Amount, fee: Amount) -> Result<(), Denial> {
+pub(super) fn wallet(asset: Asset, available: Amount, opening: Amount, fee: Amount) -> Result<(), Denial> {
     let needed = opening.checked_add(fee).unwrap_or(Amount::MAX_MONEY);
     if available < needed {
-        return Err(Denial::Wallet { available, needed });
+        return Err(Denial::Wallet {
+            asset,
+            available,
+            needed,
+        });
     }
     Ok(())
 }

@@ -67,11 +67,8 @@ fn received(shared: &Arc<Shared>, requests: &Requests, incoming: Incoming) {
     match message {
         Message::SwapInRequest(request) => requested(shared, requests, from, Kind::In, request),
         Message::SwapOutRequest(request) => requested(shared, requests, from, Kind::Out, request),
-        Message::Poll(capability) => shared.peers.learned(shared, from, capability),
-        Message::RequestPoll(capability) => {
-            shared.peers.learned(shared, from, capability);
-            shared.peers.answer(shared, from);
-        }
+        Message::Poll(capability) => shared.peers.learned(shared, from, capability, false),
+        Message::RequestPoll(capability) => shared.peers.learned(shared, from, capability, true),
         Message::Cancel(Cancel { swap_id: None, message }) => {
             debug!(%from, message, "a cancel that names no swap");
         }

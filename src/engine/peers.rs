@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
-use super::{Shared, Side};
+use super::Shared;
 use crate::protocol::{self, Capability, Message};
 use crate::store::Seen;
 use crate::swap::Kind;
+use crate::swap::timelocks::Timelocks;
 use crate::units::{Asset, NodeId, Ppm, Timestamp};
 
 /// What is known of one peer.
@@ -62,11 +63,11 @@ impl Peers {
         }
     }
 
-    /// Whether swaps of this asset can be requested of a peer; `Err` says why not.
+    /// The protocol version in which swaps of this asset can be requested of a peer; `Err` says why they cannot.
     ///
     /// # Errors
     /// The reason, in words for the operator.
-    pub fn can_swap(&self, peer: &NodeId, asset: Asset) -> Result<(), String> {
+    pub fn can_swap(&self, peer: &NodeId, asset: Asset) -> Result<u8, String> {
         let state = self.state(peer);
         if !state.online {
             return Err("it is not connected".into());
@@ -74,10 +75,10 @@ impl Peers {
         let Some((offer, _)) = state.offer else {
             return Err("it has not told what it offers; perhaps it does not run PeerSwap".into());
         };
-        if offer.version != u64::from(protocol::VERSION) {
+        let version = shared_version(offer.version)?;
+        if Timelocks::of(asset, version).is_none() {
             return Err(format!(
-                "it speaks protocol version {}, we speak {}",
-                offer.version,
+                "it speaks protocol version {version}: {asset} timelocks are not safe before version {}",
                 protocol::VERSION
             ));
         }
@@ -87,7 +88,15 @@ impl Peers {
         if !offer.peer_allowed {
             return Err("it does not allow this node to request swaps".into());
         }
-        Ok(())
+        Ok(version)
+    }
+
+    /// The version that we say we speak to a peer; None while it has not said which it speaks: a Go peer never takes
+    /// a lower one than it heard once, so nothing is said too early.
+    fn version_with(&self, peer: &NodeId) -> Option<u8> {
+        let known = self.known();
+        let (offer, _) = known.offers.get(peer)?;
+        protocol::version_with(offer.version)
     }
 
     /// The rate that a peer announced to us.
@@ -107,7 +116,24 @@ impl Peers {
         self.poll_now.notify_one();
     }
 
-    pub(super) fn learned(&self, shared: &Shared, peer: NodeId, capability: Capability) {
+    /// Takes in what a peer says that it offers, and answers by what we offer if it asks, or if it has not heard that
+    /// in its version yet. A peer that says no version only asks: Sluice does before it knows its peer's.
+    pub(super) fn learned(&self, shared: &Arc<Shared>, peer: NodeId, capability: Capability, asks: bool) {
+        let before = self.version_with(&peer);
+        if capability.version != 0 {
+            self.keep(shared, peer, capability);
+        }
+        let known = self.version_with(&peer);
+        if asks || known != before {
+            // A peer that asks without a version waits for ours: no Go peer does.
+            let version = known.unwrap_or(protocol::VERSION);
+            send(shared, peer, |shared| {
+                Message::Poll(capability_for(shared, &peer, version))
+            });
+        }
+    }
+
+    fn keep(&self, shared: &Shared, peer: NodeId, capability: Capability) {
         let now = shared.clock.now();
         let news = {
             let mut known = self.known();
@@ -134,10 +160,6 @@ impl Peers {
 
     pub(super) fn went(&self, peer: NodeId) {
         self.known().online.remove(&peer);
-    }
-
-    pub(super) fn answer(&self, shared: &Arc<Shared>, peer: NodeId) {
-        tell(shared, peer, false);
     }
 
     /// Asks every connected peer, after the stream of messages has begun: what came before it was not heard.
@@ -173,18 +195,33 @@ pub(super) async fn keep_polling(shared: Arc<Shared>) {
     }
 }
 
-/// Tells a peer what we offer it, and asks for the same.
+/// The version of a swap with a peer that speaks `theirs`.
+fn shared_version(theirs: u64) -> Result<u8, String> {
+    protocol::version_with(theirs)
+        .filter(|ours| u64::from(*ours) == theirs)
+        .ok_or_else(|| {
+            format!(
+                "it speaks protocol version {theirs}, we speak {} to {}",
+                protocol::OLDEST_VERSION,
+                protocol::VERSION
+            )
+        })
+}
+
+/// Tells a peer what we offer it, and asks for the same if wanted. One that has said no version is only asked.
 fn tell(shared: &Arc<Shared>, peer: NodeId, ask: bool) {
+    send(shared, peer, |shared| match shared.peers.version_with(&peer) {
+        Some(version) if ask => Message::RequestPoll(capability_for(shared, &peer, version)),
+        Some(version) => Message::Poll(capability_for(shared, &peer, version)),
+        None => Message::RequestPoll(Capability::default()),
+    });
+}
+
+fn send(shared: &Arc<Shared>, peer: NodeId, message: impl FnOnce(&Shared) -> Message) {
     if shared.policy().blocked.contains(&peer) {
         return;
     }
-    let capability = capability_for(shared, &peer);
-    let message = if ask {
-        Message::RequestPoll(capability)
-    } else {
-        Message::Poll(capability)
-    };
-    let (kind, payload) = protocol::encode(&message);
+    let (kind, payload) = protocol::encode(&message(shared));
     let shared = shared.clone();
     tokio::spawn(async move {
         if let Err(failure) = shared.messenger.send(peer, kind, payload).await {
@@ -193,13 +230,13 @@ fn tell(shared: &Arc<Shared>, peer: NodeId, ask: bool) {
     });
 }
 
-fn capability_for(shared: &Shared, peer: &NodeId) -> Capability {
+fn capability_for(shared: &Shared, peer: &NodeId, version: u8) -> Capability {
     let (policy, premiums) = (shared.policy(), shared.premiums());
-    let usable = |asset: &Asset, side: &Side| side.problem().is_none() && !policy.paused.contains(asset);
-    let fit = shared.sides.iter().filter(|(asset, side)| usable(asset, side));
+    let usable = |asset: &Asset| Timelocks::of(*asset, version).is_some() && shared.hindrance(*asset).is_none();
+    let fit = shared.sides.keys().filter(|asset| usable(asset));
     Capability {
-        version: protocol::VERSION.into(),
-        assets: fit.map(|(asset, _)| *asset).collect(),
+        version: version.into(),
+        assets: fit.copied().collect(),
         peer_allowed: policy.allows(peer) && policy.accept_new_swaps,
         rates: premiums.rates(peer),
     }

@@ -27,6 +27,17 @@ pub use wire::{DecodeError, MAX_RATE, decode, encode};
 
 /// The newest protocol version that Sluice speaks.
 pub const VERSION: u8 = 7;
+/// The oldest one: for BTC, whose rules have been the same since.
+pub const OLDEST_VERSION: u8 = 5;
+
+/// The version to speak with a peer that says `theirs`: a Go peer swaps with nobody who speaks another one, older or
+/// newer (peersync/compatibility.go at 816a5bb). Outside of our window, its end that is nearest. None for 0: a peer
+/// that says no version waits for ours.
+#[must_use]
+pub fn version_with(theirs: u64) -> Option<u8> {
+    let nearest = theirs.clamp(OLDEST_VERSION.into(), VERSION.into());
+    (theirs != 0).then(|| u8::try_from(nearest).unwrap_or(VERSION))
+}
 
 /// Every message of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]

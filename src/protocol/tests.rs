@@ -335,3 +335,17 @@ fn bytes_that_are_no_utf8_spoil_the_reason_only() {
     let read = decode(42079, &payload).unwrap();
     assert!(matches!(read, Some(Message::Cancel(cancel)) if cancel.message == "no \u{fffd}\u{fffd}"));
 }
+
+#[test]
+fn a_peer_inside_the_window_is_spoken_to_in_its_own_version() {
+    assert_eq!([5, 6, 7].map(version_with), [Some(5), Some(6), Some(7)]);
+}
+
+#[test]
+fn a_peer_outside_the_window_hears_its_nearest_end_and_one_without_a_version_nothing() {
+    assert_eq!(
+        [1, 4, 8, u64::MAX].map(version_with),
+        [Some(5), Some(5), Some(7), Some(7)]
+    );
+    assert_eq!(version_with(0), None);
+}

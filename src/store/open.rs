@@ -19,7 +19,7 @@ use super::{
 use crate::units::{Asset, NodeId};
 
 /// The database's memory for pages. redb's default is 1 GiB; a step touches a few pages.
-const CACHE_BYTES: usize = 4 * 1024 * 1024;
+const CACHE_BYTES: usize = 2 * 1024 * 1024;
 
 const SCHEMA_KEY: &str = "schema";
 const IDENTITY_KEY: &str = "identity";

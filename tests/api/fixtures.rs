@@ -120,7 +120,7 @@ pub fn offer() -> Offer {
 
 fn opening() -> Opening {
     Opening {
-        tx: RawTx(vec![0]),
+        tx: RawTx::from(vec![0]),
         outpoint: OutPoint { txid: txid(9), vout: 1 },
         inputs: Vec::new(),
         cost: TxCost {
@@ -133,7 +133,7 @@ fn opening() -> Opening {
 
 pub fn claim() -> Claim {
     Claim {
-        tx: RawTx(vec![0]),
+        tx: RawTx::from(vec![0]),
         txid: txid(10),
         cost: cost(),
     }
@@ -161,7 +161,7 @@ fn refund(invoice_closed: bool, claims: Vec<Claim>) -> Refund {
 pub fn paying() -> Paying {
     Paying {
         offer: offer(),
-        opening: RawTx(vec![0]),
+        opening: RawTx::from(vec![0]),
         confirmed_at: Height(501),
         claim: None,
         first_attempt: MADE,
@@ -173,7 +173,7 @@ pub fn paying() -> Paying {
 pub fn claiming(claims: Vec<Claim>, opening_gone: bool) -> Taker {
     Taker::ClaimingInvoice {
         offer: offer(),
-        opening: RawTx(vec![0]),
+        opening: RawTx::from(vec![0]),
         preimage: Preimage::from_bytes([3; 32]),
         claims,
         progress: Progress::Fresh,

@@ -143,7 +143,7 @@ fn taker_trail() -> (Trail, Swap) {
             tip: Height(502),
             opening: OpeningView::Confirmed {
                 at: Height(501),
-                verdict: Verdict::Good(RawTx(vec![0])),
+                verdict: Verdict::Good(RawTx::from(vec![0])),
             },
             spend,
             conflict: None,

@@ -213,7 +213,7 @@ pub fn opening_of(outputs: impl IntoIterator<Item = TxOut>) -> RawTx {
         }],
         output: std::iter::once(change).chain(outputs).collect(),
     };
-    RawTx(elements::encode::serialize(&tx))
+    RawTx::from(elements::encode::serialize(&tx))
 }
 
 pub fn decode(tx: &RawTx) -> Transaction {

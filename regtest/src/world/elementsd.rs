@@ -91,7 +91,7 @@ impl RealLiquid {
             }],
             output: vec![rest, TxOut::new_fee(FIRST_FEE, self.asset)],
         };
-        let raw = RawTx(elements::encode::serialize(&tx));
+        let raw = RawTx::from(elements::encode::serialize(&tx));
         Ok(self.faucet.send_raw_transaction(&raw).await?)
     }
 

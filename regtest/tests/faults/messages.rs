@@ -27,12 +27,12 @@ pub fn public(secret: &SwapSecret) -> String {
     key.public_key(&bitcoin::secp256k1::Secp256k1::new()).to_string()
 }
 
-fn id(number: usize) -> String {
+pub fn id(number: usize) -> String {
     format!("{number:064x}")
 }
 
 /// A request as a Go peer would make it, with some members replaced by JSON.
-fn request(swap_id: &str, scid: &str, replaced: &[(&str, &str)]) -> String {
+pub fn request(swap_id: &str, scid: &str, replaced: &[(&str, &str)]) -> String {
     let mut members = [
         ("protocol_version", "7".to_owned()),
         ("swap_id", format!("{swap_id:?}")),
@@ -155,7 +155,7 @@ async fn a_request_that_breaks_a_rule_is_canceled_once_with_the_reason_and_leave
     let broken: [(&[(&str, &str)], &str); 10] = [
         (
             &[("protocol_version", "6")],
-            "protocol version 6 is not supported, only 7",
+            "protocol version 6 is not supported for lbtc, only 7",
         ),
         (
             &[(

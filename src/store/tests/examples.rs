@@ -132,7 +132,7 @@ fn cost() -> TxCost {
 
 fn claim() -> Claim {
     Claim {
-        tx: RawTx(vec![0xcc; 40]),
+        tx: RawTx::from(vec![0xcc; 40]),
         txid: txid(10),
         cost: cost(),
     }
@@ -140,7 +140,7 @@ fn claim() -> Claim {
 
 fn opening() -> Opening {
     Opening {
-        tx: RawTx(vec![0xdd; 40]),
+        tx: RawTx::from(vec![0xdd; 40]),
         outpoint: outpoint(9),
         inputs: vec![outpoint(11)],
         cost: cost(),
@@ -169,7 +169,7 @@ fn refund() -> Refund {
 fn paying() -> Paying {
     Paying {
         offer: offer(),
-        opening: RawTx(vec![0xdd; 40]),
+        opening: RawTx::from(vec![0xdd; 40]),
         confirmed_at: Height(501),
         claim: Some(claim()),
         first_attempt: Timestamp(1_700_000_100),
@@ -199,7 +199,7 @@ fn makers() -> Vec<Maker> {
             opening: opening(),
             invoice: own_invoice(),
             status: InvoiceStatus::Open,
-            spend: Some(RawTx(vec![0xee; 40])),
+            spend: Some(RawTx::from(vec![0xee; 40])),
             reason: reason(),
         },
         Maker::Opened(opened()),
@@ -251,7 +251,7 @@ fn takers() -> Vec<Taker> {
         },
         Taker::ClaimingInvoice {
             offer: offer(),
-            opening: RawTx(vec![0xdd; 40]),
+            opening: RawTx::from(vec![0xdd; 40]),
             preimage: preimage(),
             claims: vec![claim()],
             progress: Progress::Fresh,

@@ -286,7 +286,7 @@ fn a_thousand_swaps_are_listed_at_once_without_reading_their_transactions() {
                 .find(|state| state_name(state) == "claiming_invoice")
                 .unwrap();
             if let State::Taker(_, crate::swap::Taker::ClaimingInvoice { opening, .. }) = &mut swap.state {
-                *opening = RawTx(vec![0xdd; 9000]);
+                *opening = RawTx::from(vec![0xdd; 9000]);
             }
             super::super::swaps::put_swap(transaction, &swap, swap.created_at)?;
         }

@@ -25,7 +25,7 @@ pub(super) fn decode(tx: &RawTx) -> Result<Transaction, TxError> {
 }
 
 pub(super) fn encode(tx: &Transaction) -> RawTx {
-    RawTx(elements::encode::serialize(tx))
+    RawTx::from(elements::encode::serialize(tx))
 }
 
 pub(super) fn txid(tx: &Transaction) -> TxId {

@@ -22,7 +22,7 @@ impl ChainTx for Tx {
         vec![0]
     }
     fn raw(&self) -> RawTx {
-        RawTx(vec![self.0])
+        RawTx::from(vec![self.0])
     }
 }
 

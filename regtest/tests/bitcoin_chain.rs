@@ -176,7 +176,10 @@ async fn a_block_holds_exactly_what_it_is_given_even_a_double_spend(world: World
     assert_eq!(wallet.call("getblock", json!([empty])).await["nTx"], 1);
     assert_eq!(wallet.call("getrawmempool", json!([])).await, json!([waiting]));
 
-    let other = serialize_hex(&opening.cooperative(FEE));
+    let (loser, other) = (
+        serialize_hex(&opening.claim(FEE)),
+        serialize_hex(&opening.cooperative(FEE + 1)),
+    );
     let block = wallet.call("generateblock", json!([address, [other]])).await["hash"].clone();
     assert_eq!(wallet.call("getblock", json!([block])).await["nTx"], 2);
     assert_eq!(
@@ -185,7 +188,7 @@ async fn a_block_holds_exactly_what_it_is_given_even_a_double_spend(world: World
         "the claim has lost"
     );
     let error = wallet
-        .try_call("generateblock", json!([address, [other]]))
+        .try_call("generateblock", json!([address, [loser]]))
         .await
         .unwrap_err();
     assert_eq!(error.0, -25);

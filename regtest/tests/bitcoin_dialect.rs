@@ -140,7 +140,7 @@ async fn answers(world: &World) -> BTreeMap<&'static str, Value> {
         ("invalid", "validateaddress", json!(["nowhere"])),
         ("balances", "getbalances", json!([])),
         ("wallet", "getwalletinfo", json!([])),
-        ("coins", "listunspent", json!([0])),
+        ("coins", "listunspent", json!([0, 9_999_999, [address]])),
         ("listed", "listtransactions", json!(["*", 2])),
         (
             "test",

@@ -265,7 +265,7 @@ async fn a_replacement_pays_more_and_for_its_own_relay(world: World) {
     let first = opening.claim(FEE);
     let step = first.vsize() as u64;
     let old = send(&world.wallet, &first).await.unwrap();
-    let mut same = opening.spend(1, FEE);
+    let mut same = opening.spend(0xffff_fffd, FEE);
     opening.sign_claim(&mut same);
     let (code, text) = refusal(&world.wallet, &same).await;
     assert_eq!(code, -26);
@@ -316,7 +316,7 @@ async fn a_spent_output_cannot_be_spent_again_and_a_known_transaction_is_said_to
     world.mine(1).await;
     let known = (-27, "Transaction outputs already in utxo set".to_owned());
     assert_eq!(refusal(&world.wallet, &claim).await, known);
-    let again = opening.cooperative(FEE);
+    let again = opening.cooperative(FEE + 1);
     let missing = (-25, "bad-txns-inputs-missingorspent".to_owned());
     assert_eq!(refusal(&world.wallet, &again).await, missing);
     let accepted = world
@@ -381,11 +381,11 @@ async fn a_young_coinbase_output_cannot_be_spent(world: World) {
 
 async fn a_fee_beyond_the_senders_limit_is_refused(world: World) {
     let opening = Opening::fund(&world.wallet, 60).await;
-    // More than 0.1 BTC per 1000 vbytes.
+    // 0.009 BTC for some 140 vbytes.
     let dear = serialize_hex(&opening.claim(900_000));
     let error = world
         .wallet
-        .try_call("sendrawtransaction", json!([dear]))
+        .try_call("sendrawtransaction", json!([dear, "0.01"]))
         .await
         .unwrap_err();
     let text = "Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)";

@@ -7,6 +7,8 @@ mod client;
 #[path = "bitcoin/world.rs"]
 mod world;
 
+use std::time::Duration;
+
 use bitcoin::Transaction;
 use bitcoin::consensus::encode::deserialize_hex;
 use serde_json::{Value, json};
@@ -112,7 +114,16 @@ async fn balances_tell_what_is_confirmed_pending_and_too_young(world: World) {
     let friend = wallet.create_wallet("friend").await;
     let to = friend.address().await;
     wallet.text("sendtoaddress", json!([to, "0.5"])).await;
-    let pending = friend.call("getbalances", json!([])).await["mine"].clone();
+    // A real wallet hears of it a moment later.
+    let pending = async {
+        loop {
+            let mine = friend.call("getbalances", json!([])).await["mine"].clone();
+            if sat(&mine["untrusted_pending"]) > 0 {
+                return mine;
+            }
+        }
+    };
+    let pending = tokio::time::timeout(Duration::from_secs(10), pending).await.unwrap();
     assert_eq!(
         (sat(&pending["untrusted_pending"]), sat(&pending["trusted"])),
         (50_000_000, 0)

@@ -28,7 +28,7 @@ async fn is_driven(mut chain: Bitcoin) {
     assert!(chain.reorg(100_000).await.is_err());
 
     let before = chain.access();
-    chain.kill();
+    chain.kill().await.unwrap();
     chain.restart().await.unwrap();
     assert_eq!(chain.access().rpc_url, before.rpc_url);
     assert_eq!(chain.height().await.unwrap(), height + 3);

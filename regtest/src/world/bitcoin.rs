@@ -206,14 +206,18 @@ impl Bitcoin {
         }
     }
 
-    /// Takes the node away as `kill -9` does; what it kept in memory alone is lost.
-    pub fn kill(&mut self) {
+    /// Takes the node away as `kill -9` does; what it kept in memory alone is lost, but for blocks.
+    ///
+    /// # Errors
+    /// If it does not answer any more.
+    pub async fn kill(&mut self) -> Result<()> {
         match self {
             Bitcoin::Embedded(chain) => {
                 chain.set_gate(Gate::Away);
                 chain.forget_memory();
+                Ok(())
             }
-            Bitcoin::Bitcoind(real) => real.kill(),
+            Bitcoin::Bitcoind(real) => real.kill().await,
         }
     }
 

@@ -107,8 +107,11 @@ impl RealBitcoin {
         }
     }
 
-    pub(super) fn kill(&mut self) {
+    /// A young bitcoind has its whole chain in memory. This method writes it down first, as an hour does elsewhere.
+    pub(super) async fn kill(&mut self) -> Result<()> {
+        let _coins: Value = self.node.call("gettxoutsetinfo", rpc_params!["none"]).await?;
         self.node.kill();
+        Ok(())
     }
 
     pub(super) async fn restart(&mut self) -> Result<()> {

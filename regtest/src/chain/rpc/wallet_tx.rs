@@ -304,7 +304,8 @@ pub fn list_transactions<L: Shown>(call: &mut Call<'_, L>) -> Answer {
         let Json::Arr(parts) = details(&view, &tx.tx) else {
             continue;
         };
-        for mut part in parts {
+        // The list is made from its newest end, each transaction's part as well.
+        for mut part in parts.into_iter().rev() {
             let named = matches!(&part, Json::Obj(fields) if fields.contains(&("label".into(), label.as_str().into())));
             if ["", "*"].contains(&label.as_str()) || named {
                 describe_place(call, &view, &txid, &mut part);

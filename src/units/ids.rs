@@ -173,6 +173,11 @@ secret_32!(
     /// A private key of one swap: a signing key or, on Liquid, the blinding key of an opening output.
     SwapSecret, "private key");
 
+/// What the seed of all keys is known by: 16 bytes of its tagged hash, tag = "sluice/fingerprint". Not secret: who has
+/// it learns nothing of the seed's 128 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeedFingerprint(pub [u8; 16]);
+
 impl Preimage {
     /// Its SHA-256.
     #[must_use]

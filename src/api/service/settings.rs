@@ -9,7 +9,7 @@ use crate::api::types::{
     WalletAddress, WalletBalanceView,
 };
 use crate::policy::{Policy, Premiums, RateTable};
-use crate::ports::PortError;
+use crate::ports::{PortError, SendError};
 use crate::protocol;
 use crate::store::{Filter, StoreError};
 use crate::swap::Kind;
@@ -121,8 +121,25 @@ impl Service {
             .wallet
             .send(&request.address, Amount::from_sat(request.amount_sat))
             .await;
-        let txid = sent.map_err(|failure| wallet_failed(request.asset, failure))?;
+        let txid = sent.map_err(|failure| not_sent(request, failure))?;
         Ok(SendAnswer { txid })
+    }
+}
+
+fn not_sent(request: &SendRequest, failure: SendError) -> ApiError {
+    let asset = request.asset;
+    match failure {
+        SendError::Address => {
+            let rule = format!("must be an address of the chain of {asset}, of this network");
+            ApiError::invalid("address", request.address.as_str(), rule)
+        }
+        // the fee is the wallet's to know: where the amount alone would do, at least a satoshi is missing for it
+        SendError::TooLittle { available, wanted } => ApiError::WalletBalance {
+            asset,
+            needed_sat: wanted.to_sat().max(available.to_sat().saturating_add(1)),
+            available_sat: available.to_sat(),
+        },
+        SendError::Port(failure) => wallet_failed(asset, failure),
     }
 }
 
@@ -195,5 +212,36 @@ pub(super) fn premium_table(premiums: &Premiums, peer: Option<NodeId>) -> Premiu
     });
     PremiumTable {
         rates: default.chain(own).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_sent_is_told_by_its_cause() {
+        let request = SendRequest {
+            asset: Asset::Lbtc,
+            address: "nowhere".into(),
+            amount_sat: 1_000,
+        };
+        let address = not_sent(&request, SendError::Address);
+        assert!(
+            matches!(&address, ApiError::InvalidParams { field, .. } if field == "address"),
+            "{address}"
+        );
+        for (available, needed) in [(10, 1_000), (1_000, 1_001), (1_200, 1_201)] {
+            let failure = SendError::TooLittle {
+                available: Amount::from_sat(available),
+                wanted: Amount::from_sat(request.amount_sat),
+            };
+            let expected = ApiError::WalletBalance {
+                asset: Asset::Lbtc,
+                needed_sat: needed,
+                available_sat: available,
+            };
+            assert_eq!(not_sent(&request, failure), expected);
+        }
     }
 }

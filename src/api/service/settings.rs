@@ -147,7 +147,24 @@ fn wallet_failed(asset: Asset, failure: PortError) -> ApiError {
     ApiError::from_port(&format!("the {asset} wallet"), failure)
 }
 
+/// Refuses a change that asks for a peer what it forbids, or undoes what it does.
+fn check_lists(change: &PolicyChange) -> Result<(), ApiError> {
+    let opposites = [
+        (("allow", &change.allow), ("disallow", &change.disallow)),
+        (("allow", &change.allow), ("block", &change.block)),
+        (("block", &change.block), ("unblock", &change.unblock)),
+    ];
+    for ((field, peers), (other, others)) in opposites {
+        if let Some(peer) = peers.iter().find(|peer| others.contains(peer)) {
+            let rule = format!("must not name a peer that `{other}` names too");
+            return Err(ApiError::invalid(field, peer.to_string(), rule));
+        }
+    }
+    Ok(())
+}
+
 fn apply(policy: &mut Policy, change: &PolicyChange) -> Result<(), ApiError> {
+    check_lists(change)?;
     if let Some(accept) = change.accept_new_swaps {
         policy.accept_new_swaps = accept;
     }
@@ -242,6 +259,38 @@ mod tests {
                 available_sat: available,
             };
             assert_eq!(not_sent(&request, failure), expected);
+        }
+    }
+
+    #[test]
+    fn a_change_that_contradicts_itself_is_refused_and_names_both_lists() {
+        let peer: NodeId = "024d4b6cd1361032ca9bd2aeb9d900aa4d45d9ead80ac9423374c451a7254d0766"
+            .parse()
+            .expect("a node id");
+        let change = |lists: [bool; 4]| {
+            let [allow, disallow, block, unblock] = lists.map(|named| if named { vec![peer] } else { Vec::new() });
+            PolicyChange {
+                allow,
+                disallow,
+                block,
+                unblock,
+                ..PolicyChange::default()
+            }
+        };
+        for (lists, names) in [
+            ([true, true, false, false], ["allow", "`disallow`"]),
+            ([true, false, true, false], ["allow", "`block`"]),
+            ([false, false, true, true], ["block", "`unblock`"]),
+        ] {
+            let mut policy = Policy::default();
+            let text = apply(&mut policy, &change(lists))
+                .expect_err("a contradiction")
+                .to_string();
+            assert!(names.iter().all(|name| text.contains(name)), "{text}");
+            assert_eq!(policy, Policy::default(), "nothing is changed");
+        }
+        for lists in [[true, false, false, true], [false, true, true, false]] {
+            assert_eq!(apply(&mut Policy::default(), &change(lists)), Ok(()));
         }
     }
 }

@@ -180,6 +180,12 @@ impl Bitcoind {
         (USER, &self.password)
     }
 
+    /// The `bitcoin-cli` beside it.
+    #[must_use]
+    pub fn cli(&self) -> PathBuf {
+        self.program.with_file_name("bitcoin-cli")
+    }
+
     /// Its folder.
     #[must_use]
     pub fn folder(&self) -> PathBuf {

@@ -25,16 +25,14 @@ impl Daemon {
     async fn start(site: &Site, bitcoind: &RealBitcoind) -> Self {
         let folder = TempDir::with_prefix("sluiced-").unwrap();
         let (access, port) = (site.lightning.access(0), free_port().unwrap());
-        let arguments = [
+        let mut arguments = vec![
             format!("--data-dir={}", folder.path().join("data").display()),
             "--log-format=human".into(),
             format!("--set=api.listen=127.0.0.1:{port}"),
-            format!("--set=lightning.lnd.address={}", access.address),
-            format!("--set=lightning.lnd.tls_cert={}", access.tls_cert.display()),
-            format!("--set=lightning.lnd.macaroon={}", access.macaroon.display()),
             format!("--set=bitcoin.rpc_url={}", bitcoind.url()),
             format!("--set=bitcoin.cookie_file={}", bitcoind.cookie().display()),
         ];
+        arguments.extend(access.arguments());
         let program = build::sluiced().await.unwrap();
         let process = Process::start("sluiced", &program, &arguments, &folder.path().join("output")).unwrap();
         let url = format!("http://127.0.0.1:{port}");

@@ -139,7 +139,8 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, Engine, watch::Rec
     let startup = Arc::new(Startup::default());
     let (stop, asked) = watch::channel(false);
     let api = server::serve(listener, token, Service::new(startup.clone(), stop))?;
-    let (node, identity) = backends::lightning(config, &startup).await?;
+    let lightning = backends::lightning(config, &startup).await?;
+    let identity = lightning.identity;
     let sides = backends::chains(config, &identity, &startup).await?;
     let identity_of_store = StoreIdentity {
         node: identity.id,
@@ -153,8 +154,8 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, Engine, watch::Rec
     let store = Store::open(&config.data_dir, &identity_of_store)?;
     let parts = Parts {
         sides,
-        node: node.clone(),
-        messenger: node,
+        node: lightning.node,
+        messenger: lightning.messenger,
         identity,
         clock: Arc::new(backends::SystemClock),
         store,

@@ -5,5 +5,6 @@ pub mod daemons;
 pub mod demo;
 pub mod lightning;
 pub mod liquid;
+pub mod matrix;
 pub mod up;
 pub mod world;

@@ -26,8 +26,10 @@ const ELSEWHERE: &str = "for something else";
 /// What an operator has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Balance {
-    chain_sat: u64,
-    channel: Msat,
+    /// In the wallet, whether confirmed or not.
+    pub chain_sat: u64,
+    /// On this side of the channel.
+    pub channel: Msat,
 }
 
 /// A reason for a balance to have changed.
@@ -81,26 +83,30 @@ async fn balance(stage: &Stage, side: Side) -> Result<Balance> {
 /// If a single satoshi is not accounted for.
 pub async fn settle(stage: &Stage, ending: Ending, before: [Balance; 2], played: &Played) -> Result<Ledger> {
     let facts = Facts::read(stage, ending, played)?;
-    wait_for("balances that are as the terms say", SETTLING, || async {
-        let ledger = facts.ledger(before, balances(stage).await?)?;
-        ledger.check()?;
-        Ok(Some(ledger))
-    })
-    .await
+    facts.settle(before, || balances(stage)).await
 }
 
-/// What the balances depend on.
-#[derive(Debug)]
-struct Facts {
-    kind: Kind,
-    ending: Ending,
-    maker: Side,
-    amount: i64,
-    premium: i64,
-    fee_invoice: i64,
-    opening_fee: i64,
-    spend_fee: i64,
-    drained: i64,
+/// What the balances depend on, in satoshi.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// The direction, as the initiator sees it.
+    pub kind: Kind,
+    /// How the swap ended.
+    pub ending: Ending,
+    /// Who funded the opening.
+    pub maker: Side,
+    /// The amount, without premium.
+    pub amount: i64,
+    /// The premium; positive: the initiator pays.
+    pub premium: i64,
+    /// What was paid in advance for the opening.
+    pub fee_invoice: i64,
+    /// The opening's fee.
+    pub opening_fee: i64,
+    /// The fee of the opening's spend.
+    pub spend_fee: i64,
+    /// What the taker paid over the channel for something else.
+    pub drained: i64,
 }
 
 impl Facts {
@@ -120,6 +126,22 @@ impl Facts {
             spend_fee: fee_of(stage.spend.as_ref().map(|spend| &spend.tx))?,
             drained: i64::try_from(played.drained_sat)?,
         })
+    }
+
+    /// Compares what everybody has with what these facts say, until it is the same.
+    ///
+    /// # Errors
+    /// If a single satoshi is not accounted for.
+    pub async fn settle<F>(&self, before: [Balance; 2], look: impl Fn() -> F) -> Result<Ledger>
+    where
+        F: Future<Output = Result<[Balance; 2]>>,
+    {
+        wait_for("balances that are as the terms say", SETTLING, || async {
+            let ledger = self.ledger(before, look().await?)?;
+            ledger.check()?;
+            Ok(Some(ledger))
+        })
+        .await
     }
 
     fn ledger(&self, before: [Balance; 2], after: [Balance; 2]) -> Result<Ledger> {

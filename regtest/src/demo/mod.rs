@@ -10,10 +10,10 @@
 //! Everything goes over the public API of two `sluiced` processes; fees and sizes are read from the chain as well, and
 //! every balance must come out as terms and fees say.
 
-mod ledger;
+pub mod ledger;
 mod narrator;
 mod options;
-mod page;
+pub mod page;
 mod play;
 mod report;
 mod stage;
@@ -28,6 +28,7 @@ use sluice::api::view::text::sats;
 use sluice::swap::Kind;
 use sluice::units::Asset;
 
+pub use narrator::Cost;
 pub use options::{Args, Direction, Ending};
 
 use crate::world::{Options, World, build};

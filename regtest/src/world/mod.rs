@@ -11,7 +11,10 @@ pub mod lightning;
 pub mod liquid;
 pub mod lnd;
 pub mod operator;
+pub mod pair;
+pub mod party;
 pub mod peer;
+pub mod side;
 pub mod sluiced;
 mod wallet;
 

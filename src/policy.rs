@@ -1,9 +1,11 @@
 //! What the operator allows, and what it costs: decided by facts, without I/O.
 //!
 //! ```text
-//! Policy::admit(peer, asset, amount)     Ok, or the Denial that the peer may hear
+//! Policy::admit(peer, amount)            Ok, or the Denial that the peer may hear
 //! Premiums::rate(peer, asset, kind)      the peer's own rate → the operator's default → the built-in one
 //! ```
+
+mod pauses;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::{MAX_RATE, Rates};
 use crate::swap::Kind;
 use crate::units::{Asset, NodeId, Ppm};
+
+pub use pauses::{MAX_NOTE, Pause, PausedBy, Pauses};
 
 /// Whom to swap with, and how much.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,8 +30,6 @@ pub struct Policy {
     pub allowlist: BTreeSet<NodeId>,
     /// Peers that are not swapped with, whoever asks, whatever else holds.
     pub blocked: BTreeSet<NodeId>,
-    /// Assets of which no new swaps are made until the operator says otherwise. Swaps under way go on.
-    pub paused: BTreeSet<Asset>,
     /// The least amount of a swap.
     #[serde(with = "bitcoin::amount::serde::as_sat")]
     pub min_amount_sat: Amount,
@@ -45,7 +47,6 @@ impl Default for Policy {
             accept_all_peers: false,
             allowlist: BTreeSet::new(),
             blocked: BTreeSet::new(),
-            paused: BTreeSet::new(),
             min_amount_sat: Amount::from_sat(100_000),
             max_amount_sat: None,
         }
@@ -64,9 +65,6 @@ pub enum Denial {
     /// No new swaps at all.
     #[error("swaps are disabled")]
     Disabled,
-    /// None of that asset.
-    #[error("{0} swaps are paused")]
-    Paused(Asset),
     /// Too little.
     #[error("amount {amount} is below the minimum of {minimum}", amount = sat(.amount), minimum = sat(.minimum))]
     TooSmall {
@@ -100,30 +98,27 @@ impl Policy {
     ///
     /// # Errors
     /// The first rule that the request breaks.
-    pub fn admit(&self, peer: &NodeId, asset: Asset, amount: Amount) -> Result<(), Denial> {
+    pub fn admit(&self, peer: &NodeId, amount: Amount) -> Result<(), Denial> {
         if !self.allows(peer) {
             return Err(Denial::Peer(*peer));
         }
-        self.admit_amount(asset, amount)
+        self.admit_amount(amount)
     }
 
     /// Judges a swap that the operator wants to start with `peer`.
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn admit_own(&self, peer: &NodeId, asset: Asset, amount: Amount) -> Result<(), Denial> {
+    pub fn admit_own(&self, peer: &NodeId, amount: Amount) -> Result<(), Denial> {
         if self.blocked.contains(peer) {
             return Err(Denial::Blocked(*peer));
         }
-        self.admit_amount(asset, amount)
+        self.admit_amount(amount)
     }
 
-    fn admit_amount(&self, asset: Asset, amount: Amount) -> Result<(), Denial> {
+    fn admit_amount(&self, amount: Amount) -> Result<(), Denial> {
         if !self.accept_new_swaps {
             return Err(Denial::Disabled);
-        }
-        if self.paused.contains(&asset) {
-            return Err(Denial::Paused(asset));
         }
         let minimum = self.min_amount_sat;
         if amount < minimum {
@@ -240,13 +235,8 @@ mod tests {
         key.public_key(&bitcoin::secp256k1::Secp256k1::new())
     }
 
-    fn lbtc(sat: u64) -> (Asset, Amount) {
-        (Asset::Lbtc, Amount::from_sat(sat))
-    }
-
     fn admit(policy: &Policy, secret: u8, sat: u64) -> Result<(), String> {
-        let (asset, amount) = lbtc(sat);
-        let judged = policy.admit(&peer(secret), asset, amount);
+        let judged = policy.admit(&peer(secret), Amount::from_sat(sat));
         judged.map_err(|denial| denial.to_string())
     }
 
@@ -269,9 +259,8 @@ mod tests {
             let mut premiums = Premiums::default();
             let own = premiums.peers.entry(peer(1)).or_default();
             own.set(Asset::Lbtc, Kind::Out, Some(Ppm(ppm))).expect("within range");
-            let (asset, amount) = lbtc(sat);
-            let expected = Some(SignedAmount::from_sat(premium));
-            assert_eq!(premiums.premium(&peer(1), asset, Kind::Out, amount), expected);
+            let (amount, expected) = (Amount::from_sat(sat), Some(SignedAmount::from_sat(premium)));
+            assert_eq!(premiums.premium(&peer(1), Asset::Lbtc, Kind::Out, amount), expected);
         }
     }
 
@@ -337,10 +326,10 @@ mod tests {
         };
         policy.allowlist.insert(peer(1));
         policy.blocked.insert(peer(1));
-        let (asset, amount) = lbtc(1_000_000);
-        assert_eq!(policy.admit(&peer(1), asset, amount), Err(Denial::Peer(peer(1))));
-        assert_eq!(policy.admit_own(&peer(1), asset, amount), Err(Denial::Blocked(peer(1))));
-        assert_eq!(policy.admit_own(&peer(2), asset, amount), Ok(()));
+        let amount = Amount::from_sat(1_000_000);
+        assert_eq!(policy.admit(&peer(1), amount), Err(Denial::Peer(peer(1))));
+        assert_eq!(policy.admit_own(&peer(1), amount), Err(Denial::Blocked(peer(1))));
+        assert_eq!(policy.admit_own(&peer(2), amount), Ok(()));
     }
 
     #[test]
@@ -362,11 +351,10 @@ mod tests {
     fn a_stranger_learns_nothing_of_what_is_switched_off() {
         let mut policy = Policy::default();
         policy.allowlist.insert(peer(1));
-        policy.paused.insert(Asset::Lbtc);
-        let (asset, amount) = lbtc(1);
-        assert_eq!(policy.admit(&peer(2), asset, amount), Err(Denial::Peer(peer(2))));
-        assert_eq!(policy.admit(&peer(1), asset, amount), Err(Denial::Paused(Asset::Lbtc)));
         policy.accept_new_swaps = false;
-        assert_eq!(policy.admit_own(&peer(1), asset, amount), Err(Denial::Disabled));
+        let amount = Amount::from_sat(1);
+        assert_eq!(policy.admit(&peer(2), amount), Err(Denial::Peer(peer(2))));
+        assert_eq!(policy.admit(&peer(1), amount), Err(Denial::Disabled));
+        assert_eq!(policy.admit_own(&peer(1), amount), Err(Denial::Disabled));
     }
 }

@@ -15,8 +15,8 @@ use crate::swap::state::Opening;
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
 use crate::units::{
-    Asset, CltvDelta, FeeRate, Height, Msat, NodeId, OutPoint, PaymentHash, Preimage, RawTx, Scid, SwapId, Timestamp,
-    TxId,
+    Asset, Blocks, CltvDelta, FeeRate, Height, Msat, NodeId, OutPoint, PaymentHash, Preimage, RawTx, Scid, SwapId,
+    Timestamp, TxId,
 };
 
 /// Why a call did not do what was asked, classed by what the caller does about it.
@@ -55,6 +55,8 @@ pub struct ChainInfo {
     pub version: String,
     /// Liquid: the node judges fees by the discounted size (ELIP-200). Else, and always on Bitcoin, by the virtual size.
     pub discount: bool,
+    /// The time in the newest block.
+    pub tip_time: Option<Timestamp>,
     /// Why no new swap may be made on it (syncing, unsafe release); None when all is well.
     pub unfit: Option<String>,
 }
@@ -105,6 +107,8 @@ pub trait Chain: Send + Sync {
     async fn info(&self) -> Result<ChainInfo, PortError>;
     /// The newest tip seen, pushed; None until the node has answered, and again while it does not.
     fn tips(&self) -> watch::Receiver<Option<Tip>>;
+    /// Blocks undone by the deepest reorg that this adapter has seen.
+    fn deepest_reorg(&self) -> Blocks;
     /// Asks the node for its tip now.
     async fn tip(&self) -> Result<Tip, PortError>;
     /// What the chain shows of a watch. The first call for a watch may ask the node; later ones answer from blocks

@@ -77,6 +77,8 @@ pub struct Marks {
 pub struct Trail {
     /// When the swap was stored.
     pub created: Millis,
+    /// Why this asset, where the choice was ours.
+    pub choice: Option<String>,
     /// What was agreed.
     pub deal: Option<Deal>,
     /// What the fee invoice asks for (swap-out).

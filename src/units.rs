@@ -65,6 +65,70 @@ impl FromStr for Asset {
     }
 }
 
+/// What an order says of the asset.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum AssetChoice {
+    /// L-BTC if it is possible, else BTC.
+    #[default]
+    Auto,
+    /// This one.
+    One(Asset),
+}
+
+impl AssetChoice {
+    /// Whether the order may be made in that asset.
+    #[must_use]
+    pub fn allows(self, asset: Asset) -> bool {
+        match self {
+            AssetChoice::Auto => true,
+            AssetChoice::One(one) => one == asset,
+        }
+    }
+}
+
+impl From<Asset> for AssetChoice {
+    fn from(asset: Asset) -> AssetChoice {
+        AssetChoice::One(asset)
+    }
+}
+
+impl fmt::Display for AssetChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AssetChoice::Auto => f.write_str("auto"),
+            AssetChoice::One(asset) => asset.fmt(f),
+        }
+    }
+}
+
+impl FromStr for AssetChoice {
+    type Err = ParseUnitError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.eq_ignore_ascii_case("auto") {
+            return Ok(AssetChoice::Auto);
+        }
+        let one = text.parse().map(AssetChoice::One);
+        one.map_err(|error: ParseUnitError| ParseUnitError {
+            rule: "must be `auto`, `lbtc` or `btc`",
+            ..error
+        })
+    }
+}
+
+impl TryFrom<String> for AssetChoice {
+    type Error = ParseUnitError;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<AssetChoice> for String {
+    fn from(choice: AssetChoice) -> String {
+        choice.to_string()
+    }
+}
+
 /// A block height on the swap's own chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Height(pub u32);

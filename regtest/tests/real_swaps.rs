@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
         let request = SwapRequest {
             channel: world.channels[channel],
             amount_sat: AMOUNT,
-            asset: Asset::Lbtc,
+            asset: Asset::Lbtc.into(),
             max_premium_ppm,
             idempotency_key: None,
         };

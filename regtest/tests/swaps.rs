@@ -10,7 +10,7 @@ fn order(world: &World, amount_sat: u64, max_premium_ppm: i64) -> SwapRequest {
     SwapRequest {
         channel: world.channels[0],
         amount_sat,
-        asset: Asset::Lbtc,
+        asset: Asset::Lbtc.into(),
         max_premium_ppm,
         idempotency_key: None,
     }

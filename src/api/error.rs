@@ -55,6 +55,8 @@ codes! {
     PeerUnusable = -32026;
     /// No new swaps in this asset now.
     AssetUnusable = -32027;
+    /// The asset was left to the daemon, and none can be swapped now.
+    NoAssetUsable = -32028;
     /// The idempotency key was used for another order.
     KeyReused = -32029;
     /// Ending the swap is not safe now, or means nothing any more.
@@ -152,6 +154,14 @@ pub enum ApiError {
         /// Why.
         reason: String,
     },
+    /// The asset was left to the daemon, and none can be swapped now.
+    #[error("neither asset can be swapped now: lbtc: {lbtc}; btc: {btc}")]
+    NoAssetUsable {
+        /// Why not L-BTC.
+        lbtc: String,
+        /// Why not BTC.
+        btc: String,
+    },
     /// The idempotency key was used for another order.
     #[error("idempotency key {key} already made swap {swap_id}, with another {differs}")]
     KeyReused {
@@ -228,6 +238,7 @@ impl ApiError {
             ApiError::WalletBalance { .. } => Code::WalletBalance,
             ApiError::PeerUnusable { .. } => Code::PeerUnusable,
             ApiError::AssetUnusable { .. } => Code::AssetUnusable,
+            ApiError::NoAssetUsable { .. } => Code::NoAssetUsable,
             ApiError::KeyReused { .. } => Code::KeyReused,
             ApiError::NotCancelable { .. } => Code::NotCancelable,
             ApiError::BackendAway { .. } => Code::BackendAway,

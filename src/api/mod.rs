@@ -22,9 +22,9 @@ use jsonrpsee::core::{RpcResult, SubscriptionResult};
 use jsonrpsee::proc_macros::rpc;
 
 use types::{
-    CancelAnswer, Info, PeerList, PolicyChange, PolicyView, PremiumChange, PremiumFilter, PremiumTable, SendAnswer,
-    SendRequest, StopAnswer, SwapFilter, SwapList, SwapRef, SwapRequest, SwapStarted, SwapTopic, SwapView, SwapWait,
-    SwapWaited, WalletAddress, WalletBalanceView, WalletRef,
+    CancelAnswer, ChainList, ChainPause, ChainRef, Info, PeerList, PolicyChange, PolicyView, PremiumChange,
+    PremiumFilter, PremiumTable, SendAnswer, SendRequest, StopAnswer, SwapFilter, SwapList, SwapRef, SwapRequest,
+    SwapStarted, SwapTopic, SwapView, SwapWait, SwapWaited, WalletAddress, WalletBalanceView, WalletRef,
 };
 
 /// Everything that can be asked of `sluiced`.
@@ -69,6 +69,18 @@ pub trait SluiceApi {
     /// Every peer with a channel: what can be swapped with it at what premium, or the reason why not.
     #[method(name = "peer_list")]
     async fn peer_list(&self) -> RpcResult<PeerList>;
+
+    /// Every chain: whether new swaps are made on it, and if not, since when and why.
+    #[method(name = "chain_list")]
+    async fn chain_list(&self) -> RpcResult<ChainList>;
+
+    /// Makes no new swaps on a chain until it is resumed, also after a restart. Swaps under way go on.
+    #[method(name = "chain_pause")]
+    async fn chain_pause(&self, request: ChainPause) -> RpcResult<ChainList>;
+
+    /// Makes new swaps on a chain again.
+    #[method(name = "chain_resume")]
+    async fn chain_resume(&self, request: ChainRef) -> RpcResult<ChainList>;
 
     /// Whom this node answers, and from which amount on.
     #[method(name = "policy_get")]

@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn errors_name_the_parameter_and_what_was_given() {
         let cases = [
-            (r#"{"channel":"1x1x1","amount_sat":1}"#, "asset", "is missing"),
+            (r#"{"channel":"1x1x1","asset":"lbtc"}"#, "amount_sat", "is missing"),
             (
                 r#"{"channel":"1x1x1","amount_sat":1,"asset":"lbtc","max_premium":3}"#,
                 "max_premium",
@@ -204,7 +204,7 @@ mod tests {
             (
                 r#"{"channel":"1x1x1","amount_sat":1,"asset":"usdt"}"#,
                 "asset",
-                "unknown variant `usdt`, expected `lbtc` or `btc`",
+                "asset `usdt`: must be `auto`, `lbtc` or `btc`",
             ),
         ];
         for (params, name, text) in cases {

@@ -22,9 +22,12 @@ pub enum Denial {
         /// What it asks for.
         asset: Asset,
     },
-    /// An asset or a chain that this daemon does not swap.
+    /// An asset that this daemon does not swap.
+    #[error("{0} swaps are not configured here")]
+    NotConfigured(Asset),
+    /// A request for another chain than ours.
     #[error("{0}")]
-    Asset(String),
+    Chain(String),
     /// The chain takes no new swaps just now.
     #[error("no new {asset} swaps for now: {reason}")]
     Unfit {
@@ -79,8 +82,10 @@ pub enum Denial {
         needed: Amount,
     },
     /// The wallet cannot fund it.
-    #[error("the wallet can spend {} sat, the opening needs {} sat with its fee", .available.to_sat(), .needed.to_sat())]
+    #[error("the {asset} wallet can spend {} sat, the opening needs {} sat with its fee", .available.to_sat(), .needed.to_sat())]
     Wallet {
+        /// Which wallet.
+        asset: Asset,
         /// What the wallet has.
         available: Amount,
         /// What is needed.
@@ -117,7 +122,8 @@ impl Denial {
             Denial::Unfit { asset, .. } => format!("no new {asset} swaps for now"),
             Denial::Policy(_)
             | Denial::Version { .. }
-            | Denial::Asset(_)
+            | Denial::NotConfigured(_)
+            | Denial::Chain(_)
             | Denial::NoChannel(_)
             | Denial::Inactive { .. }
             | Denial::Amount { .. }
@@ -160,10 +166,14 @@ pub(super) fn balance(channel: &Channel, sending: bool, needed: Amount) -> Resul
 }
 
 /// What the wallet must hold for an opening: its amount, the fee estimate, and a little for rounding.
-pub(super) fn wallet(available: Amount, opening: Amount, fee: Amount) -> Result<(), Denial> {
+pub(super) fn wallet(asset: Asset, available: Amount, opening: Amount, fee: Amount) -> Result<(), Denial> {
     let needed = opening.checked_add(fee).unwrap_or(Amount::MAX_MONEY);
     if available < needed {
-        return Err(Denial::Wallet { available, needed });
+        return Err(Denial::Wallet {
+            asset,
+            available,
+            needed,
+        });
     }
     Ok(())
 }

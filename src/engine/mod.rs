@@ -9,11 +9,13 @@ mod admit;
 mod driver;
 mod inbox;
 mod openings;
+mod order;
 mod peers;
 mod perform;
 mod side;
 mod sight;
 mod start;
+mod switch;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -23,7 +25,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tracing::{Instrument, info, info_span};
 
 use crate::keys::Seed;
-use crate::policy::{Policy, Premiums};
+use crate::policy::{Pauses, Policy, Premiums};
 use crate::ports::{Clock, LightningNode, NodeInfo, PeerMessenger};
 use crate::store::{Store, StoreError};
 use crate::swap::{Role, State, Swap};
@@ -32,9 +34,10 @@ use driver::Inbox;
 use openings::Openings;
 
 pub use admit::Denial;
+pub use order::{NewSwap, Started};
 pub use peers::{PeerState, Peers};
 pub use side::Side;
-pub use start::{NewSwap, StartError, Started};
+pub use start::StartError;
 
 /// How long the engine waits between things. Production uses the default; simulations are faster.
 #[derive(Debug, Clone, Copy)]
@@ -103,6 +106,7 @@ struct Shared {
     openings: Openings,
     policy: RwLock<Policy>,
     premiums: RwLock<Premiums>,
+    pauses: RwLock<Pauses>,
     peers: Peers,
     running: Mutex<HashMap<SwapId, Running>>,
     changes: broadcast::Sender<Arc<Swap>>,
@@ -175,7 +179,7 @@ impl Engine {
     /// # Errors
     /// If the store cannot be read.
     pub async fn start_up(parts: Parts) -> Result<Engine, StoreError> {
-        let (policy, premiums) = (parts.store.policy()?, parts.store.premiums()?);
+        let (policy, premiums, pauses) = (parts.store.policy()?, parts.store.premiums()?, parts.store.pauses()?);
         let peers = Peers::new(parts.store.capabilities()?);
         let (changes, _) = broadcast::channel(256);
         let shared = Arc::new(Shared {
@@ -196,6 +200,7 @@ impl Engine {
             openings: Openings::default(),
             policy: RwLock::new(policy),
             premiums: RwLock::new(premiums),
+            pauses: RwLock::new(pauses),
             peers,
             running: Mutex::default(),
             changes,
@@ -218,7 +223,7 @@ impl Engine {
     /// # Errors
     /// Why it cannot be: nothing is changed then.
     pub async fn start(&self, new: NewSwap) -> Result<Started, StartError> {
-        start::initiate(&self.shared, new).await
+        order::place(&self.shared, new).await
     }
 
     /// Asks a running swap to end as well as its state allows. Returns the swap before and after; equal states mean

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
-use super::{Shared, Side};
+use super::Shared;
 use crate::protocol::{self, Capability, Message};
 use crate::store::Seen;
 use crate::swap::Kind;
@@ -232,13 +232,11 @@ fn send(shared: &Arc<Shared>, peer: NodeId, message: impl FnOnce(&Shared) -> Mes
 
 fn capability_for(shared: &Shared, peer: &NodeId, version: u8) -> Capability {
     let (policy, premiums) = (shared.policy(), shared.premiums());
-    let usable = |asset: &Asset, side: &Side| {
-        Timelocks::of(*asset, version).is_some() && side.problem().is_none() && !policy.paused.contains(asset)
-    };
-    let fit = shared.sides.iter().filter(|(asset, side)| usable(asset, side));
+    let usable = |asset: &Asset| Timelocks::of(*asset, version).is_some() && shared.hindrance(*asset).is_none();
+    let fit = shared.sides.keys().filter(|asset| usable(asset));
     Capability {
         version: version.into(),
-        assets: fit.map(|(asset, _)| *asset).collect(),
+        assets: fit.copied().collect(),
         peer_allowed: policy.allows(peer) && policy.accept_new_swaps,
         rates: premiums.rates(peer),
     }

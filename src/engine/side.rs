@@ -1,18 +1,39 @@
 //! One chain beside the engine: its adapter, the wallet on it, and whether new swaps may rely on it.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::Shared;
+use crate::policy::PausedBy;
 use crate::ports::{Chain, ChainInfo, PortError, Wallet};
+use crate::protocol;
 use crate::swap::state::Opening;
+use crate::swap::timelocks::Timelocks;
 use crate::swap::{State, Swap};
+use crate::units::{Asset, Blocks, Timestamp};
 
 /// How often a node that new swaps may not rely on is asked whether that is still so.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
+
+/// How long a chain may be without a block before new swaps wait for the next one: ten blocks of Liquid, which come by
+/// the clock; on Bitcoin three hours, which chance alone takes once in years. Test chains have blocks when they like.
+const STALL: [(&str, Duration); 2] = [
+    ("liquidv1", Duration::from_secs(10 * 60)),
+    ("main", Duration::from_secs(180 * 60)),
+];
+
+/// How a chain does, as seen last.
+struct Health {
+    /// What is wrong, and since when.
+    problem: Option<(String, Timestamp)>,
+    /// When the newest block came, as far as is known.
+    newest_block: Timestamp,
+    /// No block has come for too long.
+    stalled: Option<String>,
+}
 
 /// One chain: its node, the wallet on it, and what the node is.
 pub struct Side {
@@ -21,16 +42,24 @@ pub struct Side {
     /// The operator's wallet on it.
     pub wallet: Arc<dyn Wallet>,
     info: RwLock<ChainInfo>,
+    health: Mutex<Health>,
 }
 
 impl Side {
     /// A chain whose node has just said what it is.
     #[must_use]
     pub fn new(chain: Arc<dyn Chain>, wallet: Arc<dyn Wallet>, info: ChainInfo) -> Side {
+        let now = Timestamp::now();
+        let newest_block = info.tip_time.map_or(now, |time| time.min(now));
         Side {
             chain,
             wallet,
             info: RwLock::new(info),
+            health: Mutex::new(Health {
+                problem: None,
+                newest_block,
+                stalled: None,
+            }),
         }
     }
 
@@ -46,7 +75,40 @@ impl Side {
         if self.chain.tips().borrow().is_none() {
             return Some("its node does not answer".into());
         }
-        self.info().unfit
+        self.info().unfit.or_else(|| self.health().stalled.clone())
+    }
+
+    /// Since when there is a problem; None when all is well, or when it has come this moment.
+    #[must_use]
+    pub fn problem_since(&self) -> Option<Timestamp> {
+        self.health().problem.as_ref().map(|(_, since)| *since)
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a look at the chain: whether a block has come, and what is wrong now. True if that has changed.
+    fn note(&self, block: bool, now: Timestamp) -> bool {
+        let chain = self.info().chain;
+        let limit = STALL.iter().find(|(name, _)| *name == chain).map(|(_, limit)| *limit);
+        {
+            let mut health = self.health();
+            if block {
+                health.newest_block = now;
+            }
+            let quiet = now.since(health.newest_block);
+            health.stalled = limit
+                .filter(|limit| quiet > *limit)
+                .map(|_| format!("no block for {} minutes", quiet.as_secs() / 60));
+        }
+        let problem = self.problem();
+        let mut health = self.health();
+        // A count of minutes that grows is the same problem as before.
+        let changed = health.problem.is_some() != problem.is_some();
+        let since = health.problem.as_ref().map_or(now, |(_, since)| *since);
+        health.problem = problem.map(|reason| (reason, since));
+        changed
     }
 
     async fn look_again(&self) -> Result<(), PortError> {
@@ -72,23 +134,44 @@ impl Side {
 /// coins of unpublished openings are locked in its wallet, which may keep locks in memory only.
 pub(super) async fn look_after(shared: Arc<Shared>, side: Arc<Side>) {
     let mut tips = side.chain.tips();
-    let (mut in_order, mut problem) = (false, side.problem());
+    let (mut in_order, mut reorg, mut newest) = (false, Blocks(0), None);
     loop {
-        let answering = tips.borrow_and_update().is_some();
+        let tip = *tips.borrow_and_update();
+        let answering = tip.is_some();
         in_order &= answering;
         if answering && !in_order {
             in_order = put_in_order(&shared, &side).await;
         } else if answering && side.info().unfit.is_some() {
             told(side.look_again().await);
         }
-        if side.problem() != problem {
-            problem = side.problem();
+        // The first tip after a start is no news: its block may be old.
+        let block = tip.is_some() && newest.is_some() && tip != newest;
+        newest = tip.or(newest);
+        if side.note(block, shared.clock.now()) {
             // Peers must know at once what can be swapped with us, and what not.
             shared.peers.poll_now();
+        }
+        let deepest = side.chain.deepest_reorg();
+        if deepest > reorg {
+            reorg = deepest;
+            pause_after(&shared, side.chain.asset(), deepest);
         }
         if let Ok(Err(_gone)) = timeout(LOOK_AGAIN, tips.changed()).await {
             return;
         }
+    }
+}
+
+/// What was final has been undone: nothing new is built on that chain until the operator has looked.
+fn pause_after(shared: &Shared, asset: Asset, undone: Blocks) {
+    let trusted = Timelocks::of(asset, protocol::VERSION).map(|limits| limits.confirmations);
+    if trusted.is_none_or(|trusted| undone <= trusted) {
+        return;
+    }
+    let note = format!("{} blocks were undone", undone.0);
+    error!(%asset, note, "ALARM: a deep reorg; no new swaps on this chain until `sluice chain resume`");
+    if let Err(failure) = shared.pause(asset, PausedBy::DeepReorg, &note) {
+        error!(%failure, "the pause could not be stored");
     }
 }
 

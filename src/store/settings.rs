@@ -7,11 +7,12 @@ use serde::de::DeserializeOwned;
 use super::error::database;
 use super::record::{self, Seen};
 use super::{CAPABILITIES, SETTINGS, Store, StoreError};
-use crate::policy::{Policy, Premiums};
+use crate::policy::{Pauses, Policy, Premiums};
 use crate::units::NodeId;
 
 const POLICY: &str = "policy";
 const PREMIUMS: &str = "premiums";
+const PAUSES: &str = "pauses";
 
 impl Store {
     /// The policy; the default one until another is set.
@@ -31,6 +32,25 @@ impl Store {
         change: impl FnOnce(&mut Policy) -> Result<(), E>,
     ) -> Result<Policy, E> {
         self.update(POLICY, change)
+    }
+
+    /// The chains that are paused.
+    ///
+    /// # Errors
+    /// The row cannot be read.
+    pub fn pauses(&self) -> Result<Pauses, StoreError> {
+        self.setting(PAUSES)
+    }
+
+    /// Changes what is paused, and returns it.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn update_pauses(&self, change: impl FnOnce(&mut Pauses)) -> Result<Pauses, StoreError> {
+        self.update(PAUSES, |pauses| {
+            change(pauses);
+            Ok(())
+        })
     }
 
     /// The premium rates that were set.

@@ -25,6 +25,14 @@ impl Store {
     pub fn note_published(&self, id: SwapId) -> Result<(), StoreError> {
         self.write(|transaction| note(transaction, id, |trail| trail.note_published(Millis::now())))
     }
+
+    /// Adds to a swap's trail why its asset was chosen.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn note_choice(&self, id: SwapId, why: &str) -> Result<(), StoreError> {
+        self.write(|transaction| note(transaction, id, |trail| trail.choice = Some(why.into())))
+    }
 }
 
 pub(super) fn begin(transaction: &WriteTransaction, swap: &Swap) -> Result<(), StoreError> {

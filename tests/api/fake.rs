@@ -15,6 +15,7 @@ use sluice::api::server::{ApiHandle, forward, serve};
 use sluice::api::token::Token;
 use sluice::api::types::*;
 use sluice::api::view::{has_reached, view};
+use sluice::policy::PausedBy;
 use sluice::swap::event::Now;
 use sluice::swap::{Kind, Role, State, Swap};
 use sluice::trail::{Millis, Trail};
@@ -163,6 +164,9 @@ impl SluiceApiServer for Fake {
                 chain: "liquidregtest".into(),
                 version: "23.3.4".into(),
                 height: Some(502),
+                new_swaps: true,
+                problem_since: None,
+                paused: None,
                 problem: Some("still syncing".into()),
             }],
             accept_new_swaps: true,
@@ -277,6 +281,30 @@ impl SluiceApiServer for Fake {
         })
     }
 
+    async fn chain_list(&self) -> RpcResult<ChainList> {
+        Ok(ChainList {
+            chains: self.info().await?.chains,
+        })
+    }
+
+    async fn chain_pause(&self, request: ChainPause) -> RpcResult<ChainList> {
+        let mut list = self.chain_list().await?;
+        for chain in list.chains.iter_mut().filter(|chain| chain.asset == request.asset) {
+            chain.new_swaps = false;
+            chain.paused = Some(PauseView {
+                by: PausedBy::Operator,
+                since: 0,
+                since_text: "1970-01-01T00:00:00Z".into(),
+                note: request.note.clone(),
+            });
+        }
+        Ok(list)
+    }
+
+    async fn chain_resume(&self, _request: ChainRef) -> RpcResult<ChainList> {
+        self.chain_list().await
+    }
+
     async fn policy_get(&self) -> RpcResult<PolicyView> {
         self.policy_set(PolicyChange::default()).await
     }
@@ -287,7 +315,6 @@ impl SluiceApiServer for Fake {
             accept_all_peers: change.accept_all_peers.unwrap_or(false),
             allowlist: change.allow,
             blocked: change.block,
-            paused: change.pause,
             min_amount_sat: change.min_amount_sat.unwrap_or(100_000),
             max_amount_sat: change.max_amount_sat.unwrap_or(Some(16_000_000)),
         })

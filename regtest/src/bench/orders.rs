@@ -54,7 +54,7 @@ pub(super) async fn order(world: &World, channel: usize, kind: Kind) -> Result<S
     let request = SwapRequest {
         channel: world.channels[channel],
         amount_sat: AMOUNT,
-        asset: Asset::Lbtc,
+        asset: Asset::Lbtc.into(),
         max_premium_ppm: MAX_PREMIUM_PPM,
         idempotency_key: None,
     };

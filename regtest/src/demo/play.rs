@@ -69,7 +69,7 @@ async fn order(stage: &mut Stage) -> Result<SwapId> {
     let request = SwapRequest {
         channel: terms.channel,
         amount_sat: terms.amount_sat,
-        asset: Asset::Lbtc,
+        asset: Asset::Lbtc.into(),
         max_premium_ppm: terms.limit.0,
         idempotency_key: None,
     };

@@ -11,4 +11,5 @@ mod outage;
 mod payment;
 mod reorg;
 mod secrets;
+mod switch;
 mod versions;

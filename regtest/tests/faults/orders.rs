@@ -39,7 +39,7 @@ pub fn request(channel: Scid, amount_sat: u64) -> SwapRequest {
     SwapRequest {
         channel,
         amount_sat,
-        asset: Asset::Lbtc,
+        asset: Asset::Lbtc.into(),
         max_premium_ppm: 2000,
         idempotency_key: None,
     }

@@ -1,5 +1,6 @@
 //! The API's methods, done by the engine. One small function each; what takes thought is in the modules below.
 
+mod chains;
 mod peers;
 mod refusal;
 mod settings;
@@ -16,9 +17,9 @@ use tokio::sync::watch;
 use super::SluiceApiServer;
 use super::error::ApiError;
 use super::types::{
-    CancelAnswer, Info, PeerList, PolicyChange, PolicyView, PremiumChange, PremiumFilter, PremiumTable, SendAnswer,
-    SendRequest, StopAnswer, SwapFilter, SwapList, SwapRef, SwapRequest, SwapStarted, SwapTopic, SwapView, SwapWait,
-    SwapWaited, WalletAddress, WalletBalanceView, WalletRef,
+    CancelAnswer, ChainList, ChainPause, ChainRef, Info, PeerList, PolicyChange, PolicyView, PremiumChange,
+    PremiumFilter, PremiumTable, SendAnswer, SendRequest, StopAnswer, SwapFilter, SwapList, SwapRef, SwapRequest,
+    SwapStarted, SwapTopic, SwapView, SwapWait, SwapWaited, WalletAddress, WalletBalanceView, WalletRef,
 };
 use super::view::view;
 use crate::engine::{Engine, Side};
@@ -113,6 +114,18 @@ impl SluiceApiServer for Service {
 
     async fn peer_list(&self) -> RpcResult<PeerList> {
         Ok(self.peers().await?)
+    }
+
+    async fn chain_list(&self) -> RpcResult<ChainList> {
+        Ok(self.chains()?)
+    }
+
+    async fn chain_pause(&self, request: ChainPause) -> RpcResult<ChainList> {
+        Ok(self.pause_chain(&request)?)
+    }
+
+    async fn chain_resume(&self, request: ChainRef) -> RpcResult<ChainList> {
+        Ok(self.resume_chain(&request)?)
     }
 
     async fn policy_get(&self) -> RpcResult<PolicyView> {

@@ -56,10 +56,7 @@ impl Service {
     }
 
     fn offer(engine: &Engine, peer: &NodeId, asset: Asset, direction: Kind) -> Offer {
-        let ours = match engine.side(asset) {
-            None => Some(format!("{asset} is not configured here")),
-            Some(side) => side.problem(),
-        };
+        let ours = engine.hindrance(asset);
         let problem = ours.or_else(|| engine.peers().can_swap(peer, asset).err());
         Offer {
             asset,

@@ -22,7 +22,9 @@ pub(super) fn of(error: StartError, direction: Kind, request: &SwapRequest) -> A
             swap_id: swap,
             differs: differs.into(),
         },
-        StartError::Port(failure) => ApiError::from_port("a backend", failure),
+        StartError::Node(failure) => ApiError::from_port("the lightning node", failure),
+        StartError::Port(failure) => ApiError::from_port("the chain's node", failure),
+        StartError::NoAsset { lbtc, btc } => ApiError::NoAssetUsable { lbtc, btc },
         StartError::Store(StoreError::ChannelHeld { holder, .. }) => ApiError::ChannelBusy {
             channel,
             swap_id: holder,
@@ -32,7 +34,7 @@ pub(super) fn of(error: StartError, direction: Kind, request: &SwapRequest) -> A
 }
 
 fn denied(denial: Denial, direction: Kind, request: &SwapRequest) -> ApiError {
-    let (channel, asset) = (request.channel, request.asset);
+    let channel = request.channel;
     let amount = |rule: String| ApiError::invalid("amount_sat", request.amount_sat, rule);
     match denial {
         Denial::Policy(denial) => against_policy(denial, request),
@@ -48,14 +50,22 @@ fn denied(denial: Denial, direction: Kind, request: &SwapRequest) -> ApiError {
             needed_sat: needed.to_sat(),
             available_sat: available.to_sat(),
         },
-        Denial::Wallet { available, needed } => ApiError::WalletBalance {
+        Denial::Wallet {
+            asset,
+            available,
+            needed,
+        } => ApiError::WalletBalance {
             asset,
             needed_sat: needed.to_sat(),
             available_sat: available.to_sat(),
         },
         Denial::Unfit { asset, reason } => ApiError::AssetUnusable { asset, reason },
-        Denial::Asset(reason) => ApiError::AssetUnusable { asset, reason },
-        Denial::Amount { .. } | Denial::NothingLeft { .. } | Denial::TooDear { .. } => amount(denial.to_string()),
+        Denial::NotConfigured(asset) => ApiError::AssetUnusable {
+            asset,
+            reason: "it is not configured here".into(),
+        },
+        Denial::TooDear { .. } => ApiError::invalid("max_premium_ppm", request.max_premium_ppm, denial.to_string()),
+        Denial::Amount { .. } | Denial::NothingLeft { .. } | Denial::Chain(_) => amount(denial.to_string()),
         Denial::Version { .. } => ApiError::Internal {
             reason: denial.to_string(),
         },
@@ -70,10 +80,6 @@ fn against_policy(denial: policy::Denial, request: &SwapRequest) -> ApiError {
             reason: "it is blocked by the policy".into(),
         },
         policy::Denial::Disabled => ApiError::SwapsPaused {},
-        policy::Denial::Paused(asset) => ApiError::AssetUnusable {
-            asset,
-            reason: "it is paused by the policy".into(),
-        },
         policy::Denial::TooSmall { minimum, .. } => amount(format!(
             "must be at least {} sat (policy: min_amount_sat)",
             minimum.to_sat()

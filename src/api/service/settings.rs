@@ -5,10 +5,9 @@ use bitcoin::Amount;
 use super::{Service, broken};
 use crate::api::error::ApiError;
 use crate::api::types::{
-    ChainStatus, Info, NodeStatus, PolicyChange, PolicyView, PremiumChange, PremiumRate, PremiumTable, SendAnswer,
-    SendRequest, WalletAddress, WalletBalanceView,
+    Info, NodeStatus, PolicyChange, PolicyView, PremiumChange, PremiumRate, PremiumTable, SendAnswer, SendRequest,
+    WalletAddress, WalletBalanceView,
 };
-use crate::engine::Engine;
 use crate::policy::{Policy, Premiums, RateTable};
 use crate::ports::PortError;
 use crate::protocol;
@@ -52,9 +51,6 @@ impl Service {
             .list(&Filter::default(), usize::MAX)
             .map_err(broken)?;
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let chains = [Asset::Lbtc, Asset::Btc]
-            .into_iter()
-            .filter_map(|asset| chain_status(engine, asset));
         Ok(Info {
             version: env!("CARGO_PKG_VERSION").into(),
             protocol_version: protocol::VERSION,
@@ -68,7 +64,7 @@ impl Service {
                 block_height,
                 problem,
             },
-            chains: chains.collect(),
+            chains: super::chains::statuses(engine),
             accept_new_swaps: self.engine()?.policy().accept_new_swaps,
             active_swaps: count(swaps.iter().filter(|swap| swap.outcome.is_none()).count()),
             total_swaps: count(swaps.len()),
@@ -130,19 +126,6 @@ impl Service {
     }
 }
 
-fn chain_status(engine: &Engine, asset: Asset) -> Option<ChainStatus> {
-    let side = engine.side(asset)?;
-    let height = engine.tip(asset).map(|tip| tip.0);
-    let info = side.info();
-    Some(ChainStatus {
-        asset,
-        chain: info.chain,
-        version: info.version,
-        height,
-        problem: side.problem(),
-    })
-}
-
 fn wallet_failed(asset: Asset, failure: PortError) -> ApiError {
     ApiError::from_port(&format!("the {asset} wallet"), failure)
 }
@@ -170,8 +153,6 @@ fn apply(policy: &mut Policy, change: &PolicyChange) -> Result<(), ApiError> {
     policy.allowlist.retain(|peer| !change.disallow.contains(peer));
     policy.blocked.extend(&change.block);
     policy.blocked.retain(|peer| !change.unblock.contains(peer));
-    policy.paused.extend(&change.pause);
-    policy.paused.retain(|asset| !change.resume.contains(asset));
     Ok(())
 }
 
@@ -181,7 +162,6 @@ pub(super) fn policy_view(policy: &Policy) -> PolicyView {
         accept_all_peers: policy.accept_all_peers,
         allowlist: policy.allowlist.iter().copied().collect(),
         blocked: policy.blocked.iter().copied().collect(),
-        paused: policy.paused.iter().copied().collect(),
         min_amount_sat: policy.min_amount_sat.to_sat(),
         max_amount_sat: policy.max_amount_sat.map(Amount::to_sat),
     }

@@ -10,12 +10,12 @@ mod swap;
 
 pub use peer::{ChannelView, Offer, PeerList, PeerView};
 pub use request::{
-    IdempotencyKey, NoParams, PolicyChange, PremiumChange, PremiumFilter, SendRequest, SwapFilter, SwapRef,
-    SwapRequest, SwapTopic, SwapWait, Until, WalletRef,
+    ChainPause, ChainRef, IdempotencyKey, NoParams, PolicyChange, PremiumChange, PremiumFilter, SendRequest,
+    SwapFilter, SwapRef, SwapRequest, SwapTopic, SwapWait, Until, WalletRef,
 };
 pub use settings::{
-    ChainStatus, Info, NodeStatus, PolicyView, PremiumRate, PremiumTable, SendAnswer, StopAnswer, WalletAddress,
-    WalletBalanceView,
+    ChainList, ChainStatus, Info, NodeStatus, PauseView, PolicyView, PremiumRate, PremiumTable, SendAnswer, StopAnswer,
+    WalletAddress, WalletBalanceView,
 };
 pub use swap::{
     CancelAction, CancelAnswer, Deadline, NextView, OpeningSummary, OutcomeKind, OutcomeView, SpendSummary, Stage,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::swap::terms::Kind;
-use crate::units::{Asset, NodeId, ParseUnitError, Scid, SwapId};
+use crate::units::{Asset, AssetChoice, NodeId, ParseUnitError, Scid, SwapId};
 
 /// A name that the caller gives to an order, so that the same order, sent again, does not swap again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -59,8 +59,9 @@ pub struct SwapRequest {
     pub channel: Scid,
     /// The amount swapped, without premium.
     pub amount_sat: u64,
-    /// What is swapped on the chain.
-    pub asset: Asset,
+    /// What is swapped on the chain: `lbtc`, `btc`, or `auto`, which takes L-BTC if it is possible and BTC if not.
+    #[serde(default)]
+    pub asset: AssetChoice,
     /// The most that is paid to the peer, in millionths of the amount. 0 unless given: no premium is paid that was not
     /// allowed. Negative: the least that the peer must pay.
     #[serde(default)]
@@ -188,12 +189,25 @@ pub struct PolicyChange {
     /// Peers to swap with again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unblock: Vec<NodeId>,
-    /// Assets of which no new swaps are made; swaps under way go on.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub pause: Vec<Asset>,
-    /// Assets of which new swaps are made again.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub resume: Vec<Asset>,
+}
+
+/// `chain_pause`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainPause {
+    /// The asset that lives on the chain.
+    pub asset: Asset,
+    /// Why, for people: at most 200 characters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// `chain_resume`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainRef {
+    /// The asset that lives on the chain.
+    pub asset: Asset,
 }
 
 /// A field that is there, null or not.

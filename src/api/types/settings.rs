@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::PausedBy;
 use crate::swap::terms::Kind;
 use crate::units::{Asset, NodeId, TxId};
 
@@ -22,6 +23,26 @@ pub struct NodeStatus {
     pub problem: Option<String>,
 }
 
+/// A chain's pause: no new swaps on it until it is resumed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseView {
+    /// `operator`, or `deep_reorg`: the daemon, which saw a reorg deeper than the confirmations that it trusts.
+    pub by: PausedBy,
+    /// Since when, Unix time.
+    pub since: u64,
+    /// The same in RFC 3339, UTC.
+    pub since_text: String,
+    /// Why, for people.
+    pub note: String,
+}
+
+/// The answer to `chain_list`, `chain_pause` and `chain_resume`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainList {
+    /// The chains, L-BTC's first.
+    pub chains: Vec<ChainStatus>,
+}
+
 /// A chain behind the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainStatus {
@@ -33,8 +54,14 @@ pub struct ChainStatus {
     pub version: String,
     /// The tip's height; None while the node does not answer.
     pub height: Option<u32>,
-    /// Why no new swap is made on it now; None: they are.
+    /// Whether new swaps are made on it now.
+    pub new_swaps: bool,
+    /// What is wrong with it or its node now; None: nothing.
     pub problem: Option<String>,
+    /// Since when, Unix time.
+    pub problem_since: Option<u64>,
+    /// Its pause; None: it is not paused.
+    pub paused: Option<PauseView>,
 }
 
 /// The answer to `info`.
@@ -71,8 +98,6 @@ pub struct PolicyView {
     pub allowlist: Vec<NodeId>,
     /// Peers that are not swapped with.
     pub blocked: Vec<NodeId>,
-    /// Assets of which no new swaps are made.
-    pub paused: Vec<Asset>,
     /// The smallest amount of a swap.
     pub min_amount_sat: u64,
     /// The largest amount of a swap; None: what the channel carries.

@@ -169,6 +169,8 @@ pub struct SwapView {
     pub initiator: bool,
     /// What is swapped.
     pub asset: Asset,
+    /// Why this asset, if the order left the choice to the daemon.
+    pub asset_reason: Option<String>,
     /// The amount swapped, without premium.
     pub amount_sat: u64,
     /// The agreed premium; positive: the initiator pays. None until agreed.

@@ -40,6 +40,7 @@ pub fn view(swap: &Swap, trail: &Trail, now: Now) -> SwapView {
         role: swap.role,
         initiator: swap.is_initiator(),
         asset: terms.asset,
+        asset_reason: trail.choice.clone(),
         amount_sat: terms.amount.to_sat(),
         premium_sat: deal.map(|deal| deal.premium.to_sat()),
         max_premium_sat: terms.premium_limit.to_sat(),

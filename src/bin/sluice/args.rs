@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use sluice::api::types::{IdempotencyKey, Until};
 use sluice::swap::Kind;
-use sluice::units::{Asset, NodeId, Scid};
+use sluice::units::{Asset, AssetChoice, NodeId, Scid};
 
 use crate::values::{Limit, amount, limit, swap_prefix};
 
@@ -94,6 +94,11 @@ pub enum Asked {
     /// Whom one can swap with
     #[command(subcommand)]
     Peer(PeerCommand),
+    /// The chains and their switches; shows them unless told more
+    Chain {
+        #[command(subcommand)]
+        command: Option<ChainCommand>,
+    },
     /// Whose requests the daemon answers
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -158,9 +163,9 @@ pub struct NewSwap {
     /// The amount in satoshi, such as 1_000_000
     #[arg(long, value_name = "SAT", value_parser = amount)]
     pub amount: u64,
-    /// What is swapped on the chain
-    #[arg(long, default_value = "lbtc", value_name = "ASSET")]
-    pub asset: Asset,
+    /// What is swapped on the chain: lbtc, btc, or auto (lbtc if it is possible, else btc)
+    #[arg(long, default_value = "auto", value_name = "ASSET")]
+    pub asset: AssetChoice,
     /// The most to pay to the peer, in millionths of the amount; negative: the least it must pay
     #[arg(long, default_value_t = 0, value_name = "PPM", allow_negative_numbers = true)]
     pub max_premium_ppm: i64,
@@ -228,10 +233,6 @@ pub enum PolicyCommand {
     Block(Peers),
     /// Take that back
     Unblock(Peers),
-    /// Make no new swaps of an asset; those under way go on
-    Pause(Assets),
-    /// Make new swaps of an asset again
-    Resume(Assets),
 }
 
 #[derive(Debug, Args)]
@@ -258,11 +259,23 @@ pub struct Peers {
     pub peers: Vec<NodeId>,
 }
 
-#[derive(Debug, Args)]
-pub struct Assets {
-    /// Assets
-    #[arg(required = true, value_name = "ASSET")]
-    pub assets: Vec<Asset>,
+#[derive(Debug, Subcommand)]
+pub enum ChainCommand {
+    /// Show each chain: whether new swaps are made on it; if not, since when and why
+    List,
+    /// Make no new swaps on a chain; those under way go on
+    Pause {
+        /// The asset that lives on it
+        asset: Asset,
+        /// Why, for whoever looks later
+        #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true)]
+        note: String,
+    },
+    /// Make new swaps on a chain again
+    Resume {
+        /// The asset that lives on it
+        asset: Asset,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,7 @@
 //! `sluice`, the command line of `sluiced`: types commands into calls of the API and answers into words.
 
 mod args;
+mod chain;
 mod connect;
 mod exit;
 mod follow;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Asked, Cli, Command};
+use args::{Asked, ChainCommand, Cli, Command};
 use connect::Daemon;
 use exit::{Exit, Failure};
 use screen::Screen;
@@ -46,6 +47,7 @@ async fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Asked::Info => operate::info(&daemon, screen).await,
         Asked::Swap(command) => swap::run(command, &daemon, screen).await,
         Asked::Peer(command) => operate::peer(command, &daemon, screen).await,
+        Asked::Chain { command } => chain::run(command.unwrap_or(ChainCommand::List), &daemon, screen).await,
         Asked::Policy(command) => operate::policy(command, &daemon, screen).await,
         Asked::Premium(command) => operate::premium(command, &daemon, screen).await,
         Asked::Wallet(command) => operate::wallet(command, &daemon, screen).await,

@@ -66,14 +66,6 @@ pub async fn policy(command: PolicyCommand, daemon: &Daemon, screen: Screen) -> 
             unblock: named.peers,
             ..PolicyChange::default()
         }),
-        PolicyCommand::Pause(named) => Some(PolicyChange {
-            pause: named.assets,
-            ..PolicyChange::default()
-        }),
-        PolicyCommand::Resume(named) => Some(PolicyChange {
-            resume: named.assets,
-            ..PolicyChange::default()
-        }),
     };
     let client = daemon.client()?;
     let answer: Result<PolicyView, ClientError> = match change {
@@ -184,7 +176,8 @@ fn about(screen: Screen, info: &Info) -> String {
         let height = chain
             .height
             .map_or("no block".into(), |height| format!("block {}", grouped(height)));
-        let state = health(&chain.problem);
+        let paused = chain.paused.as_ref().map(|_| "paused".to_owned());
+        let state = health(&chain.problem.clone().or(paused));
         facts.push((
             name,
             Some(format!("{}, {}, {height}: {state}", chain.chain, chain.version)),
@@ -280,17 +273,8 @@ fn rules(screen: Screen, policy: &PolicyView) -> String {
             items.join("\n")
         })
     };
-    let paused: Vec<String> = policy.paused.iter().map(ToString::to_string).collect();
     screen.facts(&[
         ("new swaps", yes(policy.accept_new_swaps)),
-        (
-            "paused assets",
-            Some(if paused.is_empty() {
-                "none".into()
-            } else {
-                paused.join(", ")
-            }),
-        ),
         ("smallest amount", Some(sats(policy.min_amount_sat))),
         (
             "largest amount",

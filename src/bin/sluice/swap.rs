@@ -173,6 +173,9 @@ fn begun(started: &SwapStarted, with_hint: bool) -> String {
         &swap.state
     };
     let mut text = format!("swap {swap_id}: {what}");
+    if let Some(reason) = &swap.asset_reason {
+        text.push_str(&format!("\nin {}: {reason}", swap.asset));
+    }
     if with_hint {
         let short = &swap_id.to_string()[..8];
         text.push_str(&format!("\nfollow it with: sluice swap wait {short}"));

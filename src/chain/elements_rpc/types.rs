@@ -55,6 +55,8 @@ pub struct BlockchainInfo {
     pub bestblockhash: BlockHash,
     /// Whether the node still catches up with its chain.
     pub initialblockdownload: bool,
+    /// The time in the newest verified block, in Unix seconds.
+    pub time: Option<u64>,
 }
 
 impl BlockchainInfo {

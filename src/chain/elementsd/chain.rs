@@ -7,7 +7,7 @@ use tracing::{debug, warn};
 use super::{Elementsd, releases};
 use crate::chain::watch::{ChainTx, Source};
 use crate::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
-use crate::units::{Asset, FeeRate, RawTx, SwapId, TxId};
+use crate::units::{Asset, Blocks, FeeRate, RawTx, SwapId, Timestamp, TxId};
 
 #[async_trait]
 impl Chain for Elementsd {
@@ -25,6 +25,7 @@ impl Chain for Elementsd {
         }
         Ok(ChainInfo {
             unfit: releases::unfit(&chain, &node, &self.config.safe_releases),
+            tip_time: chain.time.map(Timestamp),
             chain: chain.chain,
             genesis: self.genesis,
             policy_asset: Some(self.maker.asset),
@@ -35,6 +36,10 @@ impl Chain for Elementsd {
 
     fn tips(&self) -> watch::Receiver<Option<Tip>> {
         self.watcher.tips()
+    }
+
+    fn deepest_reorg(&self) -> Blocks {
+        self.watcher.deepest_reorg()
     }
 
     async fn tip(&self) -> Result<Tip, PortError> {

@@ -1,6 +1,7 @@
 //! The one task per chain: waits for blocks, reads each once, matches it, and only then tells of it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::{debug, info, warn};
@@ -93,6 +94,8 @@ impl<S: Source> Shared<S> {
         path.reverse();
         let undone = self.book().extend(cursor, &path, hits, generation);
         if undone > 0 {
+            self.deepest_reorg
+                .fetch_max(u32::try_from(undone).unwrap_or(u32::MAX), Ordering::Relaxed);
             info!(undone, height = tip.height.0, hash = %tip.hash, "chain reorganised");
         }
         if undone > 0 || tip.height.0.is_multiple_of(MEMPOOL_EVERY) {

@@ -15,6 +15,7 @@ mod matches;
 mod source;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use tokio::task::JoinHandle;
 use self::book::Book;
 pub use self::source::{Block, ChainTx, Source, UnspentOutput};
 use crate::ports::{PortError, Sighting, Tip, Watch};
-use crate::units::{SwapId, TxId};
+use crate::units::{Blocks, SwapId, TxId};
 
 /// Lookups that a moving chain may spoil before the caller is told to come again.
 const LOOKUP_TRIES: u32 = 10;
@@ -36,6 +37,8 @@ struct Shared<S> {
     source: S,
     book: Mutex<Book>,
     tips: watch::Sender<Option<Tip>>,
+    /// Blocks undone by the deepest reorg that was seen.
+    deepest_reorg: AtomicU32,
     /// One lookup at a time: the others' watches are looked up along with it.
     turn: tokio::sync::Mutex<()>,
     /// The mempool as it was soon after that tip was published.
@@ -68,6 +71,7 @@ impl<S: Source> Watcher<S> {
             source,
             book: Mutex::default(),
             tips: watch::channel(None).0,
+            deepest_reorg: AtomicU32::new(0),
             turn: tokio::sync::Mutex::default(),
             mempool: tokio::sync::Mutex::default(),
         });
@@ -83,6 +87,11 @@ impl<S: Source> Watcher<S> {
     /// The newest tip whose block is matched; None while the node does not answer.
     pub fn tips(&self) -> watch::Receiver<Option<Tip>> {
         self.shared.tips.subscribe()
+    }
+
+    /// Blocks undone by the deepest reorg since this began to follow.
+    pub fn deepest_reorg(&self) -> Blocks {
+        Blocks(self.shared.deepest_reorg.load(Ordering::Relaxed))
     }
 
     /// Stops looking for a swap's transactions.

@@ -159,7 +159,7 @@ fn settings_have_defaults_and_survive() {
     assert_eq!(store.policy().unwrap(), Policy::default());
     let policy = store.update_policy(|policy| {
         policy.allowlist.insert(point(2));
-        policy.paused.insert(Asset::Btc);
+        policy.accept_all_peers = true;
         Ok::<_, StoreError>(())
     });
     let seen = |at| Seen {

@@ -1,0 +1,105 @@
+//! The switch of a chain: no new swaps while it is off, and nothing else is stopped by it.
+
+use anyhow::{Context, Result, ensure};
+use sluice::api::SluiceApiClient;
+use sluice::api::types::{ChainPause, ChainRef, ChainStatus};
+use sluice::policy::PausedBy;
+use sluice::swap::Kind;
+use sluice::units::Asset;
+use sluice_regtest::world::operator::Operator;
+use sluice_regtest::world::{Options, World};
+
+use super::orders::{finish, order, request, wait_for_height};
+
+async fn lbtc(operator: &Operator) -> Result<ChainStatus> {
+    let chains = operator.client()?.chain_list().await?.chains;
+    let lbtc = chains.into_iter().find(|chain| chain.asset == Asset::Lbtc);
+    lbtc.context("the chain of lbtc")
+}
+
+async fn pause(operator: &Operator) -> Result<()> {
+    let request = ChainPause {
+        asset: Asset::Lbtc,
+        note: "upgrading elementsd".into(),
+    };
+    operator.client()?.chain_pause(request).await?;
+    Ok(())
+}
+
+/// Waits until an operator is told by its peer that L-BTC is swapped, or not.
+async fn offered(operator: &Operator, peer: &Operator, wanted: bool) -> Result<()> {
+    let offers = |problem: &Option<String>| problem.is_none() == wanted;
+    operator
+        .wait_for_peer(peer.id, |view| {
+            let lbtc = view.offers.iter().find(|offer| offer.asset == Asset::Lbtc);
+            lbtc.is_some_and(|offer| offers(&offer.problem))
+        })
+        .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_chain_makes_no_new_swaps_in_either_direction_until_it_is_resumed() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    pause(&world.bob).await?;
+    offered(&world.alice, &world.bob, false).await?;
+    let (alice, bob) = (world.alice.client()?, world.bob.client()?);
+    let wanted = request(world.channels[0], 500_000);
+    let theirs = alice.swap_out(wanted.clone()).await.expect_err("bob's chain is paused");
+    ensure!(theirs.to_string().contains("it does not swap lbtc"), "{theirs}");
+    let own = bob.swap_out(wanted).await.expect_err("its own chain is paused");
+    ensure!(
+        own.to_string().contains("paused by the operator: upgrading elementsd"),
+        "{own}"
+    );
+    bob.chain_resume(ChainRef { asset: Asset::Lbtc }).await?;
+    offered(&world.alice, &world.bob, true).await?;
+    let swap = order(&world.alice, Kind::Out, world.channels[0], 500_000).await?;
+    finish(&world, &[swap]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_survives_a_restart_and_the_swap_under_way_goes_on() -> Result<()> {
+    let mut world = World::start(Options::default()).await?;
+    let swap = order(&world.alice, Kind::Out, world.channels[0], 500_000).await?;
+    world
+        .wait_for_swap(&world.alice, swap, "announced", |view| view.opening.is_some())
+        .await?;
+    pause(&world.alice).await?;
+    pause(&world.bob).await?;
+    let before = lbtc(&world.bob).await?;
+    world.bob.daemon.kill();
+    world.bob.daemon.launch()?;
+    world.bob.daemon.wait_until_ready().await?;
+    let after = lbtc(&world.bob).await?;
+    ensure!(after.paused == before.paused && !after.new_swaps, "{after:?}");
+    ensure!(
+        after.paused.is_some_and(|pause| pause.by == PausedBy::Operator),
+        "its pause"
+    );
+    finish(&world, &[swap]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reorg_deeper_than_the_confirmations_pauses_the_chain() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    world.liquid.mine(5).await?;
+    let height = world.liquid.height().await?;
+    for operator in [&world.alice, &world.bob] {
+        wait_for_height(operator, height).await?;
+    }
+    world.liquid.reorg(2).await?;
+    for operator in [&world.alice, &world.bob] {
+        wait_for_height(operator, height + 1).await?;
+        ensure!(lbtc(operator).await?.paused.is_none(), "two blocks may be undone");
+    }
+    world.liquid.reorg(3).await?;
+    for operator in [&world.alice, &world.bob] {
+        wait_for_height(operator, height + 2).await?;
+    }
+    offered(&world.alice, &world.bob, false).await?;
+    let paused = lbtc(&world.alice).await?.paused.context("a pause")?;
+    ensure!(paused.by == PausedBy::DeepReorg, "{paused:?}");
+    ensure!(paused.note == "3 blocks were undone", "{paused:?}");
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! The chains: how each does, and the operator's switch.
+
+use super::{Service, broken};
+use crate::api::error::ApiError;
+use crate::api::types::{ChainList, ChainPause, ChainRef, ChainStatus, PauseView};
+use crate::api::view::text::rfc3339;
+use crate::engine::Engine;
+use crate::policy::{MAX_NOTE, Pause};
+use crate::units::Asset;
+
+impl Service {
+    pub(super) fn chains(&self) -> Result<ChainList, ApiError> {
+        Ok(ChainList {
+            chains: statuses(self.engine()?),
+        })
+    }
+
+    pub(super) fn pause_chain(&self, request: &ChainPause) -> Result<ChainList, ApiError> {
+        let length = request.note.chars().count();
+        if length > MAX_NOTE || request.note.chars().any(char::is_control) {
+            let rule = format!("must have at most {MAX_NOTE} characters and no line breaks");
+            return Err(ApiError::invalid("note", request.note.clone(), rule));
+        }
+        self.configured(request.asset)?;
+        self.engine()?.pause(request.asset, &request.note).map_err(broken)?;
+        self.chains()
+    }
+
+    pub(super) fn resume_chain(&self, request: &ChainRef) -> Result<ChainList, ApiError> {
+        self.configured(request.asset)?;
+        self.engine()?.resume(request.asset).map_err(broken)?;
+        self.chains()
+    }
+
+    fn configured(&self, asset: Asset) -> Result<(), ApiError> {
+        self.side(asset).map(drop)
+    }
+}
+
+pub(super) fn statuses(engine: &Engine) -> Vec<ChainStatus> {
+    let all = [Asset::Lbtc, Asset::Btc].into_iter();
+    all.filter_map(|asset| status(engine, asset)).collect()
+}
+
+fn status(engine: &Engine, asset: Asset) -> Option<ChainStatus> {
+    let side = engine.side(asset)?;
+    let info = side.info();
+    let problem = side.problem();
+    Some(ChainStatus {
+        asset,
+        chain: info.chain,
+        version: info.version,
+        height: engine.tip(asset).map(|tip| tip.0),
+        new_swaps: engine.hindrance(asset).is_none(),
+        problem_since: problem
+            .is_some()
+            .then(|| side.problem_since())
+            .flatten()
+            .map(|since| since.0),
+        problem,
+        paused: engine.pauses().of(asset).map(pause_view),
+    })
+}
+
+fn pause_view(pause: &Pause) -> PauseView {
+    PauseView {
+        by: pause.by,
+        since: pause.since.0,
+        since_text: rfc3339(pause.since),
+        note: pause.note.clone(),
+    }
+}

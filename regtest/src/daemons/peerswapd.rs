@@ -279,7 +279,7 @@ impl Peerswapd {
     pub async fn swap(&self, id: SwapId) -> Result<Option<Swap>> {
         match self.cli::<Shown>(&["getswap", "--id", &id.to_string()]).await {
             Ok(Shown { swap }) => Ok(Some(swap)),
-            Err(error) if format!("{error:#}").contains("does not exist") => Ok(None),
+            Err(error) if format!("{error:#}").contains("data not in store") => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -5,7 +5,7 @@ use jsonrpsee::core::ClientError;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{OutcomeKind, PremiumChange, SwapRef, SwapRequest, SwapView};
 use sluice::swap::{Kind, Role};
-use sluice::units::{Asset, NodeId, Ppm, SwapId, TxId};
+use sluice::units::{Asset, AssetChoice, NodeId, Ppm, SwapId, TxId};
 
 use super::can_swap;
 use super::operator::Operator;
@@ -207,7 +207,7 @@ async fn order_of_sluice(operator: &Operator, order: &Order) -> Result<SwapId> {
     let request = SwapRequest {
         channel: order.channel,
         amount_sat: order.amount_sat,
-        asset: order.asset,
+        asset: AssetChoice::One(order.asset),
         max_premium_ppm: order.limit.0,
         idempotency_key: None,
     };

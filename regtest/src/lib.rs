@@ -6,5 +6,6 @@ pub mod demo;
 pub mod lightning;
 pub mod liquid;
 pub mod matrix;
+pub mod play;
 pub mod up;
 pub mod world;

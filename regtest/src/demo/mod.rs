@@ -4,16 +4,15 @@
 //! options ─► terms ─► play ──does──► stage (world, both daemons' subscriptions, mempool)
 //!                                      │ hears
 //!                                      ▼
-//!                     ledger, report  narrator ─► page
+//!                     books, report   narrator ─► page
 //! ```
 //!
 //! Everything goes over the public API of two `sluiced` processes; fees and sizes are read from the chain as well, and
 //! every balance must come out as terms and fees say.
 
-pub mod ledger;
+mod books;
 mod narrator;
 mod options;
-pub mod page;
 mod play;
 mod report;
 mod stage;
@@ -28,13 +27,13 @@ use sluice::api::view::text::sats;
 use sluice::swap::Kind;
 use sluice::units::Asset;
 
-pub use narrator::Cost;
-pub use options::{Args, Direction, Ending};
+pub use options::Args;
 
+use crate::play::page::{Page, Tone};
+use crate::play::{Direction, Ending};
 use crate::world::{Options, World, build};
 use narrator::Narrator;
 use options::name_of;
-use page::{Page, Tone};
 use report::Report;
 use stage::{Side, Stage};
 use terms::Terms;
@@ -77,10 +76,10 @@ async fn show(args: &Args) -> Result<()> {
     page.heading(&format!("{:>7}  who    what happens", "seconds"))?;
 
     let mut stage = Stage::new(world, Narrator::new(page, terms)).await?;
-    let before = ledger::balances(&stage).await?;
+    let before = books::balances(&stage).await?;
     let played = play::play(&mut stage, args.ending).await?;
     check_terms(&stage, args.ending)?;
-    let ledger = ledger::settle(&stage, args.ending, before, &played).await?;
+    let ledger = books::settle(&stage, args.ending, before, &played).await?;
     ledger.show(&page)?;
     let report = Report::new(&stage, args, &played)?;
     page.hanging("", 0, &duration(args.ending, played.total))?;

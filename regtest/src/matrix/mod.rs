@@ -1,12 +1,9 @@
 //! `cargo regtest matrix`: every kind of swap that there is, on real daemons, with all balances checked.
 //!
 //! ```text
-//! rows ─► workers, each with a world ─► play ─► ledger ─► table
+//! rows ─► workers, each with a world ─► script ─► ledger ─► table
 //! ```
 
-pub mod play;
-pub mod row;
-pub mod story;
 mod table;
 
 use std::time::{Duration, Instant};
@@ -15,13 +12,13 @@ use anyhow::{Result, bail};
 use tokio::sync::Mutex;
 
 use crate::daemons::{peerswapd, require};
-use crate::demo::page::Page;
+use crate::play::page::Page;
+use crate::play::row::{self, Row};
+use crate::play::script::{self, AMOUNT};
+use crate::play::story::Story;
 use crate::world::pair::{Options, Pair};
 use crate::world::party::Program;
 use crate::world::{build, lightning, liquid};
-use play::AMOUNT;
-use row::Row;
-use story::Story;
 use table::Table;
 
 /// Options of the matrix.
@@ -157,7 +154,7 @@ impl Bench {
         };
         pair.ready().await?;
         let story = self.page.map_or_else(Story::untold, Story::on);
-        play::play(pair, &row, AMOUNT, &story).await.map(drop)
+        script::play(pair, &row, AMOUNT, &story).await.map(drop)
     }
 }
 

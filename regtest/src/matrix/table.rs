@@ -5,8 +5,8 @@ use std::fmt;
 use anyhow::{Result, bail};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 
-use super::row::Row;
 use super::{Played, Verdict};
+use crate::play::row::Row;
 
 /// One line when a row is done.
 pub(super) fn line(played: &Played) -> String {

@@ -1,11 +1,11 @@
-//! What the matrix is made of: rows of data.
+//! Which swaps there are: rows of data.
 
 use std::fmt;
 
 use sluice::swap::{Kind, Role};
 use sluice::units::Asset;
 
-use crate::demo::Ending;
+use super::Ending;
 use crate::world::lightning;
 use crate::world::party::Program;
 use crate::world::side::Side;

@@ -10,11 +10,12 @@ use sluice::api::view::text::{grouped, sats};
 use sluice::swap::{Kind, Role};
 use sluice::units::{Ppm, SwapId};
 
+use super::Ending;
+use super::cost::Cost;
+use super::ledger::{Balance, Facts, Ledger};
 use super::row::Row;
 use super::story::Story;
 use crate::daemons::wait_for;
-use crate::demo::ledger::{Balance, Facts, Ledger};
-use crate::demo::{Cost, Ending};
 use crate::world::pair::{PATIENCE, Pair};
 use crate::world::party::{Order, Party, Sight};
 use crate::world::side::Side;

@@ -6,8 +6,8 @@ use anyhow::Result;
 use elements::Transaction;
 use sluice::api::view::text::{grouped, sats};
 
-use crate::demo::Cost;
-use crate::demo::page::{Page, Tone};
+use super::cost::Cost;
+use super::page::{Page, Tone};
 use crate::world::side::Side;
 
 /// The story of one swap, told to whoever listens.

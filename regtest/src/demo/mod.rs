@@ -11,6 +11,7 @@
 //! every balance must come out as terms and fees say.
 
 mod books;
+mod go;
 mod narrator;
 mod options;
 mod play;
@@ -31,6 +32,7 @@ pub use options::Args;
 
 use crate::play::page::{Page, Tone};
 use crate::play::{Direction, Ending};
+use crate::world::party::Program;
 use crate::world::{Options, World, build};
 use narrator::Narrator;
 use options::name_of;
@@ -46,8 +48,17 @@ const BUILD_QUIETLY: Duration = Duration::from_secs(1);
 /// # Errors
 /// If it does not end as it should, or a balance is not what terms and fees say.
 pub async fn run(args: Args) -> Result<()> {
+    let shown = async {
+        match args.peer {
+            Program::Sluice if args.initiator == Program::Peerswap => {
+                bail!("nobody runs Go PeerSwap: say --peer peerswap")
+            }
+            Program::Sluice => show(&args).await,
+            Program::Peerswap => go::show(&args).await,
+        }
+    };
     tokio::select! {
-        shown = show(&args) => shown,
+        shown = shown => shown,
         // what was started ends with the world
         interrupted = tokio::signal::ctrl_c() => {
             interrupted?;

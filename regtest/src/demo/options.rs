@@ -3,12 +3,13 @@
 use clap::ValueEnum;
 
 use crate::play::{Direction, Ending};
+use crate::world::party::Program;
 use crate::world::{lightning, liquid};
 
 /// Options of the demo.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Which way alice's Lightning balance moves: out, for L-BTC; in, for L-BTC that she gives
+    /// Which way the Lightning balance of who asks moves: out, for L-BTC; in, for L-BTC that is given
     #[arg(long, value_enum, default_value_t = Direction::Out)]
     pub direction: Direction,
     /// The amount swapped, without premium; underscores set thousands apart
@@ -17,6 +18,12 @@ pub struct Args {
     /// How the swap shall end
     #[arg(long, value_enum, default_value_t = Ending::Paid)]
     pub ending: Ending,
+    /// What bob runs; with Go PeerSwap, the chains and nodes are real daemons
+    #[arg(long, value_enum, default_value_t = Program::Sluice)]
+    pub peer: Program,
+    /// Who asks for the swap, where bob runs Go PeerSwap: alice's Sluice or he
+    #[arg(long, value_enum, default_value_t = Program::Sluice)]
+    pub initiator: Program,
     /// What the Liquid chain is
     #[arg(long, value_enum, default_value_t = liquid::Kind::Embedded)]
     pub liquid: liquid::Kind,

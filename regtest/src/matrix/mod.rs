@@ -9,17 +9,19 @@ mod table;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use bitcoin::Amount;
 use tokio::sync::Mutex;
 
-use crate::daemons::{peerswapd, require};
 use crate::play::page::Page;
 use crate::play::row::{self, Row};
-use crate::play::script::{self, AMOUNT};
+use crate::play::script;
 use crate::play::story::Story;
 use crate::world::pair::{Options, Pair};
-use crate::world::party::Program;
-use crate::world::{build, lightning, liquid};
+use crate::world::{build, liquid};
 use table::Table;
+
+/// The amount of every swap, without premium.
+const AMOUNT: Amount = Amount::from_sat(1_000_000);
 
 /// Options of the matrix.
 #[derive(Debug, Clone, clap::Args)]
@@ -123,7 +125,7 @@ impl Bench {
 
     async fn play(&mut self, row: Row) -> Played {
         let began = Instant::now();
-        let verdict = match missing(&row) {
+        let verdict = match row.missing() {
             Some(missing) => Verdict::Skipped(missing),
             None => match self.try_play(row).await {
                 Ok(()) => Verdict::Ok,
@@ -166,24 +168,4 @@ fn options(row: &Row, binary: std::path::PathBuf) -> Options {
         assets: vec![row.asset],
         binary: Some(binary),
     }
-}
-
-/// Which program is not there to play a row with.
-#[must_use]
-pub fn missing(row: &Row) -> Option<String> {
-    let mut needed = vec!["elementsd", "bitcoind"];
-    match row.lightning {
-        lightning::Kind::Embedded => {}
-        lightning::Kind::Lnd => needed.push("lnd"),
-    }
-    let mut found = needed.into_iter().map(require).collect::<Vec<_>>();
-    if row.programs.contains(&Program::Peerswap) {
-        found.push(peerswapd::programs().map(|(program, _)| program));
-    }
-    let reasons: Vec<String> = found
-        .into_iter()
-        .filter_map(Result::err)
-        .map(|error| format!("{error:#}"))
-        .collect();
-    (!reasons.is_empty()).then(|| reasons.join("; "))
 }

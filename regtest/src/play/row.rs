@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use anyhow::Result;
 use sluice::swap::{Kind, Role};
 use sluice::units::Asset;
 
 use super::Ending;
+use crate::daemons::{peerswapd, require};
 use crate::world::lightning;
 use crate::world::party::Program;
 use crate::world::side::Side;
@@ -92,6 +94,26 @@ impl Row {
         filter
             .split_whitespace()
             .all(|word| name.split(' ').any(|part| part == word))
+    }
+
+    /// Which program is not there to play a row with.
+    #[must_use]
+    pub fn missing(&self) -> Option<String> {
+        let mut needed = vec!["elementsd", "bitcoind"];
+        match self.lightning {
+            lightning::Kind::Embedded => {}
+            lightning::Kind::Lnd => needed.push("lnd"),
+        }
+        let mut found = needed.into_iter().map(require).collect::<Vec<_>>();
+        if self.programs.contains(&Program::Peerswap) {
+            found.push(peerswapd::programs().map(|(program, _)| program));
+        }
+        let reasons: Vec<String> = found
+            .into_iter()
+            .filter_map(Result::err)
+            .map(|error| format!("{error:#}"))
+            .collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 }
 

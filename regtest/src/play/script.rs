@@ -20,8 +20,6 @@ use crate::world::pair::{PATIENCE, Pair};
 use crate::world::party::{Order, Party, Sight};
 use crate::world::side::Side;
 
-/// The amount of a swap, without premium.
-pub const AMOUNT: Amount = Amount::from_sat(1_000_000);
 /// What the responder asks for.
 const RATE: Ppm = Ppm(1_500);
 /// What the initiator pays at most.
@@ -103,8 +101,7 @@ impl Play<'_> {
     /// The responder asks for more than the initiator pays, and stores nothing.
     async fn cancelled(&self, amount: Amount) -> Result<Ledger> {
         let initiator = self.row.initiator;
-        let end = self.ended(initiator, OutcomeKind::Canceled).await?;
-        self.story.says(initiator, &end.state)?;
+        self.ended(initiator, OutcomeKind::Canceled).await?;
         let stored = self.pair.party(initiator.other()).sight(self.id).await?;
         ensure!(stored.is_none(), "who refused the swap has stored it: {stored:?}");
         self.settle(self.facts(amount)?).await
@@ -116,7 +113,7 @@ impl Play<'_> {
         let opening = self.announced(&mut facts).await?;
         match self.row.ending {
             Ending::Paid => self.mine(DEPTH, "the opening has all its confirmations").await?,
-            Ending::Coop => self.fail_to_pay(&mut facts).await?,
+            Ending::Coop => self.fail_to_pay(amount, &mut facts).await?,
             Ending::Csv => self.leave(&opening).await?,
             Ending::Cancel => bail!("a swap that was opened is not cancelled"),
         }
@@ -175,10 +172,10 @@ impl Play<'_> {
     }
 
     /// The taker's node has too little left in the channel when the opening is confirmed.
-    async fn fail_to_pay(&self, facts: &mut Facts) -> Result<()> {
+    async fn fail_to_pay(&self, amount: Amount, facts: &mut Facts) -> Result<()> {
         let taker = self.taker();
         let local = self.pair.lightning.local(taker.index(), self.pair.channel).await?;
-        let drained = local.0 / 1000 - AMOUNT.to_sat() / 2;
+        let drained = (local.0 / 1000).saturating_sub(amount.to_sat() / 2);
         let nodes = &self.pair.lightning;
         nodes
             .pay_out(taker.index(), self.pair.channel, Amount::from_sat(drained))
@@ -230,9 +227,10 @@ impl Play<'_> {
         self.mine(1, "life goes on").await
     }
 
-    async fn ended(&self, side: Side, outcome: OutcomeKind) -> Result<Sight> {
+    async fn ended(&self, side: Side, outcome: OutcomeKind) -> Result<()> {
         let what = format!("ended as {outcome:?}");
-        self.wait(side, &what, |sight| sight.outcome == Some(outcome)).await
+        let sight = self.wait(side, &what, |sight| sight.outcome == Some(outcome)).await?;
+        self.story.says(side, &sight.state)
     }
 
     async fn mine(&self, blocks: u32, text: &str) -> Result<()> {
@@ -242,13 +240,12 @@ impl Play<'_> {
     }
 
     fn facts(&self, amount: Amount) -> Result<Facts> {
-        let premium = RATE.of(amount).context("there are no such amounts")?;
         Ok(Facts {
             kind: self.row.kind,
             ending: self.row.ending,
             maker: self.maker(),
             amount: amount.to_sat().try_into()?,
-            premium: premium.to_sat(),
+            premium: premium(amount)?,
             fee_invoice: 0,
             opening_fee: 0,
             spend_fee: 0,
@@ -259,6 +256,14 @@ impl Play<'_> {
     async fn settle(&self, facts: Facts) -> Result<Ledger> {
         facts.settle(self.before, || balances(self.pair)).await
     }
+}
+
+/// What the responder asks for, in satoshi.
+///
+/// # Errors
+/// If there is no such amount of money.
+pub fn premium(amount: Amount) -> Result<i64> {
+    Ok(RATE.of(amount).context("there are no such amounts")?.to_sat())
 }
 
 fn fee_sat(tx: &Transaction) -> Result<i64> {

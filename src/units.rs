@@ -222,6 +222,12 @@ impl FeeRate {
     pub fn fee(self, vsize: u64) -> Amount {
         Amount::from_sat(self.0.saturating_mul(vsize).div_ceil(1000))
     }
+
+    /// In satoshi per virtual byte, with three decimals: exact.
+    #[must_use]
+    pub fn in_sat_per_vb(self) -> String {
+        format!("{}.{:03}", self.0 / 1000, self.0 % 1000)
+    }
 }
 
 impl fmt::Display for FeeRate {

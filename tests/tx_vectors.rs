@@ -3,7 +3,7 @@
 
 mod liquid_bench;
 
-use bitcoin::{Address, Amount, Network, ScriptBuf};
+use bitcoin::{Amount, ScriptBuf};
 use liquid_bench::{Content, Parties, coin, decode, opening_of, policy_asset, rng};
 use sluice::swap::event::SpendPath;
 use sluice::tx::{self, BadOpening, ClaimPath, ClaimRequest, Coin, FeeBasis, OpeningScript, TxError, WireAssetError};
@@ -108,23 +108,26 @@ fn v1_to_v4_addresses_are_those_of_every_network() {
     for (chain, csv, address) in expected {
         assert_eq!(liquid(chain, csv), address);
     }
-    let bitcoin = |network| {
-        Address::from_script(&tx::output_script(&script(1008)), network)
-            .unwrap()
-            .to_string()
-    };
-    assert_eq!(
-        bitcoin(Network::Regtest),
-        "bcrt1qsxeqdefc6cqukmjrkv03scrr27l80059k34lqkkhrsy6yn9k9puq852sk3"
-    );
-    assert_eq!(
-        bitcoin(Network::Bitcoin),
-        "bc1qsxeqdefc6cqukmjrkv03scrr27l80059k34lqkkhrsy6yn9k9puqa9keey"
-    );
-    assert_eq!(
-        bitcoin(Network::Testnet),
-        "tb1qsxeqdefc6cqukmjrkv03scrr27l80059k34lqkkhrsy6yn9k9puq2dqkrt"
-    );
+    let bitcoin = |chain| tx::address_of(Coin::Btc, chain, &tx::output_script(&script(1008)), None);
+    for (chain, address) in [
+        (
+            "regtest",
+            "bcrt1qsxeqdefc6cqukmjrkv03scrr27l80059k34lqkkhrsy6yn9k9puq852sk3",
+        ),
+        ("main", "bc1qsxeqdefc6cqukmjrkv03scrr27l80059k34lqkkhrsy6yn9k9puqa9keey"),
+        ("test", "tb1qsxeqdefc6cqukmjrkv03scrr27l80059k34lqkkhrsy6yn9k9puq2dqkrt"),
+        (
+            "testnet4",
+            "tb1qsxeqdefc6cqukmjrkv03scrr27l80059k34lqkkhrsy6yn9k9puq2dqkrt",
+        ),
+        (
+            "signet",
+            "tb1qsxeqdefc6cqukmjrkv03scrr27l80059k34lqkkhrsy6yn9k9puq2dqkrt",
+        ),
+    ] {
+        assert_eq!(bitcoin(chain).as_deref(), Some(address), "{chain}");
+    }
+    assert_eq!(bitcoin("liquidv1"), None);
 }
 
 #[test]
@@ -340,12 +343,8 @@ fn v19_another_value_is_refused_with_both() {
 }
 
 #[test]
-fn a_bitcoin_swap_gets_a_clear_answer() {
-    let refused = Coin::of(Asset::Btc, None).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "asset btc is not supported by this release: it swaps lbtc"
-    );
+fn only_lbtc_needs_an_asset_id() {
+    assert_eq!(Coin::of(Asset::Btc, None), Ok(Coin::Btc));
     assert_eq!(Coin::of(Asset::Lbtc, None), Err(TxError::NoPolicyAsset));
     assert_eq!(Coin::of(Asset::Lbtc, Some(policy_asset())), Ok(coin()));
 }

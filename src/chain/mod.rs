@@ -2,13 +2,19 @@
 //! real node.
 //!
 //! ```text
-//!  engine ── Chain, Wallet ──▶ elementsd ──▶ elements_rpc ── HTTP ──▶ the node
-//!                                  │              ▲
-//!                                  └──▶ watch ────┘  one task: waits for blocks, reads each once, matches all swaps
+//!  engine ── Chain, Wallet ──▶ backend ──▶ elements_rpc, bitcoin_rpc ──▶ rpc ── HTTP ──▶ the node
+//!                              │     ▲                                    ▲
+//!                elementsd, bitcoind │                                    │
+//!                (what each chain    └──▶ watch ──────────────────────────┘
+//!                does otherwise)          one task per chain: waits for blocks, reads each once, matches all swaps
 //! ```
 //!
 //! Knows blocks, transactions and RPC. Must not know swaps' states, peers or Lightning.
 
+pub mod backend;
+pub mod bitcoin_rpc;
+pub mod bitcoind;
 pub mod elements_rpc;
 pub mod elementsd;
+pub mod rpc;
 pub mod watch;

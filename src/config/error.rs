@@ -43,6 +43,12 @@ pub enum ConfigError {
         /// What is allowed.
         allowed: String,
     },
+    /// Neither of the chains is configured.
+    #[error(
+        "no chain is configured: give the section `[liquid]` (elementsd), `[bitcoin]` (bitcoind) or both, \
+         or any of their keys, such as liquid.rpc_url"
+    )]
+    NoChain,
     /// A flag that sets nothing.
     #[error("flag `{0}`: must be key=value, such as api.listen=127.0.0.1:9738")]
     Flag(String),

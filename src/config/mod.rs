@@ -10,6 +10,7 @@
 //! `config/sluice.example.toml` says what each key means. What changes while the daemon runs (policy, premiums) is no
 //! configuration: it is in the store.
 
+mod chains;
 mod error;
 mod read;
 mod sources;
@@ -41,8 +42,10 @@ pub struct Config {
     pub log: Log,
     /// The Lightning node.
     pub lightning: Lightning,
-    /// The Elements node and its wallet.
-    pub liquid: Liquid,
+    /// The Elements node and its wallet, if L-BTC is to be swapped. One of the two chains there is.
+    pub liquid: Option<Liquid>,
+    /// The bitcoind and its wallet, if BTC is to be swapped.
+    pub bitcoin: Option<ChainNode>,
     /// What peers may cost us.
     pub limits: Limits,
 }
@@ -94,7 +97,7 @@ pub struct Lnd {
     pub macaroon: PathBuf,
 }
 
-/// How we prove to elementsd that we may call.
+/// How we prove to a chain's node that we may call.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RpcAuth {
     /// By the cookie that it writes at every start.
@@ -117,9 +120,9 @@ impl fmt::Debug for RpcAuth {
     }
 }
 
-/// The Elements node.
+/// A chain's node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Liquid {
+pub struct ChainNode {
     /// Its JSON-RPC, without a wallet's path.
     pub rpc_url: String,
     /// Who we are to it.
@@ -130,6 +133,13 @@ pub struct Liquid {
     pub fee_floor: FeeRate,
     /// No transaction pays more.
     pub fee_ceiling: FeeRate,
+}
+
+/// The Elements node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Liquid {
+    /// How it is reached, and the bounds on what transactions pay.
+    pub node: ChainNode,
     /// Ranges of releases, besides the known ones, that new swaps may rely on.
     pub safe_releases: Vec<String>,
 }

@@ -1,16 +1,12 @@
 //! Keys, their defaults and what they allow.
 
-use std::fs;
 use std::path::PathBuf;
 
 use config::ValueKind;
-use http::Uri;
 use http::uri::Authority;
-use zeroize::Zeroizing;
 
 use super::sources::{Collected, Given, Origin, expand_home};
-use super::{Api, Config, ConfigError, Lightning, Limits, Liquid, Lnd, Log, LogFormat, RpcAuth};
-use crate::units::FeeRate;
+use super::{Api, Config, ConfigError, Lightning, Limits, Lnd, Log, LogFormat, chains};
 
 /// Builds the configuration; what nobody asked for in the end is not known.
 pub(super) fn config(given: Collected) -> Result<Config, ConfigError> {
@@ -20,6 +16,9 @@ pub(super) fn config(given: Collected) -> Result<Config, ConfigError> {
     };
     let config = settings(&mut reader)?;
     reader.finish()?;
+    if config.liquid.is_none() && config.bitcoin.is_none() {
+        return Err(ConfigError::NoChain);
+    }
     Ok(config)
 }
 
@@ -48,7 +47,8 @@ fn settings(reader: &mut Reader) -> Result<Config, ConfigError> {
             })?,
         },
         lightning: lightning(reader)?,
-        liquid: liquid(reader)?,
+        liquid: chains::liquid(reader)?,
+        bitcoin: chains::bitcoin(reader)?,
         limits: Limits {
             fee_invoice_factor: reader.number("limits.fee_invoice_factor", 3, 1, 100)?,
         },
@@ -73,38 +73,6 @@ fn lightning(reader: &mut Reader) -> Result<Lightning, ConfigError> {
     }))
 }
 
-fn liquid(reader: &mut Reader) -> Result<Liquid, ConfigError> {
-    let fee_floor = reader.number("liquid.fee_floor_sat_per_kvb", 100, 1, MAX_FEE_RATE)?;
-    Ok(Liquid {
-        rpc_url: reader.parsed(
-            "liquid.rpc_url",
-            "http://127.0.0.1:7041",
-            "http://host:port or https://host:port, without a path",
-            rpc_url,
-        )?,
-        auth: rpc_auth(reader)?,
-        wallet: reader.parsed(
-            "liquid.wallet",
-            "sluice",
-            "1 to 64 letters, digits, `-`, `_` or `.`",
-            |text| {
-                let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-                ((1..=64).contains(&text.len()) && text.chars().all(fits)).then(|| text.to_owned())
-            },
-        )?,
-        fee_floor: FeeRate(fee_floor),
-        fee_ceiling: FeeRate(reader.number("liquid.fee_ceiling_sat_per_kvb", 10_000, fee_floor, MAX_FEE_RATE)?),
-        safe_releases: reader.list(
-            "liquid.safe_releases",
-            "a list of ranges such as \"23.3.4-23.3.99\"",
-            is_release_range,
-        )?,
-    })
-}
-
-/// A thousand times what Liquid relays at; a slip of the unit, not a wish.
-const MAX_FEE_RATE: u64 = 100_000;
-
 const LEVELS: &str = "off, error, warn, info, debug or trace, or directives such as `info,sluice::chain=trace`";
 
 fn is_level(text: &str) -> bool {
@@ -115,64 +83,8 @@ fn is_level(text: &str) -> bool {
     text.split(',').all(level)
 }
 
-fn rpc_url(text: &str) -> Option<String> {
-    let uri: Uri = text.parse().ok()?;
-    let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-    let plain = matches!(uri.path(), "" | "/") && uri.query().is_none();
-    // a password in the URL would be printed with it
-    let authority = uri.authority()?;
-    let named = authority.port().is_some() && !authority.as_str().contains('@');
-    (scheme && plain && named).then(|| text.trim_end_matches('/').to_owned())
-}
-
-fn is_release_range(text: &str) -> bool {
-    let is_release =
-        |release: &str| release.split('.').count() == 3 && release.split('.').all(|part| part.parse::<u16>().is_ok());
-    text.split_once('-')
-        .is_some_and(|(from, to)| is_release(from) && is_release(to))
-}
-
-/// A user with a password or its file, or a cookie; not both.
-fn rpc_auth(reader: &mut Reader) -> Result<RpcAuth, ConfigError> {
-    let cookie = reader.optional_text("liquid.cookie_file")?;
-    let user = reader.optional_text("liquid.user")?;
-    let password = reader.optional_text("liquid.password")?.map(Zeroizing::new);
-    let password_file = reader.optional_text("liquid.password_file")?;
-    let Some(user) = user else {
-        for (key, given) in [
-            ("liquid.password", password.is_some()),
-            ("liquid.password_file", password_file.is_some()),
-        ] {
-            if given {
-                return Err(reader.refuse(key, "empty unless `liquid.user` is set"));
-            }
-        }
-        let cookie = cookie.unwrap_or_else(|| "~/.elements/liquidv1/.cookie".into());
-        return Ok(RpcAuth::Cookie(reader.expand("liquid.cookie_file", cookie)?));
-    };
-    if cookie.is_some() {
-        return Err(reader.refuse("liquid.cookie_file", "empty if `liquid.user` is set"));
-    }
-    let password = match (password, password_file) {
-        (Some(password), None) => password,
-        (None, Some(file)) => {
-            let path = reader.expand("liquid.password_file", file)?;
-            let read = fs::read_to_string(&path).map(Zeroizing::new);
-            let text = read.map_err(|source| ConfigError::File { path, source })?;
-            Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
-        }
-        (Some(_), Some(_)) => {
-            return Err(reader.refuse("liquid.password_file", "empty if `liquid.password` is set"));
-        }
-        (None, None) => {
-            return Err(reader.refuse("liquid.user", "set with `liquid.password` or `liquid.password_file`"));
-        }
-    };
-    Ok(RpcAuth::Password { user, password })
-}
-
 /// Hands out values by key and remembers which keys there are.
-struct Reader {
+pub(super) struct Reader {
     given: Collected,
     known: Vec<&'static str>,
 }
@@ -183,8 +95,17 @@ impl Reader {
         self.given.values.get(key).cloned()
     }
 
+    /// Whether a section, or one of its keys, stands anywhere.
+    pub(super) fn has_section(&self, name: &str) -> bool {
+        let within = |key: &str| {
+            key.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.given.values.keys().any(|key| within(key))
+    }
+
     /// The error about a value that stands somewhere.
-    fn refuse(&self, key: &'static str, allowed: impl Into<String>) -> ConfigError {
+    pub(super) fn refuse(&self, key: &'static str, allowed: impl Into<String>) -> ConfigError {
         let given = self.given.values.get(key);
         ConfigError::Value {
             key,
@@ -195,7 +116,7 @@ impl Reader {
     }
 
     /// A text; None where it is not set or empty.
-    fn optional_text(&mut self, key: &'static str) -> Result<Option<String>, ConfigError> {
+    pub(super) fn optional_text(&mut self, key: &'static str) -> Result<Option<String>, ConfigError> {
         match self.value(key).map(|given| given.kind) {
             None => Ok(None),
             Some(ValueKind::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
@@ -204,7 +125,7 @@ impl Reader {
     }
 
     /// A text that says something by its characters.
-    fn parsed<T>(
+    pub(super) fn parsed<T>(
         &mut self,
         key: &'static str,
         default: &str,
@@ -224,12 +145,12 @@ impl Reader {
         self.expand(key, given.unwrap_or_else(|| default.into()))
     }
 
-    fn expand(&self, key: &'static str, path: String) -> Result<PathBuf, ConfigError> {
+    pub(super) fn expand(&self, key: &'static str, path: String) -> Result<PathBuf, ConfigError> {
         expand_home(&path, self.given.home.as_deref()).ok_or(ConfigError::NoHome { key, path })
     }
 
     /// An integer; in the environment and in flags it is text, in a file it must not be.
-    fn number(&mut self, key: &'static str, default: u64, min: u64, max: u64) -> Result<u64, ConfigError> {
+    pub(super) fn number(&mut self, key: &'static str, default: u64, min: u64, max: u64) -> Result<u64, ConfigError> {
         let number = match self.value(key) {
             None => Some(default),
             Some(given) => match (given.kind, given.origin) {
@@ -243,7 +164,7 @@ impl Reader {
     }
 
     /// A list of texts; in the environment and in flags they are parted by commas.
-    fn list(
+    pub(super) fn list(
         &mut self,
         key: &'static str,
         allowed: &str,
@@ -300,7 +221,8 @@ impl Reader {
             .copied()
             .collect();
         if members.is_empty() {
-            return "sections are api, log, lightning, lightning.lnd, liquid, limits, and the key data_dir".into();
+            return "sections are api, log, lightning, lightning.lnd, liquid, bitcoin, limits, and the key data_dir"
+                .into();
         }
         format!("the section has {}", members.join(", "))
     }
@@ -308,7 +230,7 @@ impl Reader {
 
 fn show(key: &str, kind: &ValueKind) -> String {
     match kind {
-        _ if key == "liquid.password" => "…".into(),
+        _ if key.ends_with(".password") => "…".into(),
         ValueKind::String(text) => format!("{text:?}"),
         ValueKind::Table(_) => "a section".into(),
         ValueKind::Array(elements) => {

@@ -38,6 +38,14 @@ fn refusal(toml: &str, environment: &[(&str, &str)], flags: &[&str]) -> String {
     load(toml, environment, flags).expect_err("it must be refused")
 }
 
+/// The heads of both chains' sections: all that must be configured.
+const BOTH: &str = "[liquid]\n[bitcoin]\n";
+
+/// How a configuration's Elements node is reached.
+fn liquid_of(config: Config) -> ChainNode {
+    config.liquid.expect("it is configured").node
+}
+
 /// The example with every key in force.
 fn uncommented() -> String {
     let is_key = |line: &str| line.starts_with(|c: char| c.is_ascii_lowercase());
@@ -48,20 +56,20 @@ fn uncommented() -> String {
 }
 
 #[test]
-fn without_any_source_the_defaults_hold() {
-    let empty = TempDir::new().unwrap();
-    let config = Config::load(&sources(&empty, &[], &[])).unwrap();
-    let home = empty.path();
+fn where_only_the_chains_are_named_the_defaults_hold() {
+    let dir = home(BOTH);
+    let config = Config::load(&sources(&dir, &[], &[])).unwrap();
+    let home = dir.path();
     assert_eq!(config.data_dir, home.join(".sluice"));
     assert_eq!(config.api.token_file, home.join(".sluice/api.token"));
     assert_eq!(config.api.listen.to_string(), "127.0.0.1:9738");
+    let (liquid, bitcoin) = (config.liquid.unwrap().node, config.bitcoin.unwrap());
+    assert_eq!(liquid.auth, RpcAuth::Cookie(home.join(".elements/liquidv1/.cookie")));
+    assert_eq!((liquid.fee_floor, liquid.fee_ceiling), (FeeRate(100), FeeRate(10_000)));
+    assert_eq!(bitcoin.auth, RpcAuth::Cookie(home.join(".bitcoin/.cookie")));
     assert_eq!(
-        config.liquid.auth,
-        RpcAuth::Cookie(home.join(".elements/liquidv1/.cookie"))
-    );
-    assert_eq!(
-        (config.liquid.fee_floor, config.liquid.fee_ceiling),
-        (FeeRate(100), FeeRate(10_000))
+        (bitcoin.fee_floor, bitcoin.fee_ceiling),
+        (FeeRate(1_000), FeeRate(200_000))
     );
     let Lightning::Lnd(lnd) = config.lightning;
     assert_eq!(lnd.tls_cert, home.join(".lnd/tls.cert"));
@@ -69,7 +77,7 @@ fn without_any_source_the_defaults_hold() {
 
 #[test]
 fn the_example_has_every_key_with_its_default() {
-    let dir = home("");
+    let dir = home(BOTH);
     let defaults = Config::load(&sources(&dir, &[], &[])).unwrap();
     for text in [EXAMPLE.to_owned(), uncommented()] {
         fs::write(dir.path().join(".sluice").join(FILE_NAME), text).unwrap();
@@ -95,16 +103,14 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
         &["liquid.wallet=flag", "liquid.fee_ceiling_sat_per_kvb=2_000"],
     )
     .unwrap();
-    assert_eq!(config.liquid.wallet, "flag");
-    assert_eq!(
-        (config.liquid.fee_floor, config.liquid.fee_ceiling),
-        (FeeRate(1000), FeeRate(2000))
-    );
+    let liquid = liquid_of(config);
+    assert_eq!(liquid.wallet, "flag");
+    assert_eq!((liquid.fee_floor, liquid.fee_ceiling), (FeeRate(1000), FeeRate(2000)));
     let expected = RpcAuth::Password {
         user: "environment".into(),
         password: Zeroizing::new("file".into()),
     };
-    assert_eq!(config.liquid.auth, expected);
+    assert_eq!(liquid.auth, expected);
 }
 
 #[test]
@@ -116,12 +122,12 @@ fn an_unknown_key_is_named_with_its_place_and_its_neighbours() {
     assert_eq!(
         refusal("", &[("SLUICE_LIQIUD__WALLET", "x")], &[]),
         "unknown key `liqiud.wallet` from the environment (SLUICE_LIQIUD__WALLET); \
-         sections are api, log, lightning, lightning.lnd, liquid, limits, and the key data_dir"
+         sections are api, log, lightning, lightning.lnd, liquid, bitcoin, limits, and the key data_dir"
     );
     assert!(refusal("", &[], &["wallet=x"]).starts_with("unknown key `wallet` from a flag; "));
     assert!(refusal("[lightnign.lnd]", &[], &[]).starts_with("unknown key `lightnign.lnd` from "));
     assert!(refusal("api = 5", &[], &[]).starts_with("unknown key `api` from "));
-    assert!(load("[lightning]\n[lightning.lnd]\n", &[], &[]).is_ok());
+    assert!(load("[lightning]\n[lightning.lnd]\n[liquid]\n", &[], &[]).is_ok());
 }
 
 #[test]
@@ -132,7 +138,7 @@ fn variables_of_the_command_line_tool_are_no_configuration() {
         ("PATH", "/bin"),
     ];
     assert_eq!(
-        load("", &environment, &[]).map(|config| config.liquid.rpc_url),
+        load(BOTH, &environment, &[]).map(|config| liquid_of(config).rpc_url),
         Ok("http://127.0.0.1:7041".into())
     );
 }
@@ -179,6 +185,11 @@ fn a_bad_value_is_told_with_what_is_allowed_and_where_it_came_from() {
         ),
         ("[liquid]\nsafe_releases = \"23.3.4-23.3.99\"", "liquid.safe_releases"),
         ("[liquid]\nsafe_releases = [\"23.3.4\"]", "liquid.safe_releases"),
+        ("[bitcoin]\nrpc_url = \"https://127.0.0.1:8332\"", "bitcoin.rpc_url"),
+        (
+            "[bitcoin]\nfee_ceiling_sat_per_kvb = 999",
+            "bitcoin.fee_ceiling_sat_per_kvb",
+        ),
     ] {
         let text = refusal(toml, &[], &[]);
         assert!(text.starts_with(&format!("`{key}` is ")), "{toml}: {text}");
@@ -186,8 +197,22 @@ fn a_bad_value_is_told_with_what_is_allowed_and_where_it_came_from() {
 }
 
 #[test]
+fn one_chain_is_enough_and_none_is_refused() {
+    let chains = |toml, environment: &[(&str, &str)], flags: &[&str]| {
+        let config = load(toml, environment, flags)?;
+        Ok::<_, String>((config.liquid.is_some(), config.bitcoin.is_some()))
+    };
+    assert_eq!(chains("[liquid]", &[], &[]), Ok((true, false)));
+    assert_eq!(chains("[bitcoin]", &[], &[]), Ok((false, true)));
+    assert_eq!(chains("", &[("SLUICE_BITCOIN__WALLET", "w")], &[]), Ok((false, true)));
+    assert_eq!(chains("[bitcoin]", &[], &["liquid.wallet=w"]), Ok((true, true)));
+    let text = chains("", &[], &[]).unwrap_err();
+    assert!(text.starts_with("no chain is configured: "), "{text}");
+}
+
+#[test]
 fn lists_can_be_given_outside_of_the_file_too() {
-    let releases = |environment: &[(&str, &str)]| load("", environment, &[]).unwrap().liquid.safe_releases;
+    let releases = |environment: &[(&str, &str)]| load("", environment, &[]).unwrap().liquid.unwrap().safe_releases;
     let both = [("SLUICE_LIQUID__SAFE_RELEASES", "23.3.4-23.3.99, 28.0.1-28.0.9")];
     assert_eq!(releases(&both), ["23.3.4-23.3.99", "28.0.1-28.0.9"]);
 }
@@ -215,7 +240,7 @@ fn a_user_needs_one_password_and_excludes_the_cookie() {
     }
     let dir = home("[liquid]\nuser = \"u\"\npassword_file = \"~/password\"");
     fs::write(dir.path().join("password"), "hunter2\n").unwrap();
-    let auth = Config::load(&sources(&dir, &[], &[])).unwrap().liquid.auth;
+    let auth = liquid_of(Config::load(&sources(&dir, &[], &[])).unwrap()).auth;
     let password = Zeroizing::new("hunter2".to_owned());
     assert_eq!(
         auth,
@@ -231,6 +256,7 @@ fn a_user_needs_one_password_and_excludes_the_cookie() {
 fn no_error_shows_a_password() {
     for toml in [
         "[liquid]\npassword = 5551234",
+        "[bitcoin]\npassword = 5551234",
         "[liquid]\npassword = \"5551234",
         "[liquid]\nrpc_url = \"http://127.0.0.1:7041\"\npassword = \"5551234\" x",
     ] {
@@ -270,10 +296,10 @@ fn the_file_of_another_data_folder_is_found_there() {
     ] {
         let config = Config::load(&given).unwrap();
         assert_eq!(
-            (config.data_dir.as_path(), config.liquid.wallet.as_str()),
-            (other.as_path(), "other")
+            (config.data_dir.as_path(), &config.api.token_file),
+            (other.as_path(), &other.join("api.token"))
         );
-        assert_eq!(config.api.token_file, other.join("api.token"));
+        assert_eq!(liquid_of(config).wallet, "other");
     }
 }
 

@@ -3,17 +3,17 @@
 use bitcoin::Amount;
 use elements::AssetId;
 
-use crate::units::{Asset, PaymentHash, PubKey, TxId};
+use crate::units::{PaymentHash, PubKey, TxId};
 
 /// Why a transaction could not be read, judged or made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TxError {
-    /// This release makes no transactions of that asset.
-    #[error("asset {0} is not supported by this release: it swaps lbtc")]
-    Unsupported(Asset),
     /// L-BTC without the id that it has on its chain.
     #[error("asset lbtc needs the policy asset's id of its chain, and there is none")]
     NoPolicyAsset,
+    /// A Bitcoin transaction names the outputs it spends, not their values.
+    #[error("a bitcoin transaction does not tell its fee: the values of its inputs are in other transactions")]
+    FeeNotTold,
     /// Not a transaction in network encoding.
     #[error("{len} bytes are not a transaction: {reason}")]
     Undecodable {

@@ -8,11 +8,13 @@
 //! opening ──► verify_opening ──► build_claim ──► (with_preimage) ──► network ──► classify_spend
 //! ```
 
+mod bitcoin;
 mod error;
 mod liquid;
 pub mod script;
+mod signing;
 
-use bitcoin::{Amount, Script, ScriptBuf};
+use ::bitcoin::{Amount, Script, ScriptBuf};
 use elements::AssetId;
 use rand::{CryptoRng, RngCore};
 
@@ -33,17 +35,18 @@ pub enum Coin {
         /// Its asset id on its chain.
         policy_asset: AssetId,
     },
+    /// BTC.
+    Btc,
 }
 
 impl Coin {
-    /// The coin of a swap's terms. Fails for an asset that this release has no transactions of, and for L-BTC without
-    /// its asset id.
+    /// The coin of a swap's terms. Fails for L-BTC without its asset id.
     pub fn of(asset: Asset, policy_asset: Option<AssetId>) -> Result<Coin, TxError> {
         match asset {
             Asset::Lbtc => policy_asset
                 .map(|policy_asset| Coin::Lbtc { policy_asset })
                 .ok_or(TxError::NoPolicyAsset),
-            Asset::Btc => Err(TxError::Unsupported(asset)),
+            Asset::Btc => Ok(Coin::Btc),
         }
     }
 }
@@ -94,7 +97,7 @@ pub enum ClaimPath<'a> {
     },
 }
 
-/// By which size a chain's nodes judge a fee.
+/// By which size Liquid's nodes judge a fee. Bitcoin knows one size only.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum FeeBasis {
     /// The discounted virtual size (ELIP-200), as Liquid's nodes do.
@@ -156,6 +159,7 @@ pub fn output_script(script: &Script) -> ScriptBuf {
 pub fn txid_of(coin: Coin, tx: &RawTx) -> Result<TxId, TxError> {
     match coin {
         Coin::Lbtc { .. } => Ok(liquid::txid(&liquid::decode(tx)?)),
+        Coin::Btc => Ok(bitcoin::txid(&bitcoin::decode(tx)?)),
     }
 }
 
@@ -163,6 +167,7 @@ pub fn txid_of(coin: Coin, tx: &RawTx) -> Result<TxId, TxError> {
 pub fn inputs_of(coin: Coin, tx: &RawTx) -> Result<Vec<OutPoint>, TxError> {
     match coin {
         Coin::Lbtc { .. } => Ok(liquid::inputs(&liquid::decode(tx)?)),
+        Coin::Btc => Ok(bitcoin::inputs(&bitcoin::decode(tx)?)),
     }
 }
 
@@ -170,13 +175,15 @@ pub fn inputs_of(coin: Coin, tx: &RawTx) -> Result<Vec<OutPoint>, TxError> {
 pub fn find_output(coin: Coin, tx: &RawTx, output_script: &Script) -> Result<Option<u32>, TxError> {
     match coin {
         Coin::Lbtc { .. } => Ok(liquid::outputs_with(&liquid::decode(tx)?, output_script).next()),
+        Coin::Btc => Ok(bitcoin::outputs_with(&bitcoin::decode(tx)?, output_script).next()),
     }
 }
 
-/// The fee and sizes of a transaction.
+/// The fee and sizes of a transaction. On Bitcoin a transaction does not tell its fee: that is an error.
 pub fn cost_of(coin: Coin, tx: &RawTx) -> Result<TxCost, TxError> {
     match coin {
         Coin::Lbtc { policy_asset } => Ok(liquid::cost(&liquid::decode(tx)?, policy_asset)),
+        Coin::Btc => Err(TxError::FeeNotTold),
     }
 }
 
@@ -194,6 +201,7 @@ pub fn verify_opening(tx: &RawTx, spec: &OpeningSpec<'_>) -> Result<u32, TxError
             let verified = liquid::opening::verify(&tx, spec, policy_asset)?;
             Ok(verified.vout)
         }
+        Coin::Btc => Ok(bitcoin::verify(&bitcoin::decode(tx)?, spec)?),
     }
 }
 
@@ -204,6 +212,7 @@ pub fn verify_opening(tx: &RawTx, spec: &OpeningSpec<'_>) -> Result<u32, TxError
 pub fn build_claim(request: &ClaimRequest<'_>, rng: &mut (impl RngCore + CryptoRng)) -> Result<Claim, TxError> {
     match request.spec.coin {
         Coin::Lbtc { policy_asset } => liquid::claim::build(request, policy_asset, rng),
+        Coin::Btc => bitcoin::claim::build(request),
     }
 }
 
@@ -212,6 +221,22 @@ pub fn build_claim(request: &ClaimRequest<'_>, rng: &mut (impl RngCore + CryptoR
 pub fn with_preimage(coin: Coin, claim: &RawTx, preimage: &Preimage) -> Result<RawTx, TxError> {
     match coin {
         Coin::Lbtc { .. } => liquid::claim::with_preimage(claim, preimage),
+        Coin::Btc => bitcoin::claim::with_preimage(claim, preimage),
+    }
+}
+
+/// The one output with an opening's script.
+fn only_output(txid: TxId, mut vouts: impl Iterator<Item = u32>, script: &Script) -> Result<u32, BadOpening> {
+    match (vouts.next(), vouts.count()) {
+        (Some(vout), 0) => Ok(vout),
+        (Some(_), others) => Err(BadOpening::Ambiguous {
+            txid,
+            count: others.saturating_add(1),
+        }),
+        (None, _) => Err(BadOpening::NoOutput {
+            txid,
+            script: script.to_hex_string(),
+        }),
     }
 }
 
@@ -225,24 +250,28 @@ pub fn classify_spend(
 ) -> Result<Option<SpendSeen>, TxError> {
     match coin {
         Coin::Lbtc { .. } => Ok(liquid::spend::classify(&liquid::decode(spend)?, opening, payout_script)),
+        Coin::Btc => Ok(bitcoin::classify(&bitcoin::decode(spend)?, opening, payout_script)),
     }
 }
 
-/// The least fee of a transaction that replaces one of the same shape: Elements asks for its incremental relay fee
-/// on the undiscounted size on top of the replaced fee.
+/// The least fee of a transaction that replaces one of the same shape: nodes ask for their incremental relay fee on the
+/// virtual size (Elements: the undiscounted one) on top of the replaced fee (BIP 125, rule 4).
 #[must_use]
 pub fn replacement_fee(coin: Coin, replaced: &TxCost) -> Amount {
     match coin {
         Coin::Lbtc { .. } => liquid::replacement_fee(replaced),
+        Coin::Btc => bitcoin::replacement_fee(replaced),
     }
 }
 
 /// A transaction without inputs whose one output is the opening's, for the wallet to fund and then blind: on Liquid
-/// the explicit output carries the blinding key where a blinded one has its nonce.
+/// the explicit output carries the blinding key where a blinded one has its nonce. On Bitcoin it is in the encoding
+/// without witnesses: BIP 144 has none for a transaction without inputs.
 #[must_use]
 pub fn funding_template(coin: Coin, output: &OpeningOutput) -> RawTx {
     match coin {
         Coin::Lbtc { policy_asset } => liquid::funding_template(output, policy_asset),
+        Coin::Btc => bitcoin::funding_template(output),
     }
 }
 
@@ -252,5 +281,6 @@ pub fn funding_template(coin: Coin, output: &OpeningOutput) -> RawTx {
 pub fn address_of(coin: Coin, chain: &str, output_script: &Script, blinding_key: Option<PubKey>) -> Option<String> {
     match coin {
         Coin::Lbtc { .. } => liquid::address(chain, output_script, blinding_key),
+        Coin::Btc => bitcoin::address(chain, output_script),
     }
 }

@@ -1,9 +1,8 @@
 //! The chains and their switches.
 
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{ChainList, ChainPause, ChainRef, ChainStatus};
+use sluice::api::types::{ChainList, ChainPause, ChainRef, ChainStatus, PausedBy};
 use sluice::api::view::text::{grouped, rfc3339};
-use sluice::policy::PausedBy;
 use sluice::units::Timestamp;
 
 use crate::args::ChainCommand;

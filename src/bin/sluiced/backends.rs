@@ -1,23 +1,25 @@
 //! The configured backends, waited for: what does not answer now may be starting.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
 use async_trait::async_trait;
 use sluice::api::service::Startup;
-use sluice::chain::elements_rpc::{Auth, Endpoint};
+use sluice::chain::bitcoind::{Bitcoind, BitcoindConfig};
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE};
-use sluice::config::{Config, Lightning, RpcAuth};
+use sluice::chain::rpc::{Auth, Endpoint};
+use sluice::config::{ChainNode, Config, Lightning, Liquid, RpcAuth};
 use sluice::engine::Side;
 use sluice::node::lnd::{Lnd, LndConfig};
-use sluice::ports::{Chain, Clock, LightningNode, NodeInfo, PortError};
-use sluice::units::Timestamp;
+use sluice::ports::{Chain, ChainInfo, Clock, LightningNode, NodeInfo, PortError};
+use sluice::units::{Asset, Timestamp};
 use tracing::{info, warn};
 
-/// How long an answer of elementsd may take; blinding and signing are slow on small machines.
+/// How long an answer of a chain's node may take; blinding and signing are slow on small machines.
 const ANSWER: Duration = Duration::from_secs(30);
-/// How long elementsd holds a call that waits for a block.
+/// How long a chain's node holds a call that waits for a block.
 const POLL: Duration = Duration::from_secs(60);
 /// The longest pause between two attempts to reach a backend.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -75,33 +77,30 @@ pub async fn lightning(config: &Config, startup: &Startup) -> anyhow::Result<(Ar
     Ok((node, identity))
 }
 
-/// The Liquid chain and wallet, once their node answers and is on the same side of real money as the Lightning node.
-pub async fn liquid(config: &Config, node: &NodeInfo, startup: &Startup) -> anyhow::Result<Side> {
-    let liquid = &config.liquid;
-    let auth = match &liquid.auth {
-        RpcAuth::Cookie(path) => Auth::Cookie(path.clone()),
-        RpcAuth::Password { user, password } => Auth::Password {
-            user: user.clone(),
-            password: password.clone(),
-        },
-    };
+/// The configured chains with their wallets, once their nodes answer and are on the Lightning node's side of real money.
+pub async fn chains(config: &Config, node: &NodeInfo, startup: &Startup) -> anyhow::Result<BTreeMap<Asset, Side>> {
+    let mut sides = BTreeMap::new();
+    if let Some(configured) = &config.liquid {
+        sides.insert(Asset::Lbtc, liquid(configured, node, startup).await?);
+    }
+    if let Some(configured) = &config.bitcoin {
+        sides.insert(Asset::Btc, bitcoin(configured, node, startup).await?);
+    }
+    Ok(sides)
+}
+
+async fn liquid(liquid: &Liquid, node: &NodeInfo, startup: &Startup) -> anyhow::Result<Side> {
     let mut safe_releases = KNOWN_SAFE.to_vec();
     for range in &liquid.safe_releases {
         safe_releases.push(range.parse()?);
     }
     let settings = ElementsdConfig {
-        endpoint: Endpoint {
-            url: liquid.rpc_url.clone(),
-            auth,
-            wallet: liquid.wallet.clone(),
-            timeout: ANSWER,
-            poll: POLL,
-        },
-        fee_floor: liquid.fee_floor,
-        fee_ceiling: liquid.fee_ceiling,
+        endpoint: endpoint(&liquid.node),
+        fee_floor: liquid.node.fee_floor,
+        fee_ceiling: liquid.node.fee_ceiling,
         safe_releases,
     };
-    let what = format!("elementsd at {}", liquid.rpc_url);
+    let what = format!("elementsd at {}", liquid.node.rpc_url);
     let elementsd = Arc::new(waiting_for(&what, startup, || Elementsd::connect(settings.clone())).await?);
     let info = waiting_for(&what, startup, || elementsd.info()).await?;
     // Real L-BTC against test coins, or the reverse, would be a gift.
@@ -112,8 +111,69 @@ pub async fn liquid(config: &Config, node: &NodeInfo, startup: &Startup) -> anyh
             info.chain
         );
     }
-    if let Some(reason) = &info.unfit {
-        warn!(reason, "no new L-BTC swaps; swaps under way go on");
+    Ok(Side::new(elementsd.clone(), elementsd, told(info)))
+}
+
+async fn bitcoin(bitcoin: &ChainNode, node: &NodeInfo, startup: &Startup) -> anyhow::Result<Side> {
+    let settings = BitcoindConfig {
+        endpoint: endpoint(bitcoin),
+        fee_floor: bitcoin.fee_floor,
+        fee_ceiling: bitcoin.fee_ceiling,
+    };
+    let what = format!("bitcoind at {}", bitcoin.rpc_url);
+    let bitcoind = Arc::new(waiting_for(&what, startup, || Bitcoind::connect(settings.clone())).await?);
+    let info = waiting_for(&what, startup, || bitcoind.info()).await?;
+    if network_of(&info.chain) != Some(node.network.as_str()) {
+        bail!(
+            "lnd is on {} but bitcoind on {}: both must be on the same network",
+            node.network,
+            info.chain
+        );
     }
-    Ok(Side::new(elementsd.clone(), elementsd, info))
+    if !bitcoind.has_wallet() {
+        bail!("{what} has no wallets (disablewallet=1, or built without): swaps of BTC need one");
+    }
+    Ok(Side::new(bitcoind.clone(), bitcoind, told(info)))
+}
+
+fn endpoint(node: &ChainNode) -> Endpoint {
+    let auth = match &node.auth {
+        RpcAuth::Cookie(path) => Auth::Cookie(path.clone()),
+        RpcAuth::Password { user, password } => Auth::Password {
+            user: user.clone(),
+            password: password.clone(),
+        },
+    };
+    Endpoint {
+        url: node.rpc_url.clone(),
+        auth,
+        wallet: node.wallet.clone(),
+        timeout: ANSWER,
+        poll: POLL,
+    }
+}
+
+/// A Bitcoin network by bitcoind's name of it, in the names of the port `LightningNode`.
+fn network_of(chain: &str) -> Option<&'static str> {
+    let names = [
+        ("main", "mainnet"),
+        ("test", "testnet3"),
+        ("testnet4", "testnet4"),
+        ("signet", "signet"),
+        ("regtest", "regtest"),
+    ];
+    names
+        .into_iter()
+        .find(|(known, _)| *known == chain)
+        .map(|(_, name)| name)
+}
+
+fn told(info: ChainInfo) -> ChainInfo {
+    if let Some(reason) = &info.unfit {
+        warn!(
+            chain = info.chain,
+            reason, "no new swaps on this chain; swaps under way go on"
+        );
+    }
+    info
 }

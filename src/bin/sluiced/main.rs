@@ -19,7 +19,6 @@ use sluice::config::{Config, Sources};
 use sluice::engine::{Engine, Pace, Parts};
 use sluice::keys::Seed;
 use sluice::store::{self, Store, StoreIdentity};
-use sluice::units::Asset;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -28,7 +27,7 @@ use tracing::{error, info};
 /// How long calls under way may take when the daemon stops.
 const GRACE: Duration = Duration::from_millis(300);
 
-/// Swaps Lightning channel balance against L-BTC with direct peers (PeerSwap protocol v7).
+/// Swaps Lightning channel balance against L-BTC and BTC with direct peers (PeerSwap protocol v7).
 #[derive(Debug, Parser)]
 #[command(name = "sluiced", version)]
 struct Args {
@@ -85,10 +84,11 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     // Two workers: the work is waiting for others, and blinding, which has threads of its own. Few of these: a hundred
-    // claims that are made in the same second would take a hundred threads, and be made no sooner.
+    // claims that are made in the same second would take a hundred threads, and be made no sooner. Calls to bitcoind
+    // hold up to four of them.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(8)
+        .max_blocking_threads(12)
         .enable_all()
         .build();
     let runtime = runtime.expect("the system gives a runtime its threads");
@@ -133,16 +133,19 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, watch::Receiver<bo
     let (stop, asked) = watch::channel(false);
     let api = server::serve(listener, token, Service::new(startup.clone(), stop))?;
     let (node, identity) = backends::lightning(config, &startup).await?;
-    let side = backends::liquid(config, &identity, &startup).await?;
+    let sides = backends::chains(config, &identity, &startup).await?;
     let identity_of_store = StoreIdentity {
         node: identity.id,
         network: identity.network.clone(),
-        genesis: [(Asset::Lbtc, side.info().genesis)].into(),
+        genesis: sides
+            .iter()
+            .map(|(asset, side)| (*asset, side.info().genesis))
+            .collect(),
     };
     let seed = seed(&config.data_dir)?;
     let store = Store::open(&config.data_dir, &identity_of_store)?;
     let parts = Parts {
-        sides: [(Asset::Lbtc, side)].into(),
+        sides,
         node: node.clone(),
         messenger: node,
         identity,

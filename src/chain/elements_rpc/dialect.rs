@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tower::{Layer, Service};
 
-use super::auth::Credentials;
+use super::credentials::Credentials;
 
 /// The longest answer that is read: a full block is 4 MB, hence 8 MB in hex.
 pub(super) const MAX_ANSWER_BYTES: u32 = 32 * 1024 * 1024;

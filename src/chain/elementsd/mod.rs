@@ -1,25 +1,20 @@
 //! Liquid by an Elements node: the chain, and the operator's wallet in it.
 //!
-//! Knows Elements' rules of fees, blinding and locks. Must not know swaps' states.
+//! Knows Elements' rules of fees, blinding and releases. Must not know swaps' states.
 
-mod chain;
-mod funding;
+mod ledger;
 mod releases;
-mod source;
-mod wallet;
+mod transactions;
 
-use std::sync::Arc;
-
-use bitcoin::BlockHash;
 use elements::AssetId;
-use tracing::{info, warn};
+use tracing::warn;
 
+pub use self::ledger::Liquid;
 pub use self::releases::{KNOWN_SAFE, Releases};
-use self::source::Node;
+use super::backend::{Answered, Backend, BackendConfig};
 use super::elements_rpc::{ElementsRpc, Endpoint};
-use super::watch::Watcher;
 use crate::ports::PortError;
-use crate::units::{FeeRate, Height};
+use crate::units::FeeRate;
 
 /// The least rate that Liquid relays (`DEFAULT_MIN_RELAY_TX_FEE`, policy/policy.h of Elements).
 pub const LIQUID_FEE_FLOOR: FeeRate = FeeRate(100);
@@ -38,69 +33,38 @@ pub struct ElementsdConfig {
 }
 
 /// An Elements node that answered, and its wallet. Follows the chain until it is dropped.
-#[derive(Debug)]
-pub struct Elementsd {
-    rpc: Arc<ElementsRpc>,
-    watcher: Watcher<Node>,
-    config: ElementsdConfig,
-    chain: String,
-    genesis: BlockHash,
-    maker: Arc<funding::Funder>,
-    rate: tokio::sync::Mutex<Option<(BlockHash, FeeRate)>>,
-}
+pub type Elementsd = Backend<Liquid>;
 
 impl Elementsd {
     /// Asks the node who it is, loads or makes the wallet, and begins to follow the chain.
     /// `Unreachable` until the node answers: try again.
     pub async fn connect(config: ElementsdConfig) -> Result<Self, PortError> {
-        let rpc = Arc::new(ElementsRpc::new(&config.endpoint)?);
-        let chain = rpc.blockchain_info().await?;
-        let network = rpc.network_info().await?;
-        let genesis = rpc.block_hash(Height(0)).await?;
+        let rpc = ElementsRpc::new(&config.endpoint)?;
+        let answered = Answered::ask(&rpc).await?;
         let asset = rpc.sidechain_info().await?.pegged_asset;
-        let discount = rpc.knows_discount(&funding::probe(asset)).await?;
+        let discount = rpc.knows_discount(&transactions::probe(asset)).await?;
         rpc.ensure_wallet().await?;
-        info!(
-            chain = chain.chain,
-            version = network.subversion,
-            height = chain.blocks,
-            discount,
-            "elementsd answers"
-        );
         if !discount {
             warn!(
                 "elementsd does not accept discounted fees (acceptdiscountct=0): transactions pay for their full size"
             );
         }
-        let maker = funding::Funder {
-            rpc: Arc::clone(&rpc),
+        let ledger = Liquid {
             asset,
             discount,
-            incremental: network.incrementalfee.into(),
+            safe_releases: config.safe_releases,
         };
-        Ok(Self {
-            watcher: Watcher::start(Node {
-                rpc: Arc::clone(&rpc),
-                genesis,
-            }),
-            rpc,
-            config,
-            chain: chain.chain,
-            genesis,
-            maker: Arc::new(maker),
-            rate: tokio::sync::Mutex::default(),
-        })
+        let config = BackendConfig {
+            endpoint: config.endpoint,
+            fee_floor: config.fee_floor,
+            fee_ceiling: config.fee_ceiling,
+        };
+        Ok(Self::start(rpc, ledger, config, answered))
     }
 
     /// The asset that is L-BTC on this chain.
     #[must_use]
     pub fn policy_asset(&self) -> AssetId {
-        self.maker.asset
-    }
-
-    /// The client, with its count of calls.
-    #[must_use]
-    pub fn rpc(&self) -> &ElementsRpc {
-        &self.rpc
+        self.ledger().asset
     }
 }

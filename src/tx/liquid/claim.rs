@@ -14,19 +14,9 @@ use rand::{CryptoRng, RngCore};
 
 use super::opening::{self, VerifiedOutput};
 use crate::swap::state::Claim;
-use crate::tx::{ClaimPath, ClaimRequest, FeeBasis, OpeningScript, TxError};
-use crate::units::{FeeRate, Preimage, PubKey, RawTx, SwapSecret};
-
-/// Every signature is made until it has this length: a low R and a full S, DER, and the sighash byte. The size of a
-/// claim is then known before it is signed, and its fee exact.
-const SIGNATURE_LEN: usize = 71;
-/// Where the preimage will be. No signature covers the witness.
-const PREIMAGE_SLOT: [u8; 32] = [0; 32];
-/// The rate at which Bitcoin's nodes judge an output too small to be spent. Elements' default is 100, and it does not
-/// ask it of confidential outputs; who stays above this is above every node's.
-const DUST_RATE: FeeRate = FeeRate(3000);
-/// Bytes of an input that spends a witness output, by the same rule (Elements, src/policy/policy.cpp).
-const DUST_INPUT_SIZE: u64 = 67;
+use crate::tx::signing::{self, DUST_INPUT_SIZE, DUST_RATE, Signer};
+use crate::tx::{ClaimRequest, FeeBasis, OpeningScript, TxError};
+use crate::units::{Preimage, PubKey, RawTx};
 
 pub(in crate::tx) fn build(
     request: &ClaimRequest<'_>,
@@ -37,11 +27,11 @@ pub(in crate::tx) fn build(
     let spend = Spend {
         opened: opening::verify(&opening, request.spec, policy_asset)?,
         txid: opening.txid(),
-        script: parse_script(request)?,
+        script: signing::parse_script(request)?,
         request,
         asset: policy_asset,
     };
-    let signer = spend.signer()?;
+    let signer = Signer::of(request.path, &spend.script)?;
     // The discounted size does not depend on what is blinded, so this first fee is also the last one, except where
     // the whole size counts: only the finished proofs tell it.
     let mut fee = spend.fee_for(&spend.unblinded(Amount::ZERO, &signer)?);
@@ -61,32 +51,6 @@ pub(in crate::tx) fn build(
     }
 }
 
-fn parse_script(request: &ClaimRequest<'_>) -> Result<OpeningScript, TxError> {
-    let script = &request.spec.script;
-    OpeningScript::parse(script).ok_or(TxError::NotOpeningScript { len: script.len() })
-}
-
-/// A path's keys, proven to be those of the script.
-enum Signer {
-    Preimage { taker: SecretKey },
-    Coop { maker: SecretKey, taker: SecretKey },
-    Csv { maker: SecretKey },
-}
-
-impl Signer {
-    /// The witness, bottom to top (peerswap onchain/utils.go:53-81 at 816a5bb).
-    fn witness(&self, script: &[u8], sign: impl Fn(&SecretKey) -> Vec<u8>) -> Witness {
-        let stack = match self {
-            Signer::Preimage { taker } => vec![sign(taker), PREIMAGE_SLOT.to_vec(), vec![], vec![]],
-            Signer::Coop { maker, taker } => vec![sign(taker), sign(maker), vec![]],
-            Signer::Csv { maker } => vec![sign(maker)],
-        };
-        let mut witness = Witness::from_slice(&stack);
-        witness.push(script);
-        witness
-    }
-}
-
 /// A claim in the making.
 struct Spend<'a> {
     opened: VerifiedOutput<'a>,
@@ -97,23 +61,6 @@ struct Spend<'a> {
 }
 
 impl Spend<'_> {
-    fn signer(&self) -> Result<Signer, TxError> {
-        let maker = |secret| signing_key("maker", secret, &self.script.maker);
-        let taker = |secret| signing_key("taker", secret, &self.script.taker);
-        Ok(match self.request.path {
-            ClaimPath::Preimage { taker_key } => Signer::Preimage {
-                taker: taker(taker_key)?,
-            },
-            ClaimPath::Coop { maker_key, taker_key } => Signer::Coop {
-                maker: maker(maker_key)?,
-                taker: taker(taker_key)?,
-            },
-            ClaimPath::Csv { maker_key } => Signer::Csv {
-                maker: maker(maker_key)?,
-            },
-        })
-    }
-
     fn fee_for(&self, tx: &Transaction) -> Amount {
         let cost = super::cost(tx, self.asset);
         let size = match self.request.basis {
@@ -137,16 +84,13 @@ impl Spend<'_> {
             output.push(explicit(0, self.asset, unspendable));
         }
         output.push(TxOut::new_fee(fee.to_sat(), self.asset));
-        let sequence = match signer {
-            Signer::Preimage { .. } | Signer::Coop { .. } => Sequence::ZERO,
-            Signer::Csv { .. } => Sequence(self.script.refund_sequence()),
-        };
         let mut input = TxIn {
             previous_output: OutPoint::new(self.txid, self.opened.vout),
-            sequence,
+            sequence: Sequence(signer.sequence(&self.script)),
             ..TxIn::default()
         };
-        input.witness.script_witness = signer.witness(self.request.spec.script.as_bytes(), |_| vec![0; SIGNATURE_LEN]);
+        let template = signer.witness_template(self.request.spec.script.as_bytes());
+        input.witness.script_witness = Witness::from_slice(&template);
         Ok(Transaction {
             version: 2,
             lock_time: LockTime::ZERO,
@@ -189,22 +133,8 @@ impl Spend<'_> {
         let value = self.opened.output.value;
         let sighash = SighashCache::new(&*tx).segwitv0_sighash(0, &code, value, EcdsaSighashType::All);
         let message = Message::from_digest(sighash.to_byte_array());
-        tx.input[0].witness.script_witness =
-            signer.witness(script.as_bytes(), |key| fixed_length_signature(&message, key));
-    }
-}
-
-fn signing_key(side: &'static str, secret: &SwapSecret, want: &PubKey) -> Result<SecretKey, TxError> {
-    let key = SecretKey::from_slice(secret.expose()).map_err(|_| TxError::InvalidKey { side })?;
-    let got = PublicKey::from_secret_key(SECP256K1, &key);
-    if got == *want {
-        Ok(key)
-    } else {
-        Err(TxError::WrongKey {
-            side,
-            want: Box::new(*want),
-            got: Box::new(got),
-        })
+        let witness = signer.witness(script.as_bytes(), &message);
+        tx.input[0].witness.script_witness = Witness::from_slice(&witness);
     }
 }
 
@@ -272,48 +202,14 @@ fn blind_absorber(
     })
 }
 
-/// A deterministic signature (RFC 6979, then with a counter as extra data, as Bitcoin Core grinds for a low R) of
-/// [`SIGNATURE_LEN`] bytes; every second attempt is one.
-fn fixed_length_signature(message: &Message, key: &SecretKey) -> Vec<u8> {
-    let mut signature = SECP256K1.sign_ecdsa(message, key).serialize_der();
-    let mut counter = 0_u32;
-    while signature.len() != SIGNATURE_LEN - 1 {
-        counter = counter.wrapping_add(1);
-        let mut extra = [0; 32];
-        extra[..4].copy_from_slice(&counter.to_le_bytes());
-        signature = SECP256K1
-            .sign_ecdsa_with_noncedata(message, key, &extra)
-            .serialize_der();
-    }
-    let mut element = signature.to_vec();
-    element.push(0x01); // SIGHASH_ALL
-    element
-}
-
 pub(in crate::tx) fn with_preimage(claim: &RawTx, preimage: &Preimage) -> Result<RawTx, TxError> {
     let mut tx = super::decode(claim)?;
-    let no_slot = TxError::NoPreimageSlot { txid: super::txid(&tx) };
-    let [input] = &mut tx.input[..] else {
-        return Err(no_slot);
-    };
-    let mut stack = input.witness.script_witness.to_vec();
-    let [_, slot, _, _, script] = &mut stack[..] else {
-        return Err(no_slot);
-    };
-    let script = bitcoin::Script::from_bytes(script);
-    let Some(script) = OpeningScript::parse(script) else {
-        return Err(no_slot);
-    };
-    if script.hash != preimage.hash() {
-        return Err(TxError::WrongPreimage {
-            want: script.hash,
-            got: preimage.hash(),
-        });
-    }
-    if slot[..] != PREIMAGE_SLOT && slot[..] != preimage.expose()[..] {
-        return Err(no_slot);
-    }
-    *slot = preimage.expose().to_vec();
-    input.witness.script_witness = Witness::from_slice(&stack);
+    let witnesses: Vec<_> = tx
+        .input
+        .iter()
+        .map(|input| input.witness.script_witness.to_vec())
+        .collect();
+    let witness = signing::put_preimage(super::txid(&tx), &witnesses, preimage)?;
+    tx.input[0].witness.script_witness = Witness::from_slice(&witness);
     Ok(super::encode(&tx))
 }

@@ -5,7 +5,7 @@ use elements::confidential::{Asset, AssetBlindingFactor, Value, ValueBlindingFac
 use elements::secp256k1_zkp::{Generator, PedersenCommitment, SECP256K1, SecretKey};
 use elements::{AssetId, RangeProofMessage, Transaction, TxOut, TxOutSecrets};
 
-use crate::tx::{BadOpening, OpeningSpec, output_script};
+use crate::tx::{BadOpening, OpeningSpec, only_output, output_script};
 use crate::units::SwapSecret;
 
 /// An opening's output, and what its blinding key discloses.
@@ -22,7 +22,8 @@ pub(in crate::tx) fn verify<'a>(
     spec: &OpeningSpec<'_>,
     policy_asset: AssetId,
 ) -> Result<VerifiedOutput<'a>, BadOpening> {
-    let vout = only_output(tx, spec)?;
+    let script = output_script(&spec.script);
+    let vout = only_output(super::txid(tx), super::outputs_with(tx, &script), &script)?;
     let output = &tx.output[vout as usize];
     let secrets = match (output.asset, output.value) {
         (Asset::Explicit(asset), Value::Explicit(value)) => {
@@ -48,23 +49,6 @@ pub(in crate::tx) fn verify<'a>(
         });
     }
     Ok(VerifiedOutput { vout, output, secrets })
-}
-
-fn only_output(tx: &Transaction, spec: &OpeningSpec<'_>) -> Result<u32, BadOpening> {
-    let wanted = output_script(&spec.script);
-    let mut found = super::outputs_with(tx, &wanted);
-    let txid = super::txid(tx);
-    match (found.next(), found.count()) {
-        (Some(vout), 0) => Ok(vout),
-        (Some(_), others) => Err(BadOpening::Ambiguous {
-            txid,
-            count: others.saturating_add(1),
-        }),
-        (None, _) => Err(BadOpening::NoOutput {
-            txid,
-            script: wanted.to_hex_string(),
-        }),
-    }
 }
 
 /// What the range proof of a confidential output says to the owner of the blinding key. It is the sender's word, and

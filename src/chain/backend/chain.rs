@@ -4,15 +4,15 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::{Elementsd, releases};
+use super::{Backend, Ledger};
 use crate::chain::watch::{ChainTx, Source};
 use crate::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
 use crate::units::{Asset, Blocks, FeeRate, RawTx, SwapId, Timestamp, TxId};
 
 #[async_trait]
-impl Chain for Elementsd {
+impl<L: Ledger> Chain for Backend<L> {
     fn asset(&self) -> Asset {
-        Asset::Lbtc
+        L::ASSET
     }
 
     async fn info(&self) -> Result<ChainInfo, PortError> {
@@ -21,16 +21,17 @@ impl Chain for Elementsd {
         let node = self.rpc.network_info().await?;
         if chain.chain != self.chain {
             let reason = format!("the chain is `{}` now, was `{}`", chain.chain, self.chain);
-            return Err(PortError::Broken(format!("elementsd getblockchaininfo: {reason}")));
+            let daemon = self.rpc.daemon();
+            return Err(PortError::Broken(format!("{daemon} getblockchaininfo: {reason}")));
         }
         Ok(ChainInfo {
-            unfit: releases::unfit(&chain, &node, &self.config.safe_releases),
+            unfit: self.unfit(&chain, &node),
             tip_time: chain.time.map(Timestamp),
             chain: chain.chain,
             genesis: self.genesis,
-            policy_asset: Some(self.maker.asset),
+            policy_asset: self.ledger().policy_asset(),
             version: node.subversion.trim_matches('/').to_owned(),
-            discount: self.maker.discount,
+            discount: self.ledger().discount(),
         })
     }
 
@@ -55,7 +56,7 @@ impl Chain for Elementsd {
     }
 
     async fn broadcast(&self, tx: &RawTx) -> Result<(), PortError> {
-        let txid = txid(tx)?;
+        let txid = txid::<L>(tx)?;
         match self.rpc.send_raw_transaction(tx).await {
             Ok(()) => {
                 debug!(%txid, "broadcast");
@@ -68,7 +69,7 @@ impl Chain for Elementsd {
     }
 
     async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError> {
-        self.watcher.has_in_mempool(txid(tx)?).await
+        self.watcher.has_in_mempool(txid::<L>(tx)?).await
     }
 
     async fn fee_rate(&self) -> Result<FeeRate, PortError> {
@@ -85,21 +86,22 @@ impl Chain for Elementsd {
     }
 }
 
-fn txid(tx: &RawTx) -> Result<TxId, PortError> {
-    elements::encode::deserialize::<elements::Transaction>(&tx.0)
-        .map(|tx| ChainTx::txid(&tx))
+fn txid<L: Ledger>(tx: &RawTx) -> Result<TxId, PortError> {
+    L::decode(&tx.0)
+        .map(|tx| tx.txid())
         .map_err(|e| PortError::Refused(format!("{} bytes are no transaction: {e}", tx.0.len())))
 }
 
-impl Elementsd {
+impl<L: Ledger> Backend<L> {
     async fn ask_fee_rate(&self) -> Result<FeeRate, PortError> {
-        let estimate = self.rpc.fee_estimate().await?.feerate.map(FeeRate::from);
+        let estimate = self.rpc.fee_estimate(L::MINED_WITHIN).await?.feerate.map(FeeRate::from);
         let mempool = self.rpc.mempool_info().await?;
         let least = FeeRate::from(mempool.mempoolminfee).max(mempool.minrelaytxfee.into());
         let (floor, ceiling) = (self.config.fee_floor, self.config.fee_ceiling);
         let rate = estimate.unwrap_or(floor).max(floor).min(ceiling);
         if least > ceiling {
-            warn!(%least, %ceiling, "elementsd takes nothing below a rate that is above the operator's ceiling");
+            let daemon = self.rpc.daemon();
+            warn!(%least, %ceiling, "{daemon} takes nothing below a rate that is above the operator's ceiling");
         }
         Ok(rate.max(least))
     }

@@ -1,12 +1,11 @@
 //! Why a call failed, with the daemon, the method and the node's own number in the text.
 
-use jsonrpsee::core::ClientError;
-use jsonrpsee::http_client::transport::Error as TransportError;
-
 use crate::ports::PortError;
 
-/// Numbers of Elements' RPC errors (rpc/protocol.h).
+/// Numbers of the nodes' RPC errors (rpc/protocol.h).
 pub mod code {
+    /// `RPC_METHOD_NOT_FOUND`: a node without wallets knows none of their methods.
+    pub const METHOD_NOT_FOUND: i32 = -32601;
     /// `RPC_WALLET_ERROR`: among others, too little money.
     pub const WALLET: i32 = -4;
     /// `RPC_INVALID_ADDRESS_OR_KEY`: also an unknown transaction or block.
@@ -27,16 +26,20 @@ pub mod code {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RpcError {
     /// No answer, or not now.
-    #[error("elementsd {method}: {reason}")]
+    #[error("{daemon} {method}: {reason}")]
     Unreachable {
+        /// The program called.
+        daemon: &'static str,
         /// The method called.
         method: &'static str,
         /// What happened.
         reason: String,
     },
     /// The node answered no.
-    #[error("elementsd {method}: {message} ({code})")]
+    #[error("{daemon} {method}: {message} ({code})")]
     Refused {
+        /// The program called.
+        daemon: &'static str,
         /// The method called.
         method: &'static str,
         /// The node's number for it.
@@ -45,8 +48,10 @@ pub enum RpcError {
         message: String,
     },
     /// The answer cannot be read.
-    #[error("elementsd {method}: {reason}")]
+    #[error("{daemon} {method}: {reason}")]
     Broken {
+        /// The program called.
+        daemon: &'static str,
         /// The method called.
         method: &'static str,
         /// What is wrong with it.
@@ -64,55 +69,50 @@ impl RpcError {
         }
     }
 
-    pub(super) fn unreachable(method: &'static str, reason: impl Into<String>) -> Self {
+    pub(in crate::chain) fn unreachable(daemon: &'static str, method: &'static str, reason: impl Into<String>) -> Self {
         RpcError::Unreachable {
+            daemon,
             method,
             reason: reason.into(),
         }
     }
 
     /// An answer that makes no sense.
-    pub fn broken(method: &'static str, reason: impl Into<String>) -> Self {
+    pub(in crate::chain) fn broken(daemon: &'static str, method: &'static str, reason: impl Into<String>) -> Self {
         RpcError::Broken {
+            daemon,
             method,
             reason: reason.into(),
         }
     }
 
-    pub(super) fn from_client(method: &'static str, error: ClientError) -> Self {
-        match error {
-            ClientError::Call(answer) if answer.code() == code::IN_WARMUP => {
-                Self::unreachable(method, format!("{} ({})", answer.message(), code::IN_WARMUP))
-            }
-            ClientError::Call(answer) => RpcError::Refused {
-                method,
-                code: answer.code(),
-                message: answer.message().to_owned(),
-            },
-            ClientError::RequestTimeout => Self::unreachable(method, "no answer in time"),
-            ClientError::Transport(error) => match http_status(&error) {
-                Some(401) => Self::unreachable(method, "user or password is wrong (HTTP 401)"),
-                Some(403) => Self::unreachable(method, "this user or address may not call it (HTTP 403)"),
-                Some(503) => Self::unreachable(method, "too many calls are waiting at the node (HTTP 503)"),
-                Some(status @ 500..) => Self::unreachable(method, format!("HTTP {status}")),
-                Some(status) => Self::broken(method, format!("HTTP {status}: is this the address of an elementsd?")),
-                None => Self::unreachable(method, root_cause(error.as_ref())),
-            },
-            other => Self::broken(method, other.to_string()),
+    /// The node's no. While it starts it says so to everything.
+    pub(in crate::chain) fn answered(daemon: &'static str, method: &'static str, code: i32, message: &str) -> Self {
+        if code == code::IN_WARMUP {
+            return Self::unreachable(daemon, method, format!("{message} ({code})"));
+        }
+        RpcError::Refused {
+            daemon,
+            method,
+            code,
+            message: message.to_owned(),
+        }
+    }
+
+    /// An HTTP answer that was no RPC answer, by its status.
+    pub(in crate::chain) fn http(daemon: &'static str, method: &'static str, status: u16) -> Self {
+        match status {
+            401 => Self::unreachable(daemon, method, "user or password is wrong (HTTP 401)"),
+            403 => Self::unreachable(daemon, method, "this user or address may not call it (HTTP 403)"),
+            503 => Self::unreachable(daemon, method, "too many calls are waiting at the node (HTTP 503)"),
+            500.. => Self::unreachable(daemon, method, format!("HTTP {status}")),
+            _ => Self::broken(daemon, method, format!("HTTP {status}: is this the address of a node?")),
         }
     }
 }
 
-/// The status of an HTTP answer that was no RPC answer.
-pub(super) fn http_status(error: &jsonrpsee::core::BoxError) -> Option<u16> {
-    match error.downcast_ref::<TransportError>() {
-        Some(TransportError::Rejected { status_code }) => Some(*status_code),
-        _ => None,
-    }
-}
-
 /// The innermost error says what happened (`connection refused`); the outer ones say only that something did.
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+pub(in crate::chain) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut inner = error;
     while let Some(source) = inner.source() {
         inner = source;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bitcoin::Amount;
-use sluice::chain::elements_rpc::Auth;
-use sluice::chain::elementsd::Elementsd;
+use sluice::chain::rpc::Auth;
 use sluice::ports::{Chain, PortError, Wallet};
 use sluice::units::{Height, RawTx};
 
+use crate::bench::Bench;
 use crate::world::{World, eventually, refusal, watch};
 
 const AMOUNT: Amount = Amount::from_sat(200_000);
@@ -19,29 +19,32 @@ fn unreachable<T: std::fmt::Debug>(answer: Result<T, PortError>) -> String {
     }
 }
 
-pub async fn a_wrong_password_is_unreachable_and_names_the_method(world: World) {
+pub async fn a_wrong_password_is_unreachable_and_names_the_method<B: Bench>(world: World<B>) {
     let mut config = world.config.clone();
     config.endpoint.auth = Auth::Password {
         user: "sluice".into(),
         password: "wrong".to_owned().into(),
     };
-    let reason = unreachable(Elementsd::connect(config.clone()).await.map(drop));
+    let reason = unreachable(B::connect(config.clone()).await.map(drop));
     assert!(
         reason.contains("getblockchaininfo") && reason.contains("401"),
         "{reason}"
     );
 
     config.endpoint.auth = Auth::Cookie("/nowhere/.cookie".into());
-    let reason = unreachable(Elementsd::connect(config.clone()).await.map(drop));
+    let reason = unreachable(B::connect(config.clone()).await.map(drop));
     assert!(reason.contains("/nowhere/.cookie"), "{reason}");
 
     config.endpoint = world.config.endpoint.clone();
     config.endpoint.url = "http://127.0.0.1:1".into();
-    let reason = unreachable(Elementsd::connect(config).await.map(drop));
-    assert!(reason.starts_with("elementsd getblockchaininfo: "), "{reason}");
+    let reason = unreachable(B::connect(config).await.map(drop));
+    assert!(
+        reason.starts_with(&format!("{} getblockchaininfo: ", B::DAEMON)),
+        "{reason}"
+    );
 }
 
-pub async fn a_restarted_node_is_found_again_with_its_new_cookie(mut world: World) {
+pub async fn a_restarted_node_is_found_again_with_its_new_cookie<B: Bench>(mut world: World<B>) {
     let since = world.height().await;
     let (opening, script) = world.opening(AMOUNT).await;
     let watch = watch(1, &script, &opening, since);
@@ -67,11 +70,11 @@ pub async fn a_restarted_node_is_found_again_with_its_new_cookie(mut world: Worl
         .unwrap();
     assert_eq!(world.view(&watch).await.opening.unwrap().at, Some(Height(since.0 + 1)));
     world.adapter.balance().await.expect("the wallet is loaded again");
-    eventually(async || world.miner.ensure_wallet().await.ok()).await;
+    eventually(async || B::ensure_wallet(&world.miner).await.ok()).await;
     world.mine(1).await;
 }
 
-pub async fn locks_survive_the_restart_of_the_node(mut world: World) {
+pub async fn locks_survive_the_restart_of_the_node<B: Bench>(mut world: World<B>) {
     let (opening, _) = world.opening(AMOUNT).await;
     let locked = world.adapter.balance().await.unwrap().locked;
     world.node.stop().await;
@@ -83,11 +86,11 @@ pub async fn locks_survive_the_restart_of_the_node(mut world: World) {
     world.adapter.broadcast(&opening.tx).await.unwrap();
 }
 
-pub async fn errors_name_daemon_method_and_number(world: World) {
+pub async fn errors_name_daemon_method_and_number<B: Bench>(world: World<B>) {
     let error = world.adapter.rpc().block_hash(Height(1_000_000)).await.unwrap_err();
     assert_eq!(error.code(), Some(-8));
     assert!(
-        error.to_string().starts_with("elementsd getblockhash: ") && error.to_string().ends_with(" (-8)"),
+        error.to_string().starts_with(&format!("{} getblockhash: ", B::DAEMON)) && error.to_string().ends_with(" (-8)"),
         "{error}"
     );
 

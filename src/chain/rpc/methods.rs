@@ -3,29 +3,17 @@
 use std::time::Instant;
 
 use bitcoin::BlockHash;
-use elements::encode::deserialize;
 use jsonrpsee::rpc_params;
 
-use super::client::ElementsRpc;
 use super::error::{RpcError, code};
 use super::types::{
-    BlockchainInfo, Decoded, FeeEstimate, MempoolInfo, NetworkInfo, RawTransaction, SidechainInfo, TipAnswer, TxOutInfo,
+    BlockchainInfo, FeeEstimate, HexBytes, MempoolInfo, NetworkInfo, RawTransaction, TipAnswer, TxOutInfo,
 };
+use super::{NodeRpc, Receiver};
 use crate::ports::Tip;
-use crate::units::{Height, OutPoint, RawTx, TxId};
+use crate::units::{Blocks, Height, OutPoint, RawTx, TxId};
 
-/// Blocks within which an estimate wants to be mined: the least that the node takes.
-const CONFIRM_TARGET: u32 = 2;
-
-fn bytes(method: &'static str, text: &str) -> Result<Vec<u8>, RpcError> {
-    hex::decode(text).map_err(|e| RpcError::broken(method, format!("answer is no hex: {e}")))
-}
-
-pub(super) fn transaction(method: &'static str, text: &str) -> Result<elements::Transaction, RpcError> {
-    deserialize(&bytes(method, text)?).map_err(|e| RpcError::broken(method, format!("answer is no transaction: {e}")))
-}
-
-impl ElementsRpc {
+impl NodeRpc {
     /// `getblockchaininfo`.
     pub async fn blockchain_info(&self) -> Result<BlockchainInfo, RpcError> {
         self.call("getblockchaininfo", rpc_params![]).await
@@ -36,21 +24,15 @@ impl ElementsRpc {
         self.call("getnetworkinfo", rpc_params![]).await
     }
 
-    /// `getsidechaininfo`.
-    pub async fn sidechain_info(&self) -> Result<SidechainInfo, RpcError> {
-        self.call("getsidechaininfo", rpc_params![]).await
-    }
-
     /// `getblockhash`: the block at a height of the best chain.
     pub async fn block_hash(&self, height: Height) -> Result<BlockHash, RpcError> {
         self.call("getblockhash", rpc_params![height.0]).await
     }
 
     /// `getblock`, the bytes of it.
-    pub async fn block(&self, hash: BlockHash) -> Result<elements::Block, RpcError> {
-        const METHOD: &str = "getblock";
-        let text: String = self.call(METHOD, rpc_params![hash, 0]).await?;
-        deserialize(&bytes(METHOD, &text)?).map_err(|e| RpcError::broken(METHOD, format!("answer is no block: {e}")))
+    pub async fn block_bytes(&self, hash: BlockHash) -> Result<Vec<u8>, RpcError> {
+        let HexBytes(bytes) = self.call("getblock", rpc_params![hash, 0]).await?;
+        Ok(bytes)
     }
 
     /// `waitforblockheight`: returns the tip as soon as it is at least that high, or when the poll's time is over.
@@ -58,10 +40,13 @@ impl ElementsRpc {
         const METHOD: &str = "waitforblockheight";
         let millis = u64::try_from(self.poll.as_millis()).unwrap_or(u64::MAX);
         let asked = Instant::now();
-        let answer: TipAnswer = self.call_waiting(METHOD, rpc_params![height.0, millis]).await?;
+        let answer: TipAnswer = self
+            .request(Receiver::LongPoll, METHOD, rpc_params![height.0, millis])
+            .await?;
         // a node that shuts down lets its callers go: asking it again at once would spin
         if answer.height < height.0 && asked.elapsed() < self.poll / 2 {
             return Err(RpcError::unreachable(
+                self.daemon,
                 METHOD,
                 "stopped waiting before its time: the node shuts down",
             ));
@@ -82,21 +67,22 @@ impl ElementsRpc {
     }
 
     /// `getrawtransaction` of one in the mempool: None if it is not there, also when a block holds it.
-    pub async fn mempool_transaction(&self, txid: TxId) -> Result<Option<elements::Transaction>, RpcError> {
-        const METHOD: &str = "getrawtransaction";
-        match self.call::<RawTransaction>(METHOD, rpc_params![txid.0, true]).await {
-            Ok(found) if found.blockhash.is_none() => transaction(METHOD, &found.hex).map(Some),
-            Ok(_) => Ok(None),
+    pub async fn mempool_transaction_bytes(&self, txid: TxId) -> Result<Option<Vec<u8>>, RpcError> {
+        match self
+            .call::<RawTransaction>("getrawtransaction", rpc_params![txid.0, true])
+            .await
+        {
+            Ok(found) => Ok(found.blockhash.is_none().then_some(found.hex.0)),
             Err(error) if error.code() == Some(code::NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// `getrawtransaction` of one in a block.
-    pub async fn block_transaction(&self, txid: TxId, block: BlockHash) -> Result<elements::Transaction, RpcError> {
-        const METHOD: &str = "getrawtransaction";
-        let text: String = self.call(METHOD, rpc_params![txid.0, false, block]).await?;
-        transaction(METHOD, &text)
+    pub async fn block_transaction_bytes(&self, txid: TxId, block: BlockHash) -> Result<Vec<u8>, RpcError> {
+        let params = rpc_params![txid.0, false, block];
+        let HexBytes(bytes) = self.call("getrawtransaction", params).await?;
+        Ok(bytes)
     }
 
     /// `sendrawtransaction`. Known already, in the mempool or in a block, is Ok.
@@ -111,23 +97,14 @@ impl ElementsRpc {
         }
     }
 
-    /// `estimatesmartfee`, economical: it follows falling rates.
-    pub async fn fee_estimate(&self) -> Result<FeeEstimate, RpcError> {
-        self.call("estimatesmartfee", rpc_params![CONFIRM_TARGET, "ECONOMICAL"])
-            .await
+    /// `estimatesmartfee`, economical: it follows falling rates. `within`: blocks, at least 2.
+    pub async fn fee_estimate(&self, within: Blocks) -> Result<FeeEstimate, RpcError> {
+        self.call("estimatesmartfee", rpc_params![within.0, "ECONOMICAL"]).await
     }
 
     /// `getmempoolinfo`.
     pub async fn mempool_info(&self) -> Result<MempoolInfo, RpcError> {
         self.call("getmempoolinfo", rpc_params![]).await
-    }
-
-    /// `decoderawtransaction`: whether the node knows a discounted size for it. It does where it accepts discounts
-    /// (core_write.cpp, `GetAcceptDiscountCT`).
-    pub async fn knows_discount(&self, tx: &elements::Transaction) -> Result<bool, RpcError> {
-        let text = elements::encode::serialize_hex(tx);
-        let decoded: Decoded = self.call("decoderawtransaction", rpc_params![text]).await?;
-        Ok(decoded.discountvsize.is_some())
     }
 }
 

@@ -4,25 +4,25 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bitcoin::Amount;
-use sluice::chain::elementsd::Elementsd;
 use sluice::ports::{Chain, Watch};
-use sluice::units::{Asset, Blocks, FeeRate, Height, SwapId, TxId};
+use sluice::units::{Asset, Blocks, Height, SwapId, TxId};
 
+use crate::bench::{Adapter, Bench};
 use crate::world::{World, await_tip, eventually, refusal, txid_of, watch};
 
 const AMOUNT: Amount = Amount::from_sat(200_000);
 
-pub async fn tells_what_the_node_is(world: World) {
+pub async fn tells_what_the_node_is<B: Bench>(world: World<B>) {
     let info = world.adapter.info().await.unwrap();
-    assert_eq!((info.chain.as_str(), info.unfit), ("liquidregtest", None));
-    assert_eq!(info.policy_asset, Some(world.adapter.policy_asset()));
+    assert_eq!((info.chain.as_str(), info.unfit), (B::CHAIN, None));
     assert_eq!(info.genesis, world.miner.block_hash(Height(0)).await.unwrap());
-    assert!(info.discount && info.version.contains("Elements"), "{}", info.version);
-    assert_eq!(world.adapter.asset(), Asset::Lbtc);
+    assert!(info.version.contains(B::RELEASE), "{}", info.version);
+    let is_liquid = world.adapter.asset() == Asset::Lbtc;
+    assert_eq!((info.policy_asset.is_some(), info.discount), (is_liquid, is_liquid));
     assert_eq!(Some(world.adapter.tip().await.unwrap()), *world.adapter.tips().borrow());
 }
 
-pub async fn a_tip_is_pushed_for_every_block(world: World) {
+pub async fn a_tip_is_pushed_for_every_block<B: Bench>(world: World<B>) {
     let before = world.height().await;
     for number in 1..=3 {
         let hash = world.mine(1).await[0];
@@ -32,7 +32,7 @@ pub async fn a_tip_is_pushed_for_every_block(world: World) {
     }
 }
 
-pub async fn an_opening_is_seen_from_the_mempool_to_its_spend(world: World) {
+pub async fn an_opening_is_seen_from_the_mempool_to_its_spend<B: Bench>(world: World<B>) {
     let since = world.height().await;
     let (opening, script) = world.opening(AMOUNT).await;
     let (maker, taker) = (
@@ -53,7 +53,7 @@ pub async fn an_opening_is_seen_from_the_mempool_to_its_spend(world: World) {
         .await
         .opening
         .expect("first looked for while it is in the mempool");
-    assert_eq!((pending.at, txid_of(&pending.tx)), (None, opening.outpoint.txid));
+    assert_eq!((pending.at, txid_of::<B>(&pending.tx)), (None, opening.outpoint.txid));
 
     let confirmed_at = world.await_tip(world.mine(1).await[0]).await.height;
     let spend = world.spend(&opening).await;
@@ -74,12 +74,15 @@ pub async fn an_opening_is_seen_from_the_mempool_to_its_spend(world: World) {
         let seen = world.view(watch).await;
         assert_eq!((seen.tip, seen.opening.unwrap().at), (tip, Some(confirmed_at)));
         let found = seen.spend.expect("spent");
-        assert_eq!((found.at, txid_of(&found.tx)), (Some(tip.height), txid_of(&spend)));
+        assert_eq!(
+            (found.at, txid_of::<B>(&found.tx)),
+            (Some(tip.height), txid_of::<B>(&spend))
+        );
         assert_eq!(seen.conflict, None);
     }
 }
 
-pub async fn a_first_look_finds_what_happened_while_we_were_away(world: World) {
+pub async fn a_first_look_finds_what_happened_while_we_were_away<B: Bench>(world: World<B>) {
     let since = world.height().await;
     let (spent, spent_script) = world.opening(AMOUNT).await;
     let (unspent, unspent_script) = world.opening(AMOUNT).await;
@@ -91,8 +94,8 @@ pub async fn a_first_look_finds_what_happened_while_we_were_away(world: World) {
     world.adapter.broadcast(&spend).await.unwrap();
     world.mine(3).await;
 
-    let fresh = Elementsd::connect(world.config.clone()).await.unwrap();
-    await_tip(&fresh, world.adapter.tip().await.unwrap().hash).await;
+    let fresh = B::connect(world.config.clone()).await.unwrap();
+    await_tip::<B>(&fresh, world.adapter.tip().await.unwrap().hash).await;
     let (watches, opened_at) = (
         [
             watch(1, &spent_script, &spent, since),
@@ -105,13 +108,13 @@ pub async fn a_first_look_finds_what_happened_while_we_were_away(world: World) {
     assert_eq!(first.opening.unwrap().at, Some(opened_at));
     let found = first.spend.expect("spent while away");
     assert_eq!(
-        (found.at, txid_of(&found.tx)),
-        (Some(since.plus(Blocks(3))), txid_of(&spend))
+        (found.at, txid_of::<B>(&found.tx)),
+        (Some(since.plus(Blocks(3))), txid_of::<B>(&spend))
     );
     assert_eq!((second.opening.unwrap().at, second.spend), (Some(opened_at), None));
 }
 
-pub async fn blocks_missed_in_between_are_read(world: World) {
+pub async fn blocks_missed_in_between_are_read<B: Bench>(world: World<B>) {
     let since = world.height().await;
     let (opening, script) = world.opening(AMOUNT).await;
     let watch = watch(1, &script, &opening, since);
@@ -124,7 +127,7 @@ pub async fn blocks_missed_in_between_are_read(world: World) {
     assert_eq!(seen.opening.unwrap().at, Some(since.plus(Blocks(1))));
 }
 
-pub async fn what_a_reorg_undoes_is_no_longer_seen(world: World) {
+pub async fn what_a_reorg_undoes_is_no_longer_seen<B: Bench>(world: World<B>) {
     let since = world.height().await;
     let (opening, script) = world.opening(AMOUNT).await;
     let watch = watch(1, &script, &opening, since);
@@ -150,22 +153,22 @@ pub async fn what_a_reorg_undoes_is_no_longer_seen(world: World) {
     );
 }
 
-pub async fn a_reorg_to_the_same_height_is_noticed(world: World) {
+pub async fn a_reorg_to_the_same_height_is_noticed<B: Bench>(world: World<B>) {
     let since = world.height().await;
     let (opening, script) = world.opening(AMOUNT).await;
     let mut config = world.config.clone();
     config.endpoint.poll = Duration::from_millis(500);
-    let adapter = Elementsd::connect(config).await.unwrap();
-    await_tip(&adapter, world.adapter.tip().await.unwrap().hash).await;
+    let adapter = B::connect(config).await.unwrap();
+    await_tip::<B>(&adapter, world.adapter.tip().await.unwrap().hash).await;
     let watch = watch(1, &script, &opening, since);
     adapter.view(&watch).await.unwrap();
     adapter.broadcast(&opening.tx).await.unwrap();
     let undone = world.mine(1).await[0];
-    await_tip(&adapter, undone).await;
+    await_tip::<B>(&adapter, undone).await;
 
     world.invalidate(undone).await;
     let other = world.mine_empty().await;
-    let tip = await_tip(&adapter, other).await;
+    let tip = await_tip::<B>(&adapter, other).await;
     assert_eq!(tip.height, since.plus(Blocks(1)));
     assert_eq!(
         adapter
@@ -179,27 +182,30 @@ pub async fn a_reorg_to_the_same_height_is_noticed(world: World) {
     );
 }
 
-pub async fn an_input_spent_elsewhere_is_a_conflict(world: World) {
+pub async fn an_input_spent_elsewhere_is_a_conflict<B: Bench>(world: World<B>) {
     let since = world.height().await;
     let (opening, script) = world.opening(AMOUNT).await;
     let watch = watch(1, &script, &opening, since);
     world.view(&watch).await;
-    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, crate::world::RATE)
+    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, B::RATE)
         .await
         .unwrap();
     world.adapter.broadcast(&rival).await.unwrap();
     let tip = world.await_tip(world.mine(1).await[0]).await;
     let seen = world.view(&watch).await;
     let found = seen.conflict.expect("the input is gone");
-    assert_eq!((found.at, txid_of(&found.tx)), (Some(tip.height), txid_of(&rival)));
+    assert_eq!(
+        (found.at, txid_of::<B>(&found.tx)),
+        (Some(tip.height), txid_of::<B>(&rival))
+    );
     assert_eq!((seen.opening, seen.spend), (None, None));
     // and the same for one who looks only now
-    let fresh = Elementsd::connect(world.config.clone()).await.unwrap();
-    await_tip(&fresh, tip.hash).await;
+    let fresh = B::connect(world.config.clone()).await.unwrap();
+    await_tip::<B>(&fresh, tip.hash).await;
     assert_eq!(fresh.view(&watch).await.unwrap().conflict.unwrap().at, Some(tip.height));
 }
 
-pub async fn broadcasting_twice_is_ok(world: World) {
+pub async fn broadcasting_twice_is_ok<B: Bench>(world: World<B>) {
     let since = world.height().await;
     let (opening, script) = world.opening(AMOUNT).await;
     world.view(&watch(1, &script, &opening, since)).await;
@@ -219,20 +225,23 @@ pub async fn broadcasting_twice_is_ok(world: World) {
     world.adapter.broadcast(&spend).await.expect("it is in a block");
 }
 
-pub async fn a_double_spend_is_refused(world: World) {
+pub async fn a_double_spend_is_refused<B: Bench>(world: World<B>) {
     let (opening, _) = world.opening(AMOUNT).await;
-    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, crate::world::RATE)
+    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, B::RATE)
         .await
         .unwrap();
     world.adapter.broadcast(&rival).await.unwrap();
     world.mine(1).await;
     let reason = refusal(world.adapter.broadcast(&opening.tx).await);
-    assert!(reason.starts_with("elementsd sendrawtransaction: "), "{reason}");
+    assert!(
+        reason.starts_with(&format!("{} sendrawtransaction: ", B::DAEMON)),
+        "{reason}"
+    );
     assert!(reason.ends_with("(-25)") || reason.ends_with("(-26)"), "{reason}");
 }
 
 /// Calls made since `before`, without those that were made before.
-fn calls_since(before: &BTreeMap<&'static str, u64>, adapter: &Elementsd) -> BTreeMap<&'static str, u64> {
+fn calls_since<B: Bench>(before: &BTreeMap<&'static str, u64>, adapter: &Adapter<B>) -> BTreeMap<&'static str, u64> {
     let mut calls = adapter.rpc().calls();
     for (method, count) in before {
         *calls.get_mut(method).expect("counts only grow") -= count;
@@ -241,7 +250,7 @@ fn calls_since(before: &BTreeMap<&'static str, u64>, adapter: &Elementsd) -> BTr
     calls
 }
 
-pub async fn a_block_costs_the_same_calls_whatever_is_watched(world: World) {
+pub async fn a_block_costs_the_same_calls_whatever_is_watched<B: Bench>(world: World<B>) {
     let since = world.height().await;
     let (opening, script) = world.opening(AMOUNT).await;
     world.adapter.broadcast(&opening.tx).await.unwrap();
@@ -285,7 +294,7 @@ pub async fn a_block_costs_the_same_calls_whatever_is_watched(world: World) {
                 }
             }
         }
-        costs.push(calls_since(&before, &world.adapter));
+        costs.push(calls_since::<B>(&before, &world.adapter));
     }
     for (cost, watched) in costs.iter().zip([0, 1, 100]) {
         assert_eq!(
@@ -302,28 +311,28 @@ pub async fn a_block_costs_the_same_calls_whatever_is_watched(world: World) {
     }
 }
 
-pub async fn between_blocks_nothing_is_called_but_the_long_poll(world: World) {
+pub async fn between_blocks_nothing_is_called_but_the_long_poll<B: Bench>(world: World<B>) {
     let mut config = world.config.clone();
     config.endpoint.poll = Duration::from_millis(300);
-    let adapter = Elementsd::connect(config).await.unwrap();
-    let tip = await_tip(&adapter, world.adapter.tip().await.unwrap().hash).await;
+    let adapter = B::connect(config).await.unwrap();
+    let tip = await_tip::<B>(&adapter, world.adapter.tip().await.unwrap().hash).await;
     let (opening, script) = world.opening(AMOUNT).await;
     adapter.view(&watch(1, &script, &opening, tip.height)).await.unwrap();
     let before = adapter.rpc().calls();
     let polls = |calls: &BTreeMap<_, u64>| calls.get("waitforblockheight").copied().unwrap_or_default();
-    eventually(async || (polls(&calls_since(&before, &adapter)) >= 3).then_some(())).await;
-    let calls = calls_since(&before, &adapter);
+    eventually(async || (polls(&calls_since::<B>(&before, &adapter)) >= 3).then_some(())).await;
+    let calls = calls_since::<B>(&before, &adapter);
     assert_eq!(calls.keys().copied().collect::<Vec<_>>(), ["waitforblockheight"]);
 }
 
-pub async fn the_fee_rate_costs_no_call_per_swap(world: World) {
-    assert_eq!(world.adapter.fee_rate().await.unwrap(), FeeRate(100));
+pub async fn the_fee_rate_costs_no_call_per_swap<B: Bench>(world: World<B>) {
+    assert_eq!(world.adapter.fee_rate().await.unwrap(), B::RATE);
     let before = world.adapter.rpc().calls();
     for _ in 0..10 {
         world.adapter.fee_rate().await.unwrap();
     }
-    assert_eq!(calls_since(&before, &world.adapter), BTreeMap::new());
+    assert_eq!(calls_since::<B>(&before, &world.adapter), BTreeMap::new());
     world.mine(1).await;
     world.adapter.fee_rate().await.unwrap();
-    assert_eq!(calls_since(&before, &world.adapter)["estimatesmartfee"], 1);
+    assert_eq!(calls_since::<B>(&before, &world.adapter)["estimatesmartfee"], 1);
 }

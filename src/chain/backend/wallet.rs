@@ -8,72 +8,44 @@ use bitcoin::Amount;
 use tokio::sync::oneshot;
 use tracing::debug;
 
-use super::Elementsd;
-use crate::chain::elements_rpc::{Btc, RpcError, code};
+use super::{Backend, Ledger};
+use crate::chain::rpc::{RpcError, code};
 use crate::ports::{Chain, PortError, Wallet, WalletBalance};
 use crate::swap::state::Opening;
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
 use crate::units::{FeeRate, OutPoint, RawTx, TxId};
 
-/// Elements' label of the pegged asset.
-const PEGGED_LABEL: &str = "bitcoin";
-
 #[async_trait]
-impl Wallet for Elementsd {
+impl<L: Ledger> Wallet for Backend<L> {
     async fn balance(&self) -> Result<WalletBalance, PortError> {
-        let all = self.rpc.balances().await?.mine;
-        let unlocked = self.rpc.unspent(self.maker.asset).await?;
-        let id = self.maker.asset.to_string();
-        let of = |balances: &std::collections::BTreeMap<String, Btc>| {
-            balances
-                .get(PEGGED_LABEL)
-                .or_else(|| balances.get(&id))
-                .map_or(Amount::ZERO, |btc| btc.0)
-        };
-        let sum = |confirmed: bool| {
-            let outputs = unlocked.iter().filter(|output| (output.confirmations > 0) == confirmed);
-            outputs.fold(Amount::ZERO, |sum, output| sum + output.amount.0)
-        };
-        let (spendable, pending) = (sum(true), sum(false));
-        let total = of(&all.trusted) + of(&all.untrusted_pending);
+        let held = self.ledger().holdings(&self.rpc).await?;
         // two calls: a block between them may make the difference negative for a moment
-        let locked = total.checked_sub(spendable + pending).unwrap_or(Amount::ZERO);
+        let unlocked = held.confirmed + held.unconfirmed;
         Ok(WalletBalance {
-            spendable,
-            pending,
-            locked,
+            spendable: held.confirmed,
+            pending: held.unconfirmed,
+            locked: held.total.checked_sub(unlocked).unwrap_or(Amount::ZERO),
         })
     }
 
     async fn new_address(&self, label: &str) -> Result<Payout, PortError> {
-        let address = self.rpc.new_address(label).await?;
-        let info = self.rpc.address_info(&address).await?;
-        if info.confidential_key.is_none() {
-            return Err(RpcError::broken("getnewaddress", format!("{address} is not confidential")).into());
-        }
-        Ok(Payout {
-            address,
-            script: info.script,
-            blinding_key: info.confidential_key,
-        })
+        Ok(L::new_address(&self.rpc, label).await?)
     }
 
     async fn fund(&self, output: &OpeningOutput, rate: FeeRate) -> Result<Opening, PortError> {
-        let (maker, wanted) = (Arc::clone(&self.maker), output.clone());
+        let (funder, wanted) = (Arc::clone(&self.funder), output.clone());
         let (done, made) = oneshot::channel();
         // a task of its own: a caller that goes away in the middle must not leave coins locked
         tokio::spawn(async move {
-            if let Err(Ok(unwanted)) = done.send(maker.open(&wanted, rate).await) {
-                maker.free(&unwanted.inputs).await;
+            if let Err(Ok(unwanted)) = done.send(funder.open(&wanted, rate).await) {
+                funder.free(&unwanted.inputs).await;
             }
         });
         match made.await {
             Ok(Err(PortError::Refused(reason))) if is_too_little(&reason) => Err(self.too_little(output.amount).await),
             Ok(opening) => opening,
-            Err(_) => Err(PortError::Broken(
-                "elementsd fundrawtransaction: ended without a result".into(),
-            )),
+            Err(_) => Err(self.rpc.broken("fundrawtransaction", "ended without a result").into()),
         }
     }
 
@@ -101,7 +73,7 @@ impl Wallet for Elementsd {
     }
 
     async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
-        self.maker.void(opening, rate).await
+        self.funder.void(opening, rate).await
     }
 
     async fn label(&self, address: &str, label: &str) -> Result<(), PortError> {
@@ -110,18 +82,14 @@ impl Wallet for Elementsd {
 
     async fn send(&self, address: &str, amount: Amount) -> Result<TxId, PortError> {
         let rate = self.fee_rate().await?;
-        match self
-            .rpc
-            .send_to_address(address, Btc(amount), self.maker.asset, rate)
-            .await
-        {
+        match self.ledger().send(&self.rpc, address, amount, rate).await {
             Err(error) if error.code() == Some(code::INSUFFICIENT_FUNDS) => Err(self.too_little(amount).await),
             answer => Ok(answer?),
         }
     }
 }
 
-impl Elementsd {
+impl<L: Ledger> Backend<L> {
     async fn too_little(&self, wanted: Amount) -> PortError {
         match self.balance().await {
             Ok(balance) => PortError::Refused(format!(

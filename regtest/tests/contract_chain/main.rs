@@ -1,0 +1,110 @@
+//! What Sluice's chain adapters promise, held against real nodes and against the embedded chain: the same tests.
+//!
+//! The real nodes are what `ELEMENTSD_EXE` and `BITCOIND_EXE` name, or `elementsd` and `bitcoind` in the PATH (or, for
+//! the latter, where `regtest/daemons/install` put it); without one its part is skipped, loudly.
+
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod bitcoin;
+mod chain;
+mod claims;
+mod discounts;
+mod faults;
+mod large;
+mod liquid;
+mod wallet;
+mod walletless;
+mod world;
+
+/// Runs cases against one backend.
+macro_rules! contract {
+    (@on $name:ident $bench:ty; $($module:ident $case:ident)*) => {
+        mod $name {
+            use crate::world::World;
+            type Bench = $bench;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    if let Some(world) = World::<Bench>::start().await {
+                        crate::$module::$case(world).await;
+                    }
+                }
+            )*
+        }
+    };
+}
+
+/// Runs the whole contract against each backend.
+macro_rules! whole_contract {
+    ($($name:ident $bench:ty;)*) => {
+        $(
+            contract! {
+                @on $name $bench;
+                chain tells_what_the_node_is
+                chain a_tip_is_pushed_for_every_block
+                chain an_opening_is_seen_from_the_mempool_to_its_spend
+                chain a_first_look_finds_what_happened_while_we_were_away
+                chain blocks_missed_in_between_are_read
+                chain what_a_reorg_undoes_is_no_longer_seen
+                chain a_reorg_to_the_same_height_is_noticed
+                chain an_input_spent_elsewhere_is_a_conflict
+                chain broadcasting_twice_is_ok
+                chain a_double_spend_is_refused
+                chain a_block_costs_the_same_calls_whatever_is_watched
+                chain between_blocks_nothing_is_called_but_the_long_poll
+                chain the_fee_rate_costs_no_call_per_swap
+                wallet an_opening_is_exact_and_costs_its_true_size
+                wallet funding_locks_coins_until_they_are_released
+                wallet openings_made_together_share_no_coin
+                wallet too_little_money_is_refused_with_both_amounts
+                wallet only_coins_of_committed_openings_stay_locked
+                wallet a_caller_that_goes_away_leaves_no_coin_locked
+                wallet an_opening_can_be_voided
+                wallet addresses_are_the_wallets_own_and_can_be_paid
+                faults a_wrong_password_is_unreachable_and_names_the_method
+                faults a_restarted_node_is_found_again_with_its_new_cookie
+                faults locks_survive_the_restart_of_the_node
+                faults errors_name_daemon_method_and_number
+            }
+        )*
+    };
+}
+
+whole_contract! {
+    embedded crate::liquid::Embedded<false>;
+    elementsd crate::liquid::RealElementsd;
+    bitcoind crate::bitcoin::RealBitcoind;
+}
+
+// the older dialect of errors, where it makes a difference
+contract! {
+    @on embedded_v23 crate::liquid::Embedded<true>;
+    chain tells_what_the_node_is
+    chain a_tip_is_pushed_for_every_block
+    chain an_opening_is_seen_from_the_mempool_to_its_spend
+    chain broadcasting_twice_is_ok
+    chain a_double_spend_is_refused
+    wallet too_little_money_is_refused_with_both_amounts
+    wallet addresses_are_the_wallets_own_and_can_be_paid
+    faults a_restarted_node_is_found_again_with_its_new_cookie
+    faults errors_name_daemon_method_and_number
+}
+
+// what only Liquid has
+contract! {
+    @on embedded_liquid crate::liquid::Embedded<false>;
+    discounts an_opening_is_confidential
+}
+contract! {
+    @on elementsd_liquid crate::liquid::RealElementsd;
+    discounts an_opening_is_confidential
+}
+
+// what only Bitcoin has; an embedded chain of it joins `whole_contract!` and this list
+contract! {
+    @on bitcoind_alone crate::bitcoin::RealBitcoind;
+    claims every_path_is_taken_by_the_node_and_a_refund_not_a_block_early
+    claims a_claim_is_replaced_by_one_that_pays_for_its_relay
+    large a_block_of_two_megabytes_is_handled_at_once
+}

@@ -1,0 +1,134 @@
+//! Makes transactions of the operator's coins: choose, lock, sign. Publishes nothing.
+//!
+//! ```text
+//!  template ─ fundrawtransaction ─▶ ─ Ledger::finish (blind, sign) ─▶ lockunspent ─▶ signed
+//!             locks the inputs          │                                │
+//!                                       └──────── a failure frees ◀──────┘
+//! ```
+
+use std::sync::Arc;
+
+use bitcoin::Amount;
+use tracing::warn;
+
+use super::Ledger;
+use crate::chain::watch::ChainTx;
+use crate::ports::PortError;
+use crate::swap::state::{Opening, TxCost};
+use crate::tx::OpeningOutput;
+use crate::units::{FeeRate, OutPoint, RawTx};
+
+/// What a spend of an opening's input to ourselves pays apart; the rest of the coin becomes its change.
+const VOID_OUTPUT: Amount = Amount::from_sat(1_000);
+
+/// What it takes to make transactions of the wallet's coins.
+#[derive(Debug)]
+pub(super) struct Funder<L: Ledger> {
+    pub(super) rpc: Arc<L::Rpc>,
+    pub(super) ledger: L,
+    /// What a replacement pays on top for each 1000 virtual bytes of its own, undiscounted.
+    pub(super) incremental: FeeRate,
+}
+
+/// A signed transaction and what it costs.
+struct Built<T> {
+    tx: T,
+    cost: TxCost,
+    /// Inputs that the wallet chose, now locked.
+    added: Vec<OutPoint>,
+}
+
+impl<L: Ledger> Funder<L> {
+    /// An opening with that output, its inputs locked.
+    pub(super) async fn open(&self, output: &OpeningOutput, rate: FeeRate) -> Result<Opening, PortError> {
+        let built = self.build(&[], output, rate).await?;
+        let vouts = built.tx.outputs_to(&output.script);
+        let inputs = built.tx.spends();
+        let [vout] = vouts[..] else {
+            self.free(&inputs).await;
+            let reason = format!("{} outputs pay to the opening's script, wanted 1", vouts.len());
+            return Err(self.rpc.broken("fundrawtransaction", reason).into());
+        };
+        Ok(Opening {
+            outpoint: OutPoint {
+                txid: built.tx.txid(),
+                vout,
+            },
+            tx: built.tx.raw(),
+            inputs,
+            cost: built.cost,
+        })
+    }
+
+    /// A spend of the opening's first input to the wallet, at a fee that replaces the opening.
+    pub(super) async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
+        let own = L::new_address(&self.rpc, "").await?;
+        let paying = OpeningOutput {
+            script: own.script,
+            blinding_key: own.blinding_key,
+            amount: VOID_OUTPUT,
+        };
+        let spent: Vec<OutPoint> = opening.inputs.iter().take(1).copied().collect();
+        let first = self.build(&spent, &paying, rate).await?;
+        // BIP 125 rule 4: a replacement pays for its own relay on top, and Elements takes its full size for that
+        let least = opening.cost.fee.checked_add(self.incremental.fee(first.cost.vsize));
+        let least = least.ok_or_else(|| PortError::Broken("fee of a replacement leaves 64 bits".into()))?;
+        if first.cost.fee >= least {
+            return Ok(first.tx.raw());
+        }
+        self.free(&first.added).await;
+        let size = self.priced_size(&first.cost);
+        let rate = FeeRate(least.to_sat().saturating_mul(1000).div_ceil(size));
+        Ok(self.build(&spent, &paying, rate).await?.tx.raw())
+    }
+
+    /// Funds and signs. The inputs it added are locked after that, and free again if it fails.
+    async fn build(
+        &self,
+        spending: &[OutPoint],
+        paying: &OpeningOutput,
+        rate: FeeRate,
+    ) -> Result<Built<L::Tx>, PortError> {
+        let template = self.ledger.template(spending, paying)?;
+        let funded = L::fund(&self.rpc, &template, rate).await?;
+        let unsigned = L::decode(&funded.hex.0).map_err(|error| {
+            let reason = format!("answer is no transaction: {error}");
+            self.rpc.broken("fundrawtransaction", reason)
+        })?;
+        let mut added = unsigned.spends();
+        added.retain(|input| !spending.contains(input));
+        let finished = async {
+            let signed = self.ledger.finish(&self.rpc, funded, rate).await?;
+            // fundrawtransaction locks in memory only
+            self.rpc.lock(&added).await?;
+            Ok(signed)
+        };
+        match finished.await {
+            Ok((tx, cost)) => Ok(Built { tx, cost, added }),
+            Err(error) => {
+                let error: crate::chain::rpc::RpcError = error;
+                self.free(&added).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    fn priced_size(&self, cost: &TxCost) -> u64 {
+        if self.ledger.discount() {
+            cost.discount_vsize
+        } else {
+            cost.vsize
+        }
+    }
+
+    /// Frees inputs, as far as they are locked.
+    pub(super) async fn free(&self, inputs: &[OutPoint]) {
+        for input in inputs {
+            if let Err(error) = self.rpc.unlock(&[*input]).await
+                && error.code().is_none()
+            {
+                warn!(%error, txid = %input.txid, vout = input.vout, "coin stays locked until the next start");
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Bitcoin by a bitcoind: the chain, and the operator's wallet in it, if it has one.
+//!
+//! Knows Bitcoin's rules of fees and pruning. Must not know swaps' states.
+
+mod ledger;
+
+use tracing::warn;
+
+pub use self::ledger::Bitcoin;
+use super::backend::{Answered, Backend, BackendConfig};
+use super::bitcoin_rpc::BitcoinRpc;
+use crate::ports::PortError;
+use crate::units::FeeRate;
+
+/// The least rate that every node relays: Bitcoin Core's before 29.1, 1 sat per virtual byte (src/policy/policy.h,
+/// `DEFAULT_MIN_RELAY_TX_FEE`).
+pub const BITCOIN_FEE_FLOOR: FeeRate = FeeRate(1_000);
+
+/// How to reach a node, and the operator's bounds.
+pub type BitcoindConfig = BackendConfig;
+
+/// A bitcoind that answered, and its wallet. Follows the chain until it is dropped.
+pub type Bitcoind = Backend<Bitcoin>;
+
+impl Bitcoind {
+    /// Asks the node who it is, loads or makes the wallet if it knows wallets, and begins to follow the chain.
+    /// `Unreachable` until the node answers: try again.
+    pub async fn connect(config: BitcoindConfig) -> Result<Self, PortError> {
+        let rpc = BitcoinRpc::new(&config.endpoint);
+        let answered = Answered::ask(&rpc).await?;
+        let has_wallet = rpc.ensure_wallet().await?;
+        if !has_wallet {
+            warn!("bitcoind has no wallets (disablewallet=1, or built without): it serves the chain only");
+        }
+        Ok(Self::start(rpc, Bitcoin { has_wallet }, config, answered))
+    }
+
+    /// Whether the node has wallets. Without them every call of the port `Wallet` is `Refused`.
+    #[must_use]
+    pub fn has_wallet(&self) -> bool {
+        self.ledger().has_wallet
+    }
+}

@@ -1,0 +1,188 @@
+//! The sections of the chains. Each is there if one of its keys, or its head, stands anywhere.
+
+use std::fs;
+
+use http::Uri;
+use zeroize::Zeroizing;
+
+use super::read::Reader;
+use super::{ChainNode, ConfigError, Liquid, RpcAuth};
+use crate::units::FeeRate;
+
+/// The keys of a chain's section, and their defaults.
+struct Section {
+    name: &'static str,
+    rpc_url: &'static str,
+    cookie_file: &'static str,
+    user: &'static str,
+    password: &'static str,
+    password_file: &'static str,
+    wallet: &'static str,
+    fee_floor: &'static str,
+    fee_ceiling: &'static str,
+    defaults: Defaults,
+}
+
+struct Defaults {
+    rpc_url: &'static str,
+    /// What an address may look like, in words.
+    urls: &'static str,
+    schemes: &'static [&'static str],
+    cookie_file: &'static str,
+    fee_floor: u64,
+    fee_ceiling: u64,
+    /// The most that a rate may be: more is a slip of the unit, not a wish.
+    max_fee_rate: u64,
+}
+
+macro_rules! section {
+    ($name:literal, $defaults:expr) => {
+        Section {
+            name: $name,
+            rpc_url: concat!($name, ".rpc_url"),
+            cookie_file: concat!($name, ".cookie_file"),
+            user: concat!($name, ".user"),
+            password: concat!($name, ".password"),
+            password_file: concat!($name, ".password_file"),
+            wallet: concat!($name, ".wallet"),
+            fee_floor: concat!($name, ".fee_floor_sat_per_kvb"),
+            fee_ceiling: concat!($name, ".fee_ceiling_sat_per_kvb"),
+            defaults: $defaults,
+        }
+    };
+}
+
+const LIQUID: Section = section!(
+    "liquid",
+    Defaults {
+        rpc_url: "http://127.0.0.1:7041",
+        urls: "http://host:port or https://host:port, without a path",
+        schemes: &["http", "https"],
+        cookie_file: "~/.elements/liquidv1/.cookie",
+        fee_floor: 100,
+        fee_ceiling: 10_000,
+        max_fee_rate: 100_000,
+    }
+);
+
+const BITCOIN: Section = section!(
+    "bitcoin",
+    Defaults {
+        rpc_url: "http://127.0.0.1:8332",
+        urls: "http://host:port, without a path",
+        schemes: &["http"],
+        cookie_file: "~/.bitcoin/.cookie",
+        fee_floor: 1_000,
+        fee_ceiling: 200_000,
+        max_fee_rate: 5_000_000,
+    }
+);
+
+pub(super) fn liquid(reader: &mut Reader) -> Result<Option<Liquid>, ConfigError> {
+    let node = chain_node(reader, &LIQUID);
+    let safe_releases = reader.list(
+        "liquid.safe_releases",
+        "a list of ranges such as \"23.3.4-23.3.99\"",
+        is_release_range,
+    );
+    if !reader.has_section(LIQUID.name) {
+        return Ok(None);
+    }
+    Ok(Some(Liquid {
+        node: node?,
+        safe_releases: safe_releases?,
+    }))
+}
+
+pub(super) fn bitcoin(reader: &mut Reader) -> Result<Option<ChainNode>, ConfigError> {
+    let node = chain_node(reader, &BITCOIN);
+    // its defaults may need a home folder that there is not
+    reader.has_section(BITCOIN.name).then_some(node).transpose()
+}
+
+fn chain_node(reader: &mut Reader, section: &Section) -> Result<ChainNode, ConfigError> {
+    let defaults = &section.defaults;
+    let rpc_url = reader.parsed(section.rpc_url, defaults.rpc_url, defaults.urls, |text| {
+        rpc_url(text, defaults.schemes)
+    });
+    let auth = rpc_auth(reader, section);
+    let wallet = reader.parsed(
+        section.wallet,
+        "sluice",
+        "1 to 64 letters, digits, `-`, `_` or `.`",
+        |text| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            ((1..=64).contains(&text.len()) && text.chars().all(fits)).then(|| text.to_owned())
+        },
+    );
+    let fee_floor = reader.number(section.fee_floor, defaults.fee_floor, 1, defaults.max_fee_rate);
+    let least = *fee_floor.as_ref().unwrap_or(&1);
+    let fee_ceiling = reader.number(section.fee_ceiling, defaults.fee_ceiling, least, defaults.max_fee_rate);
+    Ok(ChainNode {
+        rpc_url: rpc_url?,
+        auth: auth?,
+        wallet: wallet?,
+        fee_floor: FeeRate(fee_floor?),
+        fee_ceiling: FeeRate(fee_ceiling?),
+    })
+}
+
+fn rpc_url(text: &str, schemes: &[&str]) -> Option<String> {
+    let uri: Uri = text.parse().ok()?;
+    let scheme = uri.scheme_str().is_some_and(|scheme| schemes.contains(&scheme));
+    let plain = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    // a password in the URL would be printed with it
+    let authority = uri.authority()?;
+    let named = authority.port().is_some() && !authority.as_str().contains('@');
+    (scheme && plain && named).then(|| text.trim_end_matches('/').to_owned())
+}
+
+fn is_release_range(text: &str) -> bool {
+    let is_release =
+        |release: &str| release.split('.').count() == 3 && release.split('.').all(|part| part.parse::<u16>().is_ok());
+    text.split_once('-')
+        .is_some_and(|(from, to)| is_release(from) && is_release(to))
+}
+
+/// A user with a password or its file, or a cookie; not both.
+fn rpc_auth(reader: &mut Reader, section: &Section) -> Result<RpcAuth, ConfigError> {
+    let cookie = reader.optional_text(section.cookie_file);
+    let user = reader.optional_text(section.user);
+    let password = reader.optional_text(section.password);
+    let password_file = reader.optional_text(section.password_file);
+    let (cookie, user, password_file) = (cookie?, user?, password_file?);
+    let password = password?.map(Zeroizing::new);
+    let Some(user) = user else {
+        for (key, given) in [
+            (section.password, password.is_some()),
+            (section.password_file, password_file.is_some()),
+        ] {
+            if given {
+                return Err(reader.refuse(key, format!("empty unless `{}` is set", section.user)));
+            }
+        }
+        let cookie = cookie.unwrap_or_else(|| section.defaults.cookie_file.into());
+        return Ok(RpcAuth::Cookie(reader.expand(section.cookie_file, cookie)?));
+    };
+    if cookie.is_some() {
+        return Err(reader.refuse(section.cookie_file, format!("empty if `{}` is set", section.user)));
+    }
+    let password = match (password, password_file) {
+        (Some(password), None) => password,
+        (None, Some(file)) => {
+            let path = reader.expand(section.password_file, file)?;
+            let read = fs::read_to_string(&path).map(Zeroizing::new);
+            let text = read.map_err(|source| ConfigError::File { path, source })?;
+            Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        (Some(_), Some(_)) => {
+            let allowed = format!("empty if `{}` is set", section.password);
+            return Err(reader.refuse(section.password_file, allowed));
+        }
+        (None, None) => {
+            let allowed = format!("set with `{}` or `{}`", section.password, section.password_file);
+            return Err(reader.refuse(section.user, allowed));
+        }
+    };
+    Ok(RpcAuth::Password { user, password })
+}

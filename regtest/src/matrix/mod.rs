@@ -165,7 +165,7 @@ fn options(row: &Row, binary: std::path::PathBuf) -> Options {
         programs: row.programs,
         liquid: liquid::Kind::Elementsd,
         lightning: row.lightning,
-        assets: vec![row.asset],
+        assets: row::ASSETS.to_vec(),
         binary: Some(binary),
     }
 }

@@ -63,7 +63,7 @@ pub fn all() -> Vec<Row> {
 }
 
 /// The assets that all of them can swap.
-const ASSETS: [Asset; 1] = [Asset::Lbtc];
+pub const ASSETS: [Asset; 2] = [Asset::Lbtc, Asset::Btc];
 
 impl Row {
     /// The side with that part in the swap.

@@ -4,18 +4,17 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use bitcoin::Amount;
-use elements::Transaction;
 use sluice::api::types::OutcomeKind;
 use sluice::api::view::text::{grouped, sats};
 use sluice::swap::{Kind, Role};
-use sluice::units::{Ppm, SwapId};
+use sluice::units::{Asset, Ppm, SwapId};
 
 use super::Ending;
-use super::cost::Cost;
 use super::ledger::{Balance, Facts, Ledger};
 use super::row::Row;
 use super::story::Story;
 use crate::daemons::wait_for;
+use crate::world::coins::Seen;
 use crate::world::pair::{PATIENCE, Pair};
 use crate::world::party::{Order, Party, Sight};
 use crate::world::side::Side;
@@ -26,12 +25,33 @@ const RATE: Ppm = Ppm(1_500);
 const LIMIT: Ppm = Ppm(2_000);
 /// What it pays at most in a swap that shall be refused.
 const LOW_LIMIT: Ppm = Ppm(1_000);
-/// Blocks until the maker may take an opening back alone (PeerSwap protocol version 7, L-BTC).
-const CSV: u32 = 10_080;
-/// Blocks from the order in which a taker may begin to pay (PeerSwap protocol version 7, L-BTC).
-const WINDOW: u32 = 60;
-/// Confirmations of an opening and of its spend (L-BTC).
-const DEPTH: u32 = 2;
+/// Blocks of a swap's life, by its asset (PeerSwap protocol version 7).
+#[derive(Debug, Clone, Copy)]
+struct Blocks {
+    /// Until the maker may take an opening back alone.
+    csv: u32,
+    /// In which a taker may begin to pay; one more, as Go PeerSwap counts.
+    window: u32,
+    /// Confirmations of an opening and of its spend.
+    depth: u32,
+}
+
+impl Blocks {
+    fn of(asset: Asset) -> Blocks {
+        match asset {
+            Asset::Lbtc => Blocks {
+                csv: 10_080,
+                window: 60,
+                depth: 2,
+            },
+            Asset::Btc => Blocks {
+                csv: 1_008,
+                window: 505,
+                depth: 3,
+            },
+        }
+    }
+}
 
 /// A row that is being played.
 struct Play<'a> {
@@ -49,7 +69,7 @@ struct Play<'a> {
 pub async fn play(pair: &mut Pair, row: &Row, amount: Amount, story: &Story) -> Result<Ledger> {
     let responder = pair.party(row.initiator.other());
     responder.set_premium(row.asset, row.kind, RATE).await?;
-    let before = balances(pair).await?;
+    let before = balances(pair, row.asset).await?;
     let id = order(pair, row, amount, story).await?;
     let mut play = Play {
         pair,
@@ -86,6 +106,10 @@ async fn order(pair: &Pair, row: &Row, amount: Amount, story: &Story) -> Result<
 }
 
 impl Play<'_> {
+    fn blocks(&self) -> Blocks {
+        Blocks::of(self.row.asset)
+    }
+
     fn maker(&self) -> Side {
         self.row.side(Role::Maker)
     }
@@ -112,20 +136,24 @@ impl Play<'_> {
         let mut facts = self.facts(amount)?;
         let opening = self.announced(&mut facts).await?;
         match self.row.ending {
-            Ending::Paid => self.mine(DEPTH, "the opening has all its confirmations").await?,
+            Ending::Paid => {
+                self.mine(self.blocks().depth, "the opening has all its confirmations")
+                    .await?
+            }
             Ending::Coop => self.fail_to_pay(amount, &mut facts).await?,
             Ending::Csv => self.leave(&opening).await?,
             Ending::Cancel => bail!("a swap that was opened is not cancelled"),
         }
-        let spend = self.pair.spend_of(&opening).await?;
-        facts.spend_fee = fee_sat(&spend)?;
+        let spend = self.pair.spend_of(self.row.asset, &opening).await?;
+        facts.spend_fee = spend.fee_sat.try_into()?;
         let (spender, text) = match self.row.ending {
             Ending::Paid => (taker, "claims the coins"),
             Ending::Coop => (maker, "takes the coins back with the taker's key"),
             Ending::Csv | Ending::Cancel => (maker, "takes the coins back alone"),
         };
         self.story.published(spender, text, &spend)?;
-        self.mine(DEPTH, "the spend has all its confirmations").await?;
+        self.mine(self.blocks().depth, "the spend has all its confirmations")
+            .await?;
         let (made, took) = match self.row.ending {
             Ending::Paid => (OutcomeKind::ClaimPaid, OutcomeKind::ClaimedByInvoice),
             Ending::Coop => (OutcomeKind::ClaimedByCoop, OutcomeKind::CoopClosed),
@@ -141,7 +169,7 @@ impl Play<'_> {
     }
 
     /// Until both know of the same opening; reads what it and its announcement cost.
-    async fn announced(&self, facts: &mut Facts) -> Result<Transaction> {
+    async fn announced(&self, facts: &mut Facts) -> Result<Seen> {
         let (maker, taker) = (self.maker(), self.taker());
         let published = |sight: &Sight| sight.opening.is_some();
         let made = self.wait(maker, "opened", published).await?;
@@ -161,8 +189,9 @@ impl Play<'_> {
                 facts.premium
             );
         }
-        let opening = self.pair.transaction(made.opening.context("an opening")?).await?;
-        facts.opening_fee = fee_sat(&opening)?;
+        let id = made.opening.context("an opening")?;
+        let opening = self.pair.waiting(self.row.asset, id).await?;
+        facts.opening_fee = opening.fee_sat.try_into()?;
         if self.row.kind == Kind::Out {
             let told = made.fee_invoice_sat.or(heard.fee_invoice_sat);
             facts.fee_invoice = told.context("nobody tells the fee invoice")?.try_into()?;
@@ -183,7 +212,8 @@ impl Play<'_> {
         facts.drained = i64::try_from(drained)?;
         let text = format!("spends {} of the channel on something else", sats(drained));
         self.story.says(taker, &text)?;
-        self.mine(DEPTH, "the opening has all its confirmations").await?;
+        self.mine(self.blocks().depth, "the opening has all its confirmations")
+            .await?;
         if let Party::Go(gopher) = self.pair.party(taker) {
             // It tries for two minutes, or until it may not pay any more.
             let log = gopher.daemon.log_path();
@@ -194,23 +224,23 @@ impl Play<'_> {
                 Ok(since.contains("error trying to pay invoice").then_some(()))
             })
             .await?;
-            self.mine(WINDOW, "the time to pay is over").await?;
+            self.mine(self.blocks().window, "the time to pay is over").await?;
         }
         Ok(())
     }
 
     /// The taker is gone when the opening is confirmed, and stays away until the coins are unlocked.
-    async fn leave(&mut self, opening: &Transaction) -> Result<()> {
+    async fn leave(&mut self, opening: &Seen) -> Result<()> {
         let taker = self.taker();
         self.pair.parties[taker.index()].kill();
         self.story.says(taker, "is gone: its daemon is killed")?;
         self.mine(1, "the opening is confirmed").await?;
         ensure!(
-            !self.pair.liquid.mempool().await?.contains(&opening.txid()),
+            !self.pair.is_waiting(self.row.asset, opening.id).await?,
             "the opening is in no block"
         );
         // the refund fits into the block after these
-        let left = CSV - 1;
+        let left = self.blocks().csv - 1;
         self.mine(left, &format!("{} blocks later, about a week", grouped(left)))
             .await
     }
@@ -234,8 +264,8 @@ impl Play<'_> {
     }
 
     async fn mine(&self, blocks: u32, text: &str) -> Result<()> {
-        self.pair.liquid.mine(blocks).await?;
-        let height = self.pair.liquid.height().await?;
+        self.pair.mine(self.row.asset, blocks).await?;
+        let height = self.pair.height(self.row.asset).await?;
         self.story.block(height, text)
     }
 
@@ -254,7 +284,7 @@ impl Play<'_> {
     }
 
     async fn settle(&self, facts: Facts) -> Result<Ledger> {
-        facts.settle(self.before, || balances(self.pair)).await
+        facts.settle(self.before, || balances(self.pair, self.row.asset)).await
     }
 }
 
@@ -266,15 +296,11 @@ pub fn premium(amount: Amount) -> Result<i64> {
     Ok(RATE.of(amount).context("there are no such amounts")?.to_sat())
 }
 
-fn fee_sat(tx: &Transaction) -> Result<i64> {
-    Ok(i64::try_from(Cost::of(tx).fee_sat)?)
-}
-
 /// What both have, asked of the nodes: so a daemon may be away, and each program is measured alike.
-async fn balances(pair: &Pair) -> Result<[Balance; 2]> {
+async fn balances(pair: &Pair, asset: Asset) -> Result<[Balance; 2]> {
     let look = |side: Side| async move {
         Ok::<_, anyhow::Error>(Balance {
-            chain_sat: pair.liquid.wallet_total(side.name()).await?.to_sat(),
+            chain_sat: pair.holdings(side, asset).await?.to_sat(),
             channel: pair.lightning.local(side.index(), pair.channel).await?,
         })
     };
@@ -283,15 +309,25 @@ async fn balances(pair: &Pair) -> Result<[Balance; 2]> {
 
 /// Brings the channel back to half on either side, for the next swap.
 async fn level(pair: &Pair) -> Result<()> {
-    let mut sides = [0; 2];
-    for side in Side::BOTH {
-        sides[side.index()] = pair.lightning.local(side.index(), pair.channel).await?.0 / 1000;
-    }
+    let sides = sides(pair).await?;
     let from = usize::from(sides[1] > sides[0]);
     let difference = (sides[from] - sides[1 - from]) / 2;
     if difference == 0 {
         return Ok(());
     }
     let nodes = &pair.lightning;
-    nodes.pay_out(from, pair.channel, Amount::from_sat(difference)).await
+    nodes.pay_out(from, pair.channel, Amount::from_sat(difference)).await?;
+    // Who pays knows before the other has written it down.
+    wait_for("a level channel", PATIENCE, || async {
+        let [alice, bob] = self::sides(pair).await?;
+        Ok((alice.abs_diff(bob) <= 1).then_some(()))
+    })
+    .await
+}
+
+/// What both have in the channel, in satoshi.
+async fn sides(pair: &Pair) -> Result<[u64; 2]> {
+    let (nodes, channel) = (&pair.lightning, pair.channel);
+    let (alice, bob) = (nodes.local(0, channel).await?, nodes.local(1, channel).await?);
+    Ok([alice, bob].map(|local| local.0 / 1000))
 }

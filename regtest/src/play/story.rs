@@ -3,11 +3,10 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use elements::Transaction;
 use sluice::api::view::text::{grouped, sats};
 
-use super::cost::Cost;
 use super::page::{Page, Tone};
+use crate::world::coins::Seen;
 use crate::world::side::Side;
 
 /// The story of one swap, told to whoever listens.
@@ -48,15 +47,13 @@ impl Story {
     ///
     /// # Errors
     /// If nobody reads any more.
-    pub fn published(&self, side: Side, text: &str, tx: &Transaction) -> Result<()> {
-        let cost = Cost::of(tx);
-        let size = format!(
-            "fee {} for {} discounted vB ({} vB)",
-            sats(cost.fee_sat),
-            grouped(cost.discount_vsize),
-            grouped(cost.vsize),
-        );
-        self.write(named(side), text, &[tx.txid().to_string(), size])
+    pub fn published(&self, side: Side, text: &str, tx: &Seen) -> Result<()> {
+        let (fee, vsize) = (sats(tx.fee_sat), grouped(tx.vsize));
+        let size = match tx.discount_vsize {
+            Some(discounted) => format!("fee {fee} for {} discounted vB ({vsize} vB)", grouped(discounted)),
+            None => format!("fee {fee} for {vsize} vB"),
+        };
+        self.write(named(side), text, &[tx.id.to_string(), size])
     }
 
     /// A block that was mined.

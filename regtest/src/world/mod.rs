@@ -6,6 +6,7 @@
 //! ```
 
 pub mod build;
+pub mod coins;
 pub mod elementsd;
 pub mod lightning;
 pub mod liquid;

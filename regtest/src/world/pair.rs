@@ -10,11 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use bitcoin::Amount;
-use bitcoin::hashes::Hash;
-use elements::{OutPoint, Transaction, Txid};
 use sluice::api::SluiceApiClient;
 use sluice::api::types::PolicyChange;
-use sluice::units::{Asset, Scid, SwapId, TxId};
+use sluice::units::{Asset, Scid, SwapId};
 use tokio::time::Instant;
 
 use super::build;
@@ -93,7 +91,9 @@ impl Pair {
             assets: options.assets.clone(),
             _folder: folder,
         };
-        pair.fund().await?;
+        for asset in &pair.assets {
+            pair.endow(*asset, WALLET).await?;
+        }
         pair.introduce().await?;
         pair.ready().await?;
         Ok(pair)
@@ -103,27 +103,6 @@ impl Pair {
     #[must_use]
     pub fn party(&self, side: Side) -> &Party {
         &self.parties[side.index()]
-    }
-
-    async fn fund(&self) -> Result<()> {
-        for party in &self.parties {
-            self.liquid.fund(&party.address().await?, WALLET).await?;
-        }
-        self.liquid.mine(2).await?;
-        for party in &self.parties {
-            wait_for("the wallet's money", PATIENCE, || async {
-                let held = match party {
-                    Party::Sluice(operator) => {
-                        let client = operator.client()?;
-                        client.wallet_balance(Default::default()).await?.spendable_sat
-                    }
-                    Party::Go(gopher) => u64::try_from(gopher.daemon.lbtc_balance().await?)?,
-                };
-                Ok((held == WALLET.to_sat()).then_some(()))
-            })
-            .await?;
-        }
-        Ok(())
     }
 
     /// Sluice swaps with whom it is told to; Go PeerSwap was started with a policy for all.
@@ -145,6 +124,10 @@ impl Pair {
     /// # Errors
     /// After [`PATIENCE`], with both sides' last lines.
     pub async fn ready(&self) -> Result<()> {
+        for asset in &self.assets {
+            // A chain whose last block is old is taken for one that stands still.
+            self.mine(*asset, 1).await?;
+        }
         for side in Side::BOTH {
             let (party, peer) = (self.party(side), self.party(side.other()).id());
             for asset in &self.assets {
@@ -203,45 +186,6 @@ impl Pair {
         let tail = |side: Side| format!("{}'s log:\n{}", side.name(), self.party(side).tail());
         Side::BOTH.map(tail).join("\n")
     }
-
-    /// A transaction, waiting or in a block.
-    ///
-    /// # Errors
-    /// If there is none with that id.
-    pub async fn transaction(&self, id: TxId) -> Result<Transaction> {
-        let tx = self
-            .liquid
-            .transaction(&Txid::from_byte_array(id.0.to_byte_array()))
-            .await?;
-        tx.with_context(|| format!("the chain has no transaction {id}"))
-    }
-
-    /// Waits until the swap's output of an opening is spent by a transaction in the mempool.
-    ///
-    /// # Errors
-    /// After [`PATIENCE`], with both sides' last lines.
-    pub async fn spend_of(&self, opening: &Transaction) -> Result<Transaction> {
-        // a wallet's change is no P2WSH
-        let vout = opening
-            .output
-            .iter()
-            .position(|output| output.script_pubkey.is_v0_p2wsh());
-        let swapped = OutPoint {
-            txid: opening.txid(),
-            vout: vout.context("the opening has no P2WSH output")?.try_into()?,
-        };
-        let found = wait_for("the opening's spend in the mempool", PATIENCE, || async {
-            for id in self.liquid.mempool().await? {
-                let tx = self.liquid.transaction(&id).await?;
-                let spends = |tx: &Transaction| tx.input.iter().any(|input| input.previous_output == swapped);
-                if let Some(tx) = tx.filter(spends) {
-                    return Ok(Some(tx));
-                }
-            }
-            Ok(None)
-        });
-        found.await.with_context(|| self.tails())
-    }
 }
 
 async fn launch(
@@ -258,6 +202,9 @@ async fn launch(
         Program::Sluice => {
             let mut arguments = liquid.arguments(&name);
             arguments.extend(lightning.arguments(side.index()));
+            if options.assets.contains(&Asset::Btc) {
+                arguments.extend(bitcoin_arguments(lightning, &name)?);
+            }
             let operator = Operator::start(name, id, binary.to_owned(), directory, arguments).await?;
             Ok(Party::Sluice(operator))
         }
@@ -278,4 +225,17 @@ async fn launch(
             Ok(Party::Go(Gopher { name, id, daemon }))
         }
     }
+}
+
+/// What connects a `sluiced` to the bitcoind under the nodes, with a wallet of that name.
+fn bitcoin_arguments(lightning: &Lightning, wallet: &str) -> Result<[String; 4]> {
+    let access = lightning
+        .bitcoin()
+        .context("BTC needs real Lightning nodes on a bitcoind")?;
+    Ok([
+        format!("--set=bitcoin.rpc_url={}", access.rpc_url),
+        format!("--set=bitcoin.user={}", access.user),
+        format!("--set=bitcoin.password={}", access.password),
+        format!("--set=bitcoin.wallet={wallet}"),
+    ])
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use jsonrpsee::core::ClientError;
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{OutcomeKind, PremiumChange, SwapRef, SwapRequest, SwapView};
+use sluice::api::types::{OutcomeKind, PremiumChange, SwapRef, SwapRequest, SwapView, WalletRef};
 use sluice::swap::{Kind, Role};
 use sluice::units::{Asset, AssetChoice, NodeId, Ppm, SwapId, TxId};
 
@@ -156,14 +156,17 @@ impl Party {
         }
     }
 
-    /// A new address of its Liquid wallet.
+    /// A new address of its wallet.
     ///
     /// # Errors
-    /// If it does not tell.
-    pub async fn address(&self) -> Result<String> {
-        match self {
-            Party::Sluice(operator) => Ok(operator.client()?.wallet_address(Default::default()).await?.address),
-            Party::Go(gopher) => gopher.daemon.lbtc_address().await,
+    /// If it does not tell; Go PeerSwap has no Bitcoin wallet of its own.
+    pub async fn address(&self, asset: Asset) -> Result<String> {
+        match (self, asset) {
+            (Party::Sluice(operator), asset) => {
+                Ok(operator.client()?.wallet_address(WalletRef { asset }).await?.address)
+            }
+            (Party::Go(gopher), Asset::Lbtc) => gopher.daemon.lbtc_address().await,
+            (Party::Go(_), Asset::Btc) => bail!("the Bitcoin wallet of a peerswapd is that of its node"),
         }
     }
 

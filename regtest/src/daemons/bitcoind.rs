@@ -26,6 +26,7 @@ pub struct Bitcoind {
     folder: TempDir,
     port: u16,
     password: String,
+    cli: PathBuf,
 }
 
 /// Name of the RPC's user.
@@ -61,6 +62,7 @@ impl Bitcoind {
             folder,
             port,
             password,
+            cli: program.with_file_name("bitcoin-cli"),
         };
         bitcoind.wait_ready().await?;
         Ok(bitcoind)
@@ -135,6 +137,12 @@ impl Bitcoind {
     #[must_use]
     pub fn credentials(&self) -> (&'static str, &str) {
         (USER, &self.password)
+    }
+
+    /// The `bitcoin-cli` beside it.
+    #[must_use]
+    pub fn cli(&self) -> &Path {
+        &self.cli
     }
 
     /// Its folder.

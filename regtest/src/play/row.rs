@@ -29,6 +29,21 @@ pub struct Row {
     pub ending: Ending,
 }
 
+/// Who swaps with whom, over which nodes, and who of them asks. Go PeerSwap's daemon goes with lnd.
+const PAIRS: [([Program; 2], lightning::Kind, &[Side]); 4] = [
+    (
+        [Program::Sluice, Program::Peerswap],
+        lightning::Kind::Lnd,
+        &[Side::Alice, Side::Bob],
+    ),
+    ([Program::Sluice, Program::Sluice], lightning::Kind::Lnd, &[Side::Alice]),
+    ([Program::Sluice, Program::Sluice], lightning::Kind::Cln, &[Side::Alice]),
+    (
+        [Program::Sluice, Program::Sluice],
+        lightning::Kind::LndCln,
+        &[Side::Alice],
+    ),
+];
 /// The order of endings within a world: the last one leaves a daemon dead for a while.
 const ENDINGS: [Ending; 4] = [Ending::Paid, Ending::Cancel, Ending::Coop, Ending::Csv];
 const KINDS: [Kind; 2] = [Kind::Out, Kind::In];
@@ -37,24 +52,18 @@ const KINDS: [Kind; 2] = [Kind::Out, Kind::In];
 #[must_use]
 pub fn all() -> Vec<Row> {
     let mut rows = Vec::new();
-    let pairs = [
-        ([Program::Sluice, Program::Peerswap], &Side::BOTH[..]),
-        ([Program::Sluice, Program::Sluice], &Side::BOTH[..1]),
-    ];
-    for (programs, initiators) in pairs {
+    for (programs, lightning, initiators) in PAIRS {
         for asset in ASSETS {
             for ending in ENDINGS {
                 for &initiator in initiators {
-                    for kind in KINDS {
-                        rows.push(Row {
-                            programs,
-                            lightning: lightning::Kind::Lnd,
-                            initiator,
-                            kind,
-                            asset,
-                            ending,
-                        });
-                    }
+                    rows.extend(KINDS.map(|kind| Row {
+                        programs,
+                        lightning,
+                        initiator,
+                        kind,
+                        asset,
+                        ending,
+                    }));
                 }
             }
         }
@@ -100,10 +109,8 @@ impl Row {
     #[must_use]
     pub fn missing(&self) -> Option<String> {
         let mut needed = vec!["elementsd", "bitcoind"];
-        match self.lightning {
-            lightning::Kind::Embedded => {}
-            lightning::Kind::Lnd => needed.push("lnd"),
-        }
+        needed.extend(self.lightning.programs().iter().flatten().map(|program| program.name()));
+        needed.dedup();
         let mut found = needed.into_iter().map(require).collect::<Vec<_>>();
         if self.programs.contains(&Program::Peerswap) {
             found.push(peerswapd::programs().map(|(program, _)| program));
@@ -133,6 +140,8 @@ impl fmt::Display for Row {
         let lightning = match self.lightning {
             lightning::Kind::Embedded => "embedded",
             lightning::Kind::Lnd => "lnd-lnd",
+            lightning::Kind::Cln => "cln-cln",
+            lightning::Kind::LndCln => "lnd-cln",
         };
         let (from, to, asset) = (from.name(), to.name(), self.asset);
         write!(f, "{from}>{to} {kind} {asset} {ending} {lightning}")
@@ -152,7 +161,7 @@ mod tests {
         assert_eq!(names.len(), rows.len());
         assert!(rows.iter().all(|row| row.fits(&row.to_string())));
         let found = rows.iter().filter(|row| row.fits("go>sluice out lbtc"));
-        assert_eq!(found.count(), 4);
+        assert_eq!(found.count(), 4, "one for each ending");
         assert!(!rows.iter().any(|row| row.fits("sluice>go sluice>sluice")));
     }
 

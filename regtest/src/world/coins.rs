@@ -16,6 +16,7 @@ use sluice::units::{Asset, OutPoint, TxId};
 use super::lightning::Lightning;
 use super::pair::{PATIENCE, Pair};
 use super::party::Party;
+use super::real_nodes::RealNode;
 use super::side::Side;
 use crate::daemons::wait_for;
 
@@ -270,10 +271,12 @@ impl Pair {
     }
 
     async fn lncli(&self, side: Side, arguments: &[&str]) -> Result<serde_json::Value> {
-        match &self.lightning {
-            Lightning::Lnd(real) => real.node(side.index()).cli(arguments).await,
-            Lightning::Embedded { .. } => bail!("{}'s node is no lnd", side.name()),
+        if let Lightning::Real(real) = &self.lightning
+            && let RealNode::Lnd(lnd) = real.node(side.index())
+        {
+            return lnd.cli(arguments).await;
         }
+        bail!("{}'s node is no lnd", side.name())
     }
 }
 

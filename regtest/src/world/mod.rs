@@ -5,16 +5,17 @@
 //!     └── LND gRPC ────┴──── channels ────┴── LND gRPC ──┘
 //! ```
 
+pub mod access;
 pub mod build;
 pub mod coins;
 pub mod elementsd;
 pub mod lightning;
 pub mod liquid;
-pub mod lnd;
 pub mod operator;
 pub mod pair;
 pub mod party;
 pub mod peer;
+pub mod real_nodes;
 pub mod side;
 pub mod sluiced;
 mod wallet;
@@ -99,7 +100,7 @@ impl World {
         let (lightning, channels) = Lightning::start(options.lightning, folder.path(), options.channels).await?;
         let launch = |name: &str, node: usize| {
             let mut arguments = liquid.arguments(name);
-            arguments.extend(lightning.arguments(node));
+            arguments.extend(lightning.access(node).arguments());
             arguments.extend(options.arguments.iter().cloned());
             let directory = folder.path().join(name);
             let (binary, name, id) = (binary.clone(), name.to_owned(), lightning.id(node));

@@ -15,6 +15,7 @@ use sluice::api::types::PolicyChange;
 use sluice::units::{Asset, Scid, SwapId};
 use tokio::time::Instant;
 
+use super::access::NodeAccess;
 use super::build;
 use super::lightning::{self, Lightning};
 use super::liquid::{self, Liquid};
@@ -201,7 +202,7 @@ async fn launch(
     match options.programs[side.index()] {
         Program::Sluice => {
             let mut arguments = liquid.arguments(&name);
-            arguments.extend(lightning.arguments(side.index()));
+            arguments.extend(lightning.access(side.index()).arguments());
             if options.assets.contains(&Asset::Btc) {
                 arguments.extend(bitcoin_arguments(lightning, &name)?);
             }
@@ -211,8 +212,11 @@ async fn launch(
         Program::Peerswap => {
             let access = liquid.access()?;
             let port = access.rpc_url.rsplit(':').next().context("a URL without a port")?;
+            let NodeAccess::Lnd(lnd) = lightning.access(side.index()) else {
+                bail!("peerswapd is the form of Go PeerSwap that goes with lnd");
+            };
             let backends = Backends {
-                lnd: lightning.access(side.index()),
+                lnd,
                 elements: Elements {
                     port: port.parse()?,
                     user: access.user,

@@ -1,4 +1,4 @@
-//! Trust in lnd's certificate: the very one in the operator's file, or one that it signed.
+//! Trust in a node's certificate: the very one in the operator's file, or one that it signed.
 //!
 //! lnd makes its own certificate and marks it as a CA. The rules of the web refuse such a one as a server's, so the
 //! file's certificate is pinned byte by byte; its names and dates do not matter then, its key does.
@@ -10,11 +10,12 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 /// Accepts a server that holds the key of a pinned certificate, or whose chain ends in one.
 #[derive(Debug)]
-pub(super) struct Pinned {
+pub(in crate::node) struct Pinned {
     certificates: Vec<CertificateDer<'static>>,
     /// None when no pinned certificate can sign others.
     chains: Option<Arc<WebPkiServerVerifier>>,
@@ -23,17 +24,10 @@ pub(super) struct Pinned {
 
 impl Pinned {
     /// Pins the certificates of a PEM file's content; the text says what is wrong with it.
-    pub(super) fn from_pem(pem: &[u8]) -> Result<Self, String> {
-        let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
-            .collect::<Result<_, _>>()
-            .map_err(|e| format!("not a PEM file: {e}"))?;
-        if certificates.is_empty() {
-            return Err("holds no certificate".into());
-        }
+    pub(in crate::node) fn from_pem(pem: &[u8]) -> Result<Self, String> {
+        let certificates = certificates(pem)?;
         let provider = Arc::new(ring::default_provider());
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(certificates.iter().cloned());
-        let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        let chains = WebPkiServerVerifier::builder_with_provider(roots(&certificates), provider.clone())
             .build()
             .ok();
         Ok(Self {
@@ -42,6 +36,36 @@ impl Pinned {
             provider,
         })
     }
+
+    /// Whether the server, which trusts the same authority, will take this certificate of ours; the text says why not.
+    /// It would only hang up, and what is read of that is a broken connection.
+    pub(in crate::node) fn check_client(&self, pem: &[u8]) -> Result<(), String> {
+        let chain = certificates(pem)?;
+        let (own, intermediates) = chain.split_first().expect("there is at least one");
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots(&self.certificates), self.provider.clone());
+        let verifier = verifier.build().map_err(|e| e.to_string())?;
+        let verified = verifier.verify_client_cert(own, intermediates, UnixTime::now());
+        verified
+            .map(|_| ())
+            .map_err(|e| format!("is not signed by the configured authority ({e})"))
+    }
+}
+
+/// At least one.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|e| format!("not a PEM file: {e}"))?;
+    if certificates.is_empty() {
+        return Err("holds no certificate".into());
+    }
+    Ok(certificates)
+}
+
+fn roots(certificates: &[CertificateDer<'static>]) -> Arc<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates.iter().cloned());
+    Arc::new(roots)
 }
 
 impl ServerCertVerifier for Pinned {
@@ -150,6 +174,24 @@ mod tests {
         let pinned = Pinned::from_pem(authority.pem().as_bytes()).unwrap();
         assert_eq!(verify(&pinned, leaf.der(), "node"), Ok(()));
         assert!(verify(&pinned, leaf.der(), "elsewhere").is_err());
+    }
+
+    #[test]
+    fn a_client_s_certificate_of_another_authority_is_told_before_it_is_shown() {
+        let ((params, key), (other_params, other_key)) = (authority(), authority());
+        let pinned = Pinned::from_pem(params.self_signed(&key).unwrap().pem().as_bytes()).unwrap();
+        let client = |params, key| {
+            let own = CertificateParams::new(vec!["client".into()]).unwrap();
+            let signed = own.signed_by(&KeyPair::generate().unwrap(), &Issuer::new(params, key));
+            signed.unwrap().pem()
+        };
+        assert_eq!(pinned.check_client(client(params, key).as_bytes()), Ok(()));
+        let refused = pinned.check_client(client(other_params, other_key).as_bytes());
+        assert!(
+            refused
+                .unwrap_err()
+                .starts_with("is not signed by the configured authority")
+        );
     }
 
     #[test]

@@ -14,11 +14,11 @@ const QUIET: Duration = Duration::from_secs(30);
 
 /// The unanswered calls of this process, by payment.
 #[derive(Debug, Default)]
-pub(super) struct Doubts(Mutex<HashMap<PaymentHash, Doubt>>);
+pub(in crate::node) struct Doubts(Mutex<HashMap<PaymentHash, Doubt>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Doubt {
-    /// lnd's number of the record that was there before the call; None: there was none.
+    /// The node's number of the record that was there before the call; None: there was none.
     before: Option<u64>,
     /// When the node first answered after the call.
     answered: Option<Instant>,
@@ -26,18 +26,18 @@ struct Doubt {
 
 impl Doubts {
     /// A call to pay got no answer.
-    pub(super) fn begin(&self, hash: PaymentHash, before: Option<u64>) {
+    pub(in crate::node) fn begin(&self, hash: PaymentHash, before: Option<u64>) {
         self.with(|doubts| doubts.insert(hash, Doubt { before, answered: None }));
     }
 
     /// The call was read, or a later one was.
-    pub(super) fn end(&self, hash: PaymentHash) {
+    pub(in crate::node) fn end(&self, hash: PaymentHash) {
         self.with(|doubts| doubts.remove(&hash));
     }
 
     /// Whether a record with this number may still be renewed by an unanswered call. To be asked when the node has
     /// just shown that record.
-    pub(super) fn cover(&self, hash: PaymentHash, record: u64, now: Instant) -> bool {
+    pub(in crate::node) fn cover(&self, hash: PaymentHash, record: u64, now: Instant) -> bool {
         self.with(|doubts| {
             let Some(doubt) = doubts.get_mut(&hash) else {
                 return false;

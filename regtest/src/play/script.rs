@@ -205,10 +205,7 @@ impl Play<'_> {
         let taker = self.taker();
         let local = self.pair.lightning.local(taker.index(), self.pair.channel).await?;
         let drained = (local.0 / 1000).saturating_sub(amount.to_sat() / 2);
-        let nodes = &self.pair.lightning;
-        nodes
-            .pay_out(taker.index(), self.pair.channel, Amount::from_sat(drained))
-            .await?;
+        self.pair.pay_out(taker, Amount::from_sat(drained)).await?;
         facts.drained = i64::try_from(drained)?;
         let text = format!("spends {} of the channel on something else", sats(drained));
         self.story.says(taker, &text)?;
@@ -309,17 +306,16 @@ async fn balances(pair: &Pair, asset: Asset) -> Result<[Balance; 2]> {
 
 /// Brings the channel back to half on either side, for the next swap.
 async fn level(pair: &Pair) -> Result<()> {
-    let sides = sides(pair).await?;
-    let from = usize::from(sides[1] > sides[0]);
-    let difference = (sides[from] - sides[1 - from]) / 2;
+    let [alice, bob] = sides(pair).await?;
+    let from = if alice > bob { Side::Alice } else { Side::Bob };
+    let difference = alice.abs_diff(bob) / 2;
     if difference == 0 {
         return Ok(());
     }
-    let nodes = &pair.lightning;
-    nodes.pay_out(from, pair.channel, Amount::from_sat(difference)).await?;
+    pair.pay_out(from, Amount::from_sat(difference)).await?;
     // Who pays knows before the other has written it down.
     wait_for("a level channel", PATIENCE, || async {
-        let [alice, bob] = self::sides(pair).await?;
+        let [alice, bob] = sides(pair).await?;
         Ok((alice.abs_diff(bob) <= 1).then_some(()))
     })
     .await

@@ -129,6 +129,7 @@ impl Pair {
             // A chain whose last block is old is taken for one that stands still.
             self.mine(*asset, 1).await?;
         }
+        self.wait_for_nodes().await?;
         for side in Side::BOTH {
             let (party, peer) = (self.party(side), self.party(side.other()).id());
             for asset in &self.assets {
@@ -145,6 +146,22 @@ impl Pair {
             }
         }
         Ok(())
+    }
+
+    async fn wait_for_nodes(&self) -> Result<()> {
+        match &self.lightning {
+            Lightning::Real(real) => real.wait_synced().await,
+            Lightning::Embedded { .. } => Ok(()),
+        }
+    }
+
+    /// Pays from a side to the other over the channel, as if for something else than a swap.
+    ///
+    /// # Errors
+    /// If the node cannot pay so much over it.
+    pub async fn pay_out(&self, from: Side, amount: Amount) -> Result<()> {
+        self.wait_for_nodes().await?;
+        self.lightning.pay_out(from.index(), self.channel, amount).await
     }
 
     /// Waits until a side sees a swap as wanted.

@@ -6,6 +6,8 @@
 //! ```
 
 pub mod access;
+pub mod bitcoin;
+pub mod bitcoind;
 pub mod build;
 pub mod coins;
 pub mod elementsd;
@@ -23,8 +25,8 @@ mod wallet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::bitcoin::Amount;
 use anyhow::{Context, Result, bail};
-use bitcoin::Amount;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{PeerView, PolicyChange, SwapView};
 use sluice::units::{Asset, Scid, SwapId};

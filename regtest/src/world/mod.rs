@@ -9,12 +9,16 @@ pub mod access;
 pub mod bitcoin;
 pub mod bitcoind;
 pub mod build;
+pub mod coins;
 pub mod elementsd;
 pub mod lightning;
 pub mod liquid;
 pub mod operator;
+pub mod pair;
+pub mod party;
 pub mod peer;
 pub mod real_nodes;
+pub mod side;
 pub mod sluiced;
 mod wallet;
 

@@ -32,8 +32,9 @@ async fn world(
     if liquid == liquid::Kind::Elementsd {
         needed.push("elementsd");
     }
-    if lightning == lightning::Kind::Lnd {
-        needed.extend(["lnd", "bitcoind"]);
+    if let Some(programs) = lightning.programs() {
+        needed.extend(programs.map(|program| program.name()));
+        needed.push("bitcoind");
     }
     let missing = needed
         .into_iter()
@@ -327,6 +328,10 @@ on! {
     real_elementsd: Elementsd, Embedded;
     #[ignore = "wants a real lnd"]
     real_lnd: Embedded, Lnd;
+    #[ignore = "wants a real lightningd"]
+    real_cln: Embedded, Cln;
+    #[ignore = "wants real lnd and lightningd"]
+    real_lnd_and_cln: Embedded, LndCln;
     #[ignore = "wants real elementsd and lnd"]
     real_elementsd_and_lnd: Elementsd, Lnd;
 }

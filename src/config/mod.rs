@@ -84,6 +84,8 @@ pub struct Log {
 pub enum Lightning {
     /// An lnd.
     Lnd(Lnd),
+    /// A Core Lightning.
+    Cln(Cln),
 }
 
 /// How lnd is reached.
@@ -95,6 +97,19 @@ pub struct Lnd {
     pub tls_cert: PathBuf,
     /// Its macaroon.
     pub macaroon: PathBuf,
+}
+
+/// How Core Lightning is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cln {
+    /// Host and port of its gRPC.
+    pub address: String,
+    /// The authority that signed its certificate.
+    pub ca_cert: PathBuf,
+    /// The certificate that we show it.
+    pub client_cert: PathBuf,
+    /// That certificate's key.
+    pub client_key: PathBuf,
 }
 
 /// How we prove to a chain's node that we may call.

@@ -6,7 +6,7 @@ use config::ValueKind;
 use http::uri::Authority;
 
 use super::sources::{Collected, Given, Origin, expand_home};
-use super::{Api, Config, ConfigError, Lightning, Limits, Lnd, Log, LogFormat, chains};
+use super::{Api, Cln, Config, ConfigError, Lightning, Limits, Lnd, Log, LogFormat, chains};
 
 /// Builds the configuration; what nobody asked for in the end is not known.
 pub(super) fn config(given: Collected) -> Result<Config, ConfigError> {
@@ -57,20 +57,38 @@ fn settings(reader: &mut Reader) -> Result<Config, ConfigError> {
 }
 
 fn lightning(reader: &mut Reader) -> Result<Lightning, ConfigError> {
-    reader.parsed("lightning.backend", "lnd", "`lnd`", |text| {
-        (text == "lnd").then_some(())
-    })?;
-    Ok(Lightning::Lnd(Lnd {
-        address: reader.parsed("lightning.lnd.address", "127.0.0.1:10009", "host:port", |text| {
-            let authority: Authority = text.parse().ok()?;
-            authority.port_u16().map(|_| text.to_owned())
-        })?,
+    // The keys of both are read: each is checked, whichever is in use.
+    let (lnd, cln) = (lnd(reader)?, cln(reader)?);
+    reader.parsed("lightning.backend", "lnd", "`lnd` or `cln`", |text| match text {
+        "lnd" => Some(Lightning::Lnd(lnd.clone())),
+        "cln" => Some(Lightning::Cln(cln.clone())),
+        _ => None,
+    })
+}
+
+fn lnd(reader: &mut Reader) -> Result<Lnd, ConfigError> {
+    Ok(Lnd {
+        address: reader.parsed("lightning.lnd.address", "127.0.0.1:10009", "host:port", host_and_port)?,
         tls_cert: reader.path("lightning.lnd.tls_cert", "~/.lnd/tls.cert")?,
         macaroon: reader.path(
             "lightning.lnd.macaroon",
             "~/.lnd/data/chain/bitcoin/mainnet/admin.macaroon",
         )?,
-    }))
+    })
+}
+
+fn cln(reader: &mut Reader) -> Result<Cln, ConfigError> {
+    Ok(Cln {
+        address: reader.parsed("lightning.cln.address", "127.0.0.1:9736", "host:port", host_and_port)?,
+        ca_cert: reader.path("lightning.cln.ca_cert", "~/.lightning/bitcoin/ca.pem")?,
+        client_cert: reader.path("lightning.cln.client_cert", "~/.lightning/bitcoin/client.pem")?,
+        client_key: reader.path("lightning.cln.client_key", "~/.lightning/bitcoin/client-key.pem")?,
+    })
+}
+
+fn host_and_port(text: &str) -> Option<String> {
+    let authority: Authority = text.parse().ok()?;
+    authority.port_u16().map(|_| text.to_owned())
 }
 
 const LEVELS: &str = "off, error, warn, info, debug or trace, or directives such as `info,sluice::chain=trace`";
@@ -221,7 +239,7 @@ impl Reader {
             .copied()
             .collect();
         if members.is_empty() {
-            return "sections are api, log, lightning, lightning.lnd, liquid, bitcoin, limits, and the key data_dir"
+            return "sections are api, log, lightning, lightning.lnd, lightning.cln, liquid, bitcoin, limits, and the key data_dir"
                 .into();
         }
         format!("the section has {}", members.join(", "))

@@ -71,8 +71,24 @@ fn where_only_the_chains_are_named_the_defaults_hold() {
         (bitcoin.fee_floor, bitcoin.fee_ceiling),
         (FeeRate(1_000), FeeRate(200_000))
     );
-    let Lightning::Lnd(lnd) = config.lightning;
+    let Lightning::Lnd(lnd) = config.lightning else {
+        panic!("the default is lnd, not {:?}", config.lightning);
+    };
     assert_eq!(lnd.tls_cert, home.join(".lnd/tls.cert"));
+}
+
+#[test]
+fn the_backend_chooses_the_lightning_node() {
+    let toml = "[lightning]\nbackend = \"cln\"\n[lightning.cln]\naddress = \"box:9736\"\nclient_key = \"/k.pem\"\n";
+    let Lightning::Cln(cln) = load(toml, &[], &[]).unwrap().lightning else {
+        panic!("not cln");
+    };
+    assert_eq!((cln.address.as_str(), cln.client_key), ("box:9736", "/k.pem".into()));
+    assert!(cln.ca_cert.ends_with(".lightning/bitcoin/ca.pem"));
+    assert_eq!(
+        refusal("", &[], &["lightning.backend=eclair"]),
+        "`lightning.backend` is \"eclair\" from a flag, must be `lnd` or `cln`"
+    );
 }
 
 #[test]
@@ -122,7 +138,7 @@ fn an_unknown_key_is_named_with_its_place_and_its_neighbours() {
     assert_eq!(
         refusal("", &[("SLUICE_LIQIUD__WALLET", "x")], &[]),
         "unknown key `liqiud.wallet` from the environment (SLUICE_LIQIUD__WALLET); \
-         sections are api, log, lightning, lightning.lnd, liquid, bitcoin, limits, and the key data_dir"
+         sections are api, log, lightning, lightning.lnd, lightning.cln, liquid, bitcoin, limits, and the key data_dir"
     );
     assert!(refusal("", &[], &["wallet=x"]).starts_with("unknown key `wallet` from a flag; "));
     assert!(refusal("[lightnign.lnd]", &[], &[]).starts_with("unknown key `lightnign.lnd` from "));

@@ -4,10 +4,13 @@
 //!  wants(swap) ──reconcile──► running work ──► events ──► step ──► commit ──► swap
 //! ```
 //!
-//! Nothing acts on a state that is not on disk. A failing commit stops the swap and alarms.
+//! Nothing acts on a state that is not on disk. A failing commit ends the daemon: only a new start can write again.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+
+use futures::FutureExt;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
@@ -78,10 +81,10 @@ pub(super) async fn drive(
             },
         };
         if !going_on {
-            break;
+            return driver.stop();
         }
     }
-    driver.stop();
+    driver.finish(&mut signalled).await;
 }
 
 /// Whether an effect, once begun, is let run to its end: dropping it would leave open whether it happened.
@@ -137,9 +140,12 @@ impl Driver {
 
     fn begin(&mut self, effect: Effect) {
         let task = Task::new(self.shared.clone(), self.swap.subscribe(), self.signals.clone());
-        let begun = effect.clone();
+        let (begun, shared) = (effect.clone(), self.shared.clone());
         let work = async move {
-            perform::perform(&task, &begun).await;
+            let performed = AssertUnwindSafe(perform::perform(&task, &begun)).catch_unwind().await;
+            if performed.is_err() {
+                shared.fail("the work for a swap panicked, which is a bug of Sluice".into());
+            }
             task.ended(begun).await;
         };
         let running = tokio::spawn(tracing::Instrument::in_current_span(work)).abort_handle();
@@ -170,6 +176,22 @@ impl Driver {
         }
     }
 
+    /// Lets what must not be dropped half-way come to its end after the swap has: the wallet may hand over an opening
+    /// that nobody wants any more, whose coins would stay locked.
+    async fn finish(&mut self, signalled: &mut mpsc::Receiver<Signal>) {
+        loop {
+            self.reconcile();
+            if self.work.values().all(|work| work.running.is_none()) {
+                break;
+            }
+            match signalled.recv().await {
+                Some(Signal::Event(event)) => self.free_what_is_unused(&self.swap.borrow().clone(), &event),
+                Some(Signal::Ended(effect)) => drop(self.work.remove(&effect)),
+                None => break,
+            }
+        }
+    }
+
     /// Steps and commits. False: the swap cannot go on, because what it is now could not be stored.
     fn observe(&mut self, event: &Event) -> bool {
         let swap = self.swap.borrow().clone();
@@ -188,7 +210,9 @@ impl Driver {
             Step::To(next) => *next,
         };
         if let Err(failure) = self.shared.store.commit(&swap, event, now, &next) {
-            error!(%failure, "ALARM: the swap's new state could not be stored; the swap stands still until a restart");
+            error!(%failure, "ALARM: the swap's new state could not be stored");
+            self.shared
+                .fail(format!("a swap's new state could not be stored: {failure}"));
             return false;
         }
         let (from, to) = (state_name(&swap.state), state_name(&next.state));

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, error, info, info_span};
 
 use crate::keys::Seed;
 use crate::policy::{Pauses, Policy, Premiums};
@@ -116,6 +116,7 @@ struct Shared {
     peers: Peers,
     running: Mutex<HashMap<SwapId, Running>>,
     changes: broadcast::Sender<Arc<Swap>>,
+    failed: watch::Sender<Option<String>>,
 }
 
 /// A swap with a driver.
@@ -145,6 +146,15 @@ impl Shared {
         }
         // Nobody may be listening.
         let _ = self.changes.send(swap);
+    }
+
+    /// Ends the daemon: what is in memory is not what is on disk any more, or never will be.
+    fn fail(&self, reason: String) {
+        error!(
+            reason,
+            "ALARM: the daemon ends; its next start takes up every swap from the disk"
+        );
+        self.failed.send_replace(Some(reason));
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<SwapId, Running>> {
@@ -212,6 +222,7 @@ impl Engine {
             peers,
             running: Mutex::default(),
             changes,
+            failed: watch::channel(None).0,
         });
         let open = shared.store.open_swaps()?;
         info!(open = open.len(), "taking up the open swaps");
@@ -271,6 +282,15 @@ impl Engine {
             return Ok(Some(running.swap.borrow().clone()));
         }
         Ok(self.shared.store.swap(id)?.map(Arc::new))
+    }
+
+    /// Returns once the engine cannot go on, with the reason.
+    pub async fn failed(&self) -> String {
+        let mut failed = self.shared.failed.subscribe();
+        match failed.wait_for(Option::is_some).await.map(|reason| reason.clone()) {
+            Ok(Some(reason)) => reason,
+            Ok(None) | Err(_) => std::future::pending().await,
+        }
     }
 
     /// Every change of every swap, from now on. A reader that lags misses the oldest.

@@ -147,6 +147,19 @@ impl Lnd {
         }
     }
 
+    /// Bakes a macaroon of these permissions, such as `offchain:read`, and tells its file.
+    ///
+    /// # Errors
+    /// With lncli's own.
+    pub async fn bake(&self, name: &str, permissions: &[&str]) -> Result<PathBuf> {
+        let path = self.folder.path().join(name);
+        let save = format!("--save_to={}", path.display());
+        let mut arguments = vec!["bakemacaroon", &save];
+        arguments.extend(permissions);
+        self.cli(&arguments).await?;
+        Ok(path)
+    }
+
     /// Its process id, while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
@@ -184,7 +197,21 @@ impl Lnd {
     /// # Errors
     /// With lncli's own.
     pub async fn connect(&self, other: &Lnd) -> Result<()> {
-        let address = format!("{}@127.0.0.1:{}", other.id().await?, other.peer_port);
+        self.connect_to(&other.id().await?, other.peer_port).await
+    }
+
+    /// Where other nodes reach it on 127.0.0.1.
+    #[must_use]
+    pub fn peer_port(&self) -> u16 {
+        self.peer_port
+    }
+
+    /// Connects to a node of any kind on 127.0.0.1, once and for all.
+    ///
+    /// # Errors
+    /// With lncli's own.
+    pub async fn connect_to(&self, id: &str, port: u16) -> Result<()> {
+        let address = format!("{id}@127.0.0.1:{port}");
         match self.cli(&["connect", "--perm", &address]).await {
             Err(e) if !format!("{e:#}").contains("already connected") => Err(e),
             Ok(_) | Err(_) => Ok(()),
@@ -254,33 +281,49 @@ impl Lnd {
         (sat, push_sat): (u64, u64),
     ) -> Result<Vec<Scid>> {
         self.connect(to).await?;
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        let channel = serde_json::json!({
-            "node_pubkey": to.id().await?, "local_funding_amount": sat, "push_sat": push_sat,
-        });
-        let channels = Value::from(vec![channel; count]).to_string();
-        self.cli(&["batchopenchannel", "--sat_per_vbyte=2", &channels]).await?;
+        self.request_channels(&to.id().await?, count, (sat, push_sat)).await?;
         // The sixth confirmation lets them announce it.
         bitcoind.mine(6).await?;
         let (scids, _) = tokio::try_join!(self.wait_all_active(count), to.wait_all_active(count))?;
-        for scid in &scids {
-            tokio::try_join!(self.wait_own_policy(*scid), to.wait_own_policy(*scid))?;
-        }
         tokio::try_join!(self.wait_synced(), to.wait_synced())?;
         Ok(scids)
     }
 
-    async fn wait_all_active(&self, count: usize) -> Result<Vec<Scid>> {
-        wait_for("active channels", START_LIMIT, || async {
+    /// Sends one transaction that opens so many equal channels with a connected node of any kind.
+    ///
+    /// # Errors
+    /// With lncli's own.
+    pub async fn request_channels(&self, to: &str, count: usize, (sat, push_sat): (u64, u64)) -> Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        let channel = serde_json::json!({
+            "node_pubkey": to, "local_funding_amount": sat, "push_sat": push_sat,
+        });
+        let channels = Value::from(vec![channel; count]).to_string();
+        // The change of one call pays for the next.
+        self.cli(&["batchopenchannel", "--sat_per_vbyte=2", "--min_confs=0", &channels])
+            .await
+            .map(drop)
+    }
+
+    /// Waits until it has so many channels, all of them in use, and knows its own policies of them.
+    ///
+    /// # Errors
+    /// With lncli's own, or when it does not come to that.
+    pub async fn wait_all_active(&self, count: usize) -> Result<Vec<Scid>> {
+        let scids = wait_for("active channels", START_LIMIT, || async {
             let channels = self.cli(&["listchannels", "--active_only"]).await?;
             let numbers = channels["channels"].as_array().into_iter().flatten();
             let mut scids = numbers.filter_map(scid_of).collect::<Vec<Scid>>();
             scids.sort_unstable();
             Ok((scids.len() == count).then_some(scids))
-        })
-        .await
+        });
+        let scids = scids.await?;
+        for scid in &scids {
+            self.wait_own_policy(*scid).await?;
+        }
+        Ok(scids)
     }
 
     /// What it has on its side of a channel, in satoshi as lnd counts them.
@@ -298,15 +341,21 @@ impl Lnd {
         Ok(balance.parse()?)
     }
 
-    /// Pays to the node at the other end of a channel, over it.
+    /// Makes an invoice.
+    ///
+    /// # Errors
+    /// With lncli's own.
+    pub async fn invoice(&self, sat: u64) -> Result<String> {
+        let invoice = self.cli(&["addinvoice", &format!("--amt={sat}")]).await?;
+        let invoice = invoice["payment_request"].as_str();
+        invoice.map(str::to_owned).context("addinvoice without invoice")
+    }
+
+    /// Pays an invoice of the node at the other end of a channel, over it.
     ///
     /// # Errors
     /// With lncli's own: also what the payment failed for.
-    pub async fn pay_over(&self, to: &Lnd, scid: Scid, sat: u64) -> Result<()> {
-        let invoice = to.cli(&["addinvoice", &format!("--amt={sat}")]).await?;
-        let invoice = invoice["payment_request"]
-            .as_str()
-            .context("addinvoice without invoice")?;
+    pub async fn pay_over(&self, invoice: &str, scid: Scid) -> Result<()> {
         let channel = format!("--outgoing_chan_id={}", scid.0);
         self.cli(&["payinvoice", "--force", "--json", &channel, invoice])
             .await

@@ -5,6 +5,7 @@
 
 pub mod bitcoind;
 pub mod elementsd;
+pub mod lightningd;
 pub mod lnd;
 
 use std::ffi::OsStr;

@@ -96,6 +96,8 @@ pub struct HeldHtlc {
     pub payee: NodeId,
     /// How much.
     pub amount: Msat,
+    /// The height at which it expires.
+    pub expiry: u32,
     /// Where it is kept.
     pub at: HoldAt,
 }
@@ -133,6 +135,7 @@ impl State {
                     payer: place.payer,
                     payee: place.payee,
                     amount: htlc.amount,
+                    expiry: htlc.expiry,
                     at,
                 };
                 Some((htlc.id, held))

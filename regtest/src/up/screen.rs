@@ -81,9 +81,12 @@ fn node_rows(
         let (local, capacity) = (channel.local_sat, channel.capacity_sat);
         row("", &format!("channel {}, {local} of {capacity} sat here", channel.scid))?;
     }
-    row("", &format!("lnd {}", node.lnd.address))?;
-    row("", &format!("    tls cert {}", node.lnd.tls_cert.display()))?;
-    row("", &format!("    macaroon {}", node.lnd.macaroon.display()))?;
+    for access in node.lnd.iter().chain(&node.cln) {
+        row("", &format!("{} {}", access.backend(), access.address()))?;
+        for (what, path) in access.files() {
+            row("", &format!("    {} {}", what.replace('_', " "), path.display()))?;
+        }
+    }
     let sluiced = &node.sluiced;
     row("", &format!("sluiced {}, pid {}", sluiced.rpc_url, sluiced.pid))?;
     let program = sluice.map_or_else(|| "sluice".to_owned(), |path| quote(&path.display().to_string()));

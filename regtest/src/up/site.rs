@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::place::Place;
 use crate::liquid::params::{CHAIN_NAME, genesis_block, policy_asset};
 use crate::world::World;
+use crate::world::access::NodeAccess;
 use crate::world::lightning::CAPACITY;
 use crate::world::liquid::Liquid;
 use crate::world::operator::Operator;
@@ -53,17 +54,14 @@ pub(super) struct BitcoinSite {
 pub(super) struct NodeSite {
     pub name: String,
     pub node_id: String,
-    pub lnd: LndSite,
+    /// How to reach it as LND is reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lnd: Option<NodeAccess>,
+    /// How to reach it as Core Lightning is reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cln: Option<NodeAccess>,
     pub channels: Vec<ChannelSite>,
     pub sluiced: SluicedSite,
-}
-
-/// How to reach a node as LND is reached.
-#[derive(Debug, Serialize)]
-pub(super) struct LndSite {
-    pub address: String,
-    pub tls_cert: PathBuf,
-    pub macaroon: PathBuf,
 }
 
 /// A channel as one node sees it.
@@ -138,16 +136,16 @@ async fn node_site(world: &World, node: usize, operator: &Operator) -> Result<No
             local_sat: world.lightning.local(node, scid).await?.0 / 1_000,
         });
     }
-    let lnd = world.lightning.access(node);
+    let (lnd, cln) = match world.lightning.access(node) {
+        lnd @ NodeAccess::Lnd(_) => (Some(lnd), None),
+        cln @ NodeAccess::Cln(_) => (None, Some(cln)),
+    };
     let daemon = &operator.daemon;
     Ok(NodeSite {
         name: operator.name.clone(),
         node_id: operator.id.to_string(),
-        lnd: LndSite {
-            address: lnd.address,
-            tls_cert: lnd.tls_cert,
-            macaroon: lnd.macaroon,
-        },
+        lnd,
+        cln,
         channels,
         sluiced: SluicedSite {
             rpc_url: daemon.url(),

@@ -7,7 +7,8 @@ use bitcoin::Amount;
 use sluice::node::lnd::LndConfig;
 use sluice::units::{Msat, NodeId, Scid};
 
-use super::lnd::RealLightning;
+use super::access::NodeAccess;
+use super::real_nodes::{Program, RealLightning};
 use crate::lightning::{ChannelSpec, Network, Node, Options};
 
 /// What each channel holds.
@@ -20,6 +21,23 @@ pub enum Kind {
     Embedded,
     /// Real lnds on a real bitcoind, from `LND_EXE` and `BITCOIND_EXE`, the PATH, or `regtest/daemons/install`.
     Lnd,
+    /// Real lightningds (Core Lightning) on a real bitcoind, from `LIGHTNINGD_EXE` or the PATH.
+    Cln,
+    /// Alice's is a real lnd, bob's a real lightningd.
+    LndCln,
+}
+
+impl Kind {
+    /// The programs that alice's and bob's nodes are; None for those in this process.
+    #[must_use]
+    pub fn programs(self) -> Option<[Program; 2]> {
+        match self {
+            Kind::Embedded => None,
+            Kind::Lnd => Some([Program::Lnd, Program::Lnd]),
+            Kind::Cln => Some([Program::Lightningd, Program::Lightningd]),
+            Kind::LndCln => Some([Program::Lnd, Program::Lightningd]),
+        }
+    }
 }
 
 /// Two Lightning nodes, of whichever kind.
@@ -32,7 +50,7 @@ pub enum Lightning {
         nodes: [Node; 2],
     },
     /// Real nodes.
-    Lnd(Box<RealLightning>),
+    Real(Box<RealLightning>),
 }
 
 /// How to call the JSON-RPC of the Bitcoin chain under real nodes.
@@ -48,49 +66,34 @@ pub struct BitcoinAccess {
 
 impl Lightning {
     pub(super) async fn start(kind: Kind, folder: &Path, channels: usize) -> Result<(Lightning, Vec<Scid>)> {
-        match kind {
-            Kind::Embedded => {
-                let network = Network::new(Options::new(folder.join("lightning")));
-                let (alice, bob) = (network.add_node("alice").await?, network.add_node("bob").await?);
-                network.connect(&alice, &bob);
-                let spec = ChannelSpec::new(CAPACITY, CAPACITY / 2);
-                let opened = (0..channels).map(|_| network.open_channel(&alice, &bob, &spec));
-                let opened = opened.collect::<Result<_, _>>()?;
-                Ok((
-                    Lightning::Embedded {
-                        network,
-                        nodes: [alice, bob],
-                    },
-                    opened,
-                ))
-            }
-            Kind::Lnd => {
-                let (real, opened) = RealLightning::start(channels, CAPACITY).await?;
-                Ok((Lightning::Lnd(Box::new(real)), opened))
-            }
-        }
+        let Some(programs) = kind.programs() else {
+            return Lightning::start_embedded(folder, channels).await;
+        };
+        let (real, opened) = RealLightning::start(programs, channels, CAPACITY).await?;
+        Ok((Lightning::Real(Box::new(real)), opened))
     }
 
-    /// What connects a `sluiced` to one of the nodes.
-    pub(super) fn arguments(&self, node: usize) -> Vec<String> {
-        let lnd = self.access(node);
-        vec![
-            format!("--set=lightning.lnd.address={}", lnd.address),
-            format!("--set=lightning.lnd.tls_cert={}", lnd.tls_cert.display()),
-            format!("--set=lightning.lnd.macaroon={}", lnd.macaroon.display()),
-        ]
+    async fn start_embedded(folder: &Path, channels: usize) -> Result<(Lightning, Vec<Scid>)> {
+        let network = Network::new(Options::new(folder.join("lightning")));
+        let (alice, bob) = (network.add_node("alice").await?, network.add_node("bob").await?);
+        network.connect(&alice, &bob);
+        let spec = ChannelSpec::new(CAPACITY, CAPACITY / 2);
+        let opened = (0..channels).map(|_| network.open_channel(&alice, &bob, &spec));
+        let opened = opened.collect::<Result<_, _>>()?;
+        let nodes = [alice, bob];
+        Ok((Lightning::Embedded { network, nodes }, opened))
     }
 
-    /// How to reach one of the nodes: always as LND is reached.
+    /// How to reach one of the nodes; embedded ones as lnd is reached.
     #[must_use]
-    pub fn access(&self, node: usize) -> LndConfig {
+    pub fn access(&self, node: usize) -> NodeAccess {
         match self {
-            Lightning::Embedded { nodes, .. } => LndConfig {
+            Lightning::Embedded { nodes, .. } => NodeAccess::Lnd(LndConfig {
                 address: nodes[node].address().to_string(),
                 tls_cert: nodes[node].tls_cert_path(),
                 macaroon: nodes[node].macaroon_path(),
-            },
-            Lightning::Lnd(real) => real.node(node).config(),
+            }),
+            Lightning::Real(real) => real.node(node).access(),
         }
     }
 
@@ -99,7 +102,7 @@ impl Lightning {
     pub fn bitcoin(&self) -> Option<BitcoinAccess> {
         match self {
             Lightning::Embedded { .. } => None,
-            Lightning::Lnd(real) => {
+            Lightning::Real(real) => {
                 let bitcoind = real.bitcoind();
                 let (user, password) = bitcoind.credentials();
                 Some(BitcoinAccess {
@@ -116,7 +119,7 @@ impl Lightning {
     pub fn id(&self, node: usize) -> NodeId {
         match self {
             Lightning::Embedded { nodes, .. } => nodes[node].id(),
-            Lightning::Lnd(real) => real.id(node),
+            Lightning::Real(real) => real.id(node),
         }
     }
 
@@ -127,7 +130,7 @@ impl Lightning {
     pub async fn local(&self, node: usize, scid: Scid) -> Result<Msat> {
         match self {
             Lightning::Embedded { nodes, .. } => Ok(nodes[node].channel(scid)?.local),
-            Lightning::Lnd(real) => real.local(node, scid).await,
+            Lightning::Real(real) => real.local(node, scid).await,
         }
     }
 
@@ -141,7 +144,7 @@ impl Lightning {
                 let amount = Msat::from_amount(amount).with_context(|| format!("{amount} over a channel"))?;
                 Ok(nodes[node].pay_out(scid, amount)?)
             }
-            Lightning::Lnd(real) => real.pay_out(node, scid, amount).await,
+            Lightning::Real(real) => real.pay_out(node, scid, amount).await,
         }
     }
 
@@ -149,7 +152,7 @@ impl Lightning {
     pub fn kill(&mut self, node: usize) {
         match self {
             Lightning::Embedded { nodes, .. } => nodes[node].go_away(),
-            Lightning::Lnd(real) => real.kill(node),
+            Lightning::Real(real) => real.kill(node),
         }
     }
 
@@ -160,7 +163,7 @@ impl Lightning {
     pub async fn restart(&mut self, node: usize) -> Result<()> {
         match self {
             Lightning::Embedded { nodes, .. } => Ok(nodes[node].come_back()?),
-            Lightning::Lnd(real) => real.launch(node).await,
+            Lightning::Real(real) => real.launch(node).await,
         }
     }
 }

@@ -5,21 +5,24 @@
 //!     └── LND gRPC ────┴──── channels ────┴── LND gRPC ──┘
 //! ```
 
+pub mod access;
+pub mod bitcoin;
+pub mod bitcoind;
 pub mod build;
 pub mod elementsd;
 pub mod lightning;
 pub mod liquid;
-pub mod lnd;
 pub mod operator;
 pub mod peer;
+pub mod real_nodes;
 pub mod sluiced;
 mod wallet;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::bitcoin::Amount;
 use anyhow::{Context, Result, bail};
-use bitcoin::Amount;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{PeerView, PolicyChange, SwapView};
 use sluice::units::{Asset, Scid, SwapId};
@@ -95,7 +98,7 @@ impl World {
         let (lightning, channels) = Lightning::start(options.lightning, folder.path(), options.channels).await?;
         let launch = |name: &str, node: usize| {
             let mut arguments = liquid.arguments(name);
-            arguments.extend(lightning.arguments(node));
+            arguments.extend(lightning.access(node).arguments());
             arguments.extend(options.arguments.iter().cloned());
             let directory = folder.path().join(name);
             let (binary, name, id) = (binary.clone(), name.to_owned(), lightning.id(node));

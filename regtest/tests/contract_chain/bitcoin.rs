@@ -26,6 +26,7 @@ const MATURITY: u32 = 100;
 /// A real node.
 pub struct RealBitcoind {
     exe: PathBuf,
+    chain: &'static str,
     options: Vec<String>,
     port: u16,
     process: Option<Process>,
@@ -35,6 +36,11 @@ pub struct RealBitcoind {
 impl RealBitcoind {
     /// A node with these options besides the usual ones. None, loudly, where there is none.
     pub async fn with(options: &[&str]) -> Option<Self> {
+        Self::on_chain(Self::CHAIN, options).await
+    }
+
+    /// The same on another chain.
+    pub async fn on_chain(chain: &'static str, options: &[&str]) -> Option<Self> {
         let Some(exe) = find("bitcoind") else {
             eprintln!(
                 "SKIPPED: bitcoind not found: set BITCOIND_EXE, put it into the PATH, or run regtest/daemons/install"
@@ -43,6 +49,7 @@ impl RealBitcoind {
         };
         let mut node = Self {
             exe,
+            chain,
             options: options.iter().map(|&option| option.to_owned()).collect(),
             port: free_port().unwrap(),
             process: None,
@@ -70,7 +77,7 @@ impl Bench for RealBitcoind {
     }
 
     fn cookie(&self) -> PathBuf {
-        self.folder.path().join("regtest").join(".cookie")
+        self.folder.path().join(self.chain).join(".cookie")
     }
 
     async fn stop(&mut self) {
@@ -85,7 +92,7 @@ impl Bench for RealBitcoind {
 
     async fn launch(&mut self) {
         let usual = [
-            "-regtest".into(),
+            format!("-chain={}", self.chain),
             format!("-datadir={}", self.folder.path().display()),
             format!("-rpcport={}", self.port),
             "-server=1".into(),
@@ -100,9 +107,9 @@ impl Bench for RealBitcoind {
         ];
         let arguments: Vec<String> = usual.into_iter().chain(self.options.iter().cloned()).collect();
         let output = self.folder.path().join("output");
+        let cookie = self.cookie();
         let process = Process::start("bitcoind", &self.exe, &arguments, &output).unwrap();
         let process = self.process.insert(process);
-        let cookie = self.folder.path().join("regtest").join(".cookie");
         let written = wait_for("bitcoind's cookie", PATIENCE, || {
             let looked = process.check().map(|()| cookie.is_file().then_some(()));
             async move { looked }

@@ -13,6 +13,7 @@ mod discounts;
 mod faults;
 mod large;
 mod liquid;
+mod start;
 mod wallet;
 mod walletless;
 mod world;

@@ -17,6 +17,8 @@ use crate::bench::{Adapter, Bench, Rpc};
 
 /// How long a condition may take to come true.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Blocks asked for in one call, so that none takes longer than a call may.
+const BATCH: u32 = 50;
 /// What each coin of the wallet holds at first.
 pub const COIN: Amount = Amount::from_sat(1_000_000);
 /// How many coins it has at first.
@@ -84,10 +86,16 @@ impl<B: Bench> World<B> {
 
     pub async fn mine_unseen(&self, blocks: u32) -> Vec<BlockHash> {
         let address = B::Ledger::new_address(&self.miner, "").await.unwrap().address;
-        self.miner
-            .call("generatetoaddress", rpc_params![blocks, address])
-            .await
-            .unwrap()
+        let mut mined = Vec::new();
+        let mut left = blocks;
+        while left > 0 {
+            let batch = left.min(BATCH);
+            let params = rpc_params![batch, &address];
+            let hashes: Vec<BlockHash> = self.miner.call("generatetoaddress", params).await.unwrap();
+            mined.extend(hashes);
+            left -= batch;
+        }
+        mined
     }
 
     /// A block without what waits in the mempool.

@@ -1,16 +1,17 @@
 //! What the cases need of a world besides the adapter that they examine.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bitcoin::Amount;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use sluice::node::lnd::{Lnd, LndConfig};
-use sluice::ports::{Channel, InvoiceSpec, LightningNode, PaymentSpec, PeerEvent, PeerMessenger};
+use sluice::ports::{Channel, InvoiceSpec, PaymentSpec, PeerEvent};
 use sluice::swap::event::PaymentStatus;
 use sluice::units::{CltvDelta, Msat, NodeId, PaymentHash, Preimage, Scid};
+use sluice_regtest::world::access::{Adapter, NodeAccess};
 
 /// However slow the machine: what takes longer will never come.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -23,19 +24,25 @@ pub const FINAL_CLTV: CltvDelta = CltvDelta(29);
 #[async_trait]
 pub trait Bench: Send {
     /// How the node that pays is reached.
-    fn payer_config(&self) -> LndConfig;
+    fn payer(&self) -> NodeAccess;
     /// How the node that is paid is reached.
-    fn payee_config(&self) -> LndConfig;
+    fn payee(&self) -> NodeAccess;
+    /// How a third node of the payer's kind is reached, or the payee if it is of that kind.
+    async fn stranger(&mut self) -> NodeAccess;
     /// The channel.
     fn scid(&self) -> Scid;
     /// Another channel of the same two, with an alias of it.
     async fn aliased(&mut self) -> (Scid, Scid);
     /// A node whose wallet is not open, if the world has one.
-    async fn locked_config(&mut self) -> Option<LndConfig>;
-    /// Makes an invoice of the payee whose HTLC will be held when it comes.
-    async fn held_invoice(&mut self, preimage: &Preimage, amount: Msat) -> String;
-    /// Returns once an HTLC of that hash is held.
-    async fn wait_held(&mut self, hash: PaymentHash);
+    async fn locked(&mut self) -> Option<NodeAccess>;
+    /// The payer, reached with too few permissions, and what is said of that; None if its kind has none.
+    async fn weak(&mut self) -> Option<(NodeAccess, &'static str)> {
+        None
+    }
+    /// Makes an invoice of the payee whose HTLC will be held when it comes; None if this payee can hold none.
+    async fn held_invoice(&mut self, preimage: &Preimage, amount: Msat) -> Option<String>;
+    /// Returns once an HTLC of that hash is held, with the height at which it expires.
+    async fn wait_held(&mut self, hash: PaymentHash) -> u32;
     /// Settles it.
     async fn settle(&mut self, preimage: &Preimage);
     /// Sends it back as of unknown details.
@@ -54,16 +61,16 @@ pub trait Bench: Send {
 
 /// The two adapters, and what nearly every case does with them.
 pub struct Two {
-    pub payer: Lnd,
-    pub payee: Lnd,
+    pub payer: Arc<dyn Adapter>,
+    pub payee: Arc<dyn Adapter>,
     pub scid: Scid,
 }
 
 impl Two {
     pub fn of(bench: &dyn Bench) -> Two {
         Two {
-            payer: Lnd::new(bench.payer_config()),
-            payee: Lnd::new(bench.payee_config()),
+            payer: bench.payer().adapter(),
+            payee: bench.payee().adapter(),
             scid: bench.scid(),
         }
     }
@@ -76,7 +83,7 @@ impl Two {
         self.payee.info().await.unwrap().id
     }
 
-    pub async fn channel_of(&self, node: &Lnd) -> Channel {
+    pub async fn channel_of(&self, node: &Arc<dyn Adapter>) -> Channel {
         node.channels()
             .await
             .unwrap()
@@ -98,6 +105,14 @@ impl Two {
             .await
             .unwrap();
         let spec = self.payment(bolt11, &preimage, amount);
+        (preimage, spec)
+    }
+
+    /// An invoice of the payer, and what the payee pays it by.
+    pub async fn back(&self, amount: Msat) -> (Preimage, PaymentSpec) {
+        let preimage = new_preimage();
+        let made = self.payer.ensure_invoice(&invoice_spec(&preimage, amount)).await;
+        let spec = self.payment(made.unwrap(), &preimage, amount);
         (preimage, spec)
     }
 
@@ -187,6 +202,6 @@ pub async fn next<T>(events: &mut BoxStream<'static, PeerEvent>, wanted: impl Fn
 }
 
 /// Listens to a node's peers.
-pub async fn events(node: &Lnd) -> BoxStream<'static, PeerEvent> {
+pub async fn events(node: &Arc<dyn Adapter>) -> BoxStream<'static, PeerEvent> {
     within("the subscription", node.events()).await.unwrap()
 }

@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use bitcoin::Amount;
-use sluice::node::lnd::{Lnd, LndConfig};
-use sluice::ports::LightningNode;
+use sluice::node::lnd::LndConfig;
 use sluice::units::{Msat, PaymentHash, Preimage, Scid};
 use sluice_regtest::lightning::proto::lnrpc::WalletState;
 use sluice_regtest::lightning::proto::lnrpc::failure::FailureCode;
 use sluice_regtest::lightning::{ChannelSpec, Hold, HoldAt, Network, Node, Options, Release};
+use sluice_regtest::world::access::NodeAccess;
 use tempfile::TempDir;
 
 use crate::bench::{Bench, invoice_spec};
@@ -42,22 +42,26 @@ impl Embedded {
     }
 }
 
-fn config(node: &Node) -> LndConfig {
-    LndConfig {
+fn access(node: &Node) -> NodeAccess {
+    NodeAccess::Lnd(LndConfig {
         address: node.address().to_string(),
         tls_cert: node.tls_cert_path(),
         macaroon: node.macaroon_path(),
-    }
+    })
 }
 
 #[async_trait]
 impl Bench for Embedded {
-    fn payer_config(&self) -> LndConfig {
-        config(&self.payer)
+    fn payer(&self) -> NodeAccess {
+        access(&self.payer)
     }
 
-    fn payee_config(&self) -> LndConfig {
-        config(&self.payee)
+    fn payee(&self) -> NodeAccess {
+        access(&self.payee)
+    }
+
+    async fn stranger(&mut self) -> NodeAccess {
+        self.payee()
     }
 
     fn scid(&self) -> Scid {
@@ -76,24 +80,26 @@ impl Bench for Embedded {
         )
     }
 
-    async fn locked_config(&mut self) -> Option<LndConfig> {
+    async fn locked(&mut self) -> Option<NodeAccess> {
         let locked = self.network.add_node("locked").await.unwrap();
         locked.set_wallet_state(WalletState::Locked);
-        let config = config(&locked);
+        let access = access(&locked);
         self.locked = Some(locked);
-        Some(config)
+        Some(access)
     }
 
-    async fn held_invoice(&mut self, preimage: &Preimage, amount: Msat) -> String {
+    async fn held_invoice(&mut self, preimage: &Preimage, amount: Msat) -> Option<String> {
         self.network.hold(Hold::hash(preimage.hash(), HoldAt::Invoice));
-        Lnd::new(self.payee_config())
+        let made = self
+            .payee()
+            .adapter()
             .ensure_invoice(&invoice_spec(preimage, amount))
-            .await
-            .unwrap()
+            .await;
+        Some(made.unwrap())
     }
 
-    async fn wait_held(&mut self, hash: PaymentHash) {
-        self.network.wait_held(hash).await;
+    async fn wait_held(&mut self, hash: PaymentHash) -> u32 {
+        self.network.wait_held(hash).await.expiry
     }
 
     async fn settle(&mut self, preimage: &Preimage) {

@@ -1,7 +1,7 @@
 //! Our own invoices.
 
 use futures::StreamExt;
-use sluice::ports::{InvoiceSpec, LightningNode, PortError};
+use sluice::ports::{InvoiceSpec, PortError};
 use sluice::protocol::invoice::read_invoice;
 use sluice::swap::event::{Failure, InvoiceStatus, PaymentStatus};
 use sluice::units::{CltvDelta, Msat, PaymentHash};

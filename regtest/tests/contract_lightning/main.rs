@@ -1,11 +1,13 @@
 //! What the engine expects of a Lightning node, against every node there is: the same cases run on the embedded nodes
-//! and, where `lnd` and `bitcoind` are found, on real ones.
+//! and, where `lnd`, `lightningd` and `bitcoind` are found, on real ones.
 
 #![allow(clippy::unwrap_used)]
 
 mod access;
 mod bench;
+mod cln;
 mod embedded;
+mod holding;
 mod invoices;
 mod messages;
 mod payments;
@@ -13,6 +15,7 @@ mod real;
 
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 
 use futures::FutureExt;
 
@@ -47,8 +50,9 @@ macro_rules! contract {
 contract!(
     access::a_node_tells_who_and_where_it_is,
     access::channels_are_seen_alike_from_both_ends,
-    access::a_wrong_macaroon_is_named_and_read_again_once_mended,
+    access::wrong_credentials_are_named_and_read_again_once_mended,
     access::a_wrong_certificate_is_named_and_read_again_once_mended,
+    access::a_missing_permission_is_named,
     access::a_node_without_open_wallet_is_not_ready,
     access::a_node_that_is_away_is_unreachable,
     invoices::the_same_invoice_is_made_once,
@@ -70,6 +74,7 @@ contract!(
     payments::more_than_the_channel_has_fails_and_can_be_paid_later,
     payments::all_that_is_spendable_can_be_sent,
     payments::an_htlc_that_lives_too_long_is_refused,
+    payments::an_htlc_expires_three_blocks_after_what_its_invoice_wants,
     payments::another_channel_than_the_payee_s_is_refused,
     payments::other_details_than_the_invoice_s_are_refused,
     payments::an_inactive_channel_is_not_a_failed_payment,
@@ -80,18 +85,30 @@ contract!(
     messages::a_message_that_is_too_large_or_not_peerswap_s_is_refused,
     messages::an_offline_peer_is_unreachable,
     messages::peers_come_and_go,
+    messages::a_stream_ends_with_its_node_and_begins_again,
 );
+
+/// Where each of those programs is; None, loudly, where one is missing.
+fn programs<const N: usize>(test: &str, names: [&str; N]) -> Option<[PathBuf; N]> {
+    let found = names.map(sluice_regtest::daemons::find);
+    if found.iter().all(Option::is_some) {
+        return Some(found.map(|path| path.expect("just looked at")));
+    }
+    let missing = names.iter().zip(&found).filter(|(_, path)| path.is_none());
+    let missing: Vec<&str> = missing.map(|(name, _)| *name).collect();
+    // Not by a macro: what those print is kept back while a test succeeds.
+    let skipped = format!(
+        "SKIPPED: {test}: not found: {}; see regtest/README.md",
+        missing.join(", ")
+    );
+    writeln!(std::io::stderr(), "{skipped}").unwrap();
+    None
+}
 
 /// Against lnd and bitcoind, where they are found.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lnd_keeps_the_contract() {
-    let (Some(lnd), Some(bitcoind)) = (
-        sluice_regtest::daemons::find("lnd"),
-        sluice_regtest::daemons::find("bitcoind"),
-    ) else {
-        // Not by a macro: what those print is kept back while a test succeeds.
-        let skipped = "SKIPPED: lnd_keeps_the_contract: no lnd or no bitcoind; run regtest/daemons/install";
-        writeln!(std::io::stderr(), "{skipped}").unwrap();
+    let Some([lnd, bitcoind]) = programs("lnd_keeps_the_contract", ["lnd", "bitcoind"]) else {
         return;
     };
     let mut bench = real::Real::start(&lnd, &bitcoind).await.unwrap();
@@ -99,4 +116,33 @@ async fn lnd_keeps_the_contract() {
         eprintln!("{}", bench.tails());
         std::panic::resume_unwind(failed);
     }
+}
+
+async fn cln_pays(mut bench: cln::ClnPays) {
+    if let Err(failed) = AssertUnwindSafe(run_all(&mut bench)).catch_unwind().await {
+        eprintln!("{}", bench.tails());
+        std::panic::resume_unwind(failed);
+    }
+}
+
+/// Against lightningd and bitcoind, where they are found; an lnd is paid, which can hold what it is paid.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cln_keeps_the_contract_as_the_payer() {
+    let needed = ["lightningd", "lnd", "bitcoind"];
+    let Some([lightningd, lnd, bitcoind]) = programs("cln_keeps_the_contract_as_the_payer", needed) else {
+        return;
+    };
+    let bench = cln::ClnPays::start(&lightningd, Some(&lnd), &bitcoind).await;
+    cln_pays(bench.unwrap()).await;
+}
+
+/// Against lightningds and bitcoind, where they are found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cln_keeps_the_contract_at_both_ends() {
+    let needed = ["lightningd", "bitcoind"];
+    let Some([lightningd, bitcoind]) = programs("cln_keeps_the_contract_at_both_ends", needed) else {
+        return;
+    };
+    let bench = cln::ClnPays::start(&lightningd, None, &bitcoind).await;
+    cln_pays(bench.unwrap()).await;
 }

@@ -1,8 +1,10 @@
 //! Custom messages and peers.
 
-use sluice::ports::{PeerEvent, PeerMessenger, PortError};
+use futures::StreamExt;
+use sluice::ports::{PeerEvent, PortError};
+use sluice::swap::event::{InvoiceStatus, PaymentStatus};
 
-use crate::bench::{Bench, Two, events, eventually, next};
+use crate::bench::{Bench, Two, events, eventually, next, sat, within};
 
 const SWAP_IN_REQUEST: u16 = 42_069;
 const REQUEST_POLL: u16 = 42_085;
@@ -85,4 +87,31 @@ pub async fn peers_come_and_go(bench: &mut dyn Bench) {
     })
     .await;
     two.wait_active().await;
+}
+
+pub async fn a_stream_ends_with_its_node_and_begins_again(bench: &mut dyn Bench) {
+    let two = Two::of(bench);
+    let (preimage, spec) = two.back(sat(10_000)).await;
+    let mut at_payer = events(&two.payer).await;
+    let mut invoice = two.payer.watch_invoice(spec.hash).await.unwrap();
+    assert_eq!(within("a state", invoice.next()).await, Some(InvoiceStatus::Open));
+    bench.payer_away().await;
+    within("the stream's end", async { while at_payer.next().await.is_some() {} }).await;
+    assert_eq!(within("the stream's end", invoice.next()).await, None);
+    assert!(matches!(
+        two.payer.events().await.err(),
+        Some(PortError::Unreachable(_))
+    ));
+    bench.payer_back().await;
+    eventually("the node to answer again", async || two.payer.info().await.is_ok()).await;
+    two.wait_active().await;
+    let mut at_payer = events(&two.payer).await;
+    let payer = two.payer_id().await;
+    two.payee.send(payer, REQUEST_POLL, b"{}".to_vec()).await.unwrap();
+    assert_eq!(next(&mut at_payer, message).await.kind, REQUEST_POLL);
+    let mut invoice = two.payer.watch_invoice(spec.hash).await.unwrap();
+    assert_eq!(within("a state", invoice.next()).await, Some(InvoiceStatus::Open));
+    let paid = within("the payment", two.payee.ensure_payment(&spec)).await.unwrap();
+    assert_eq!(paid, PaymentStatus::Paid(preimage));
+    assert_eq!(within("a state", invoice.next()).await, Some(InvoiceStatus::Paid));
 }

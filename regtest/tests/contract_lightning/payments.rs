@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin::Amount;
-use sluice::ports::{InvoiceSpec, LightningNode, PaymentSpec, PortError};
+use sluice::ports::{InvoiceSpec, PaymentSpec, PortError};
 use sluice::swap::event::{Failure, PaymentStatus};
 use sluice::units::{CltvDelta, Msat, PaymentHash, Scid};
 
-use crate::bench::{Bench, Two, eventually, invoice_spec, new_preimage, sat, within};
+use crate::bench::{Bench, FINAL_CLTV, MAX_CLTV, Two, eventually, invoice_spec, new_preimage, sat, within};
 
 async fn assert_refused(two: &Two, spec: &PaymentSpec, why: &str) {
     match two.payer.ensure_payment(spec).await {
@@ -56,7 +56,9 @@ pub async fn paying_again_pays_once(bench: &mut dyn Bench) {
 pub async fn a_payment_in_flight_is_joined_not_repeated(bench: &mut dyn Bench) {
     let two = Two::of(bench);
     let preimage = new_preimage();
-    let bolt11 = bench.held_invoice(&preimage, sat(10_000)).await;
+    let Some(bolt11) = bench.held_invoice(&preimage, sat(10_000)).await else {
+        return;
+    };
     let brief = PaymentSpec {
         time_limit: Duration::from_secs(1),
         ..two.payment(bolt11, &preimage, sat(10_000))
@@ -107,7 +109,9 @@ async fn begin_held(
 pub async fn a_held_htlc_stays_in_flight_until_it_settles(bench: &mut dyn Bench) {
     let two = Arc::new(Two::of(bench));
     let preimage = new_preimage();
-    let bolt11 = bench.held_invoice(&preimage, sat(20_000)).await;
+    let Some(bolt11) = bench.held_invoice(&preimage, sat(20_000)).await else {
+        return;
+    };
     two.wait_quiet().await;
     let before = two.payer_channel().await.spendable;
     let call = begin_held(bench, &two, two.payment(bolt11, &preimage, sat(20_000))).await;
@@ -131,7 +135,9 @@ pub async fn a_held_htlc_stays_in_flight_until_it_settles(bench: &mut dyn Bench)
 pub async fn a_held_htlc_that_fails_was_not_paid(bench: &mut dyn Bench) {
     let two = Arc::new(Two::of(bench));
     let preimage = new_preimage();
-    let bolt11 = bench.held_invoice(&preimage, sat(20_000)).await;
+    let Some(bolt11) = bench.held_invoice(&preimage, sat(20_000)).await else {
+        return;
+    };
     let call = begin_held(bench, &two, two.payment(bolt11, &preimage, sat(20_000))).await;
     bench.fail(preimage.hash()).await;
     assert_eq!(
@@ -155,17 +161,8 @@ pub async fn an_unknown_payment_is_absent(bench: &mut dyn Bench) {
 /// Sends money back so that the payer has it again.
 async fn pay_back(two: &Two, amount: Msat) {
     two.wait_quiet().await;
-    let preimage = new_preimage();
-    let bolt11 = two
-        .payer
-        .ensure_invoice(&invoice_spec(&preimage, amount))
-        .await
-        .unwrap();
-    let paid = within(
-        "the payment back",
-        two.payee.ensure_payment(&two.payment(bolt11, &preimage, amount)),
-    )
-    .await;
+    let (preimage, spec) = two.back(amount).await;
+    let paid = within("the payment back", two.payee.ensure_payment(&spec)).await;
     assert_eq!(paid.unwrap(), PaymentStatus::Paid(preimage));
     two.wait_quiet().await;
 }
@@ -203,6 +200,28 @@ pub async fn an_htlc_that_lives_too_long_is_refused(bench: &mut dyn Bench) {
     assert_refused(&two, &spec, "would expire in 33 blocks, which must be less than 33").await;
     let unlimited = PaymentSpec { max_cltv: None, ..spec };
     assert_eq!(two.pay(&unlimited).await, PaymentStatus::Paid(preimage));
+}
+
+pub async fn an_htlc_expires_three_blocks_after_what_its_invoice_wants(bench: &mut dyn Bench) {
+    let two = Two::of(bench);
+    let preimage = new_preimage();
+    let Some(bolt11) = bench.held_invoice(&preimage, sat(10_000)).await else {
+        return;
+    };
+    let spec = two.payment(bolt11, &preimage, sat(10_000));
+    let height = two.payer.info().await.unwrap().block_height;
+    let paying = two.pay(&spec);
+    let holding = async {
+        let expiry = bench.wait_held(spec.hash).await;
+        bench.settle(&preimage).await;
+        expiry
+    };
+    let (paid, expiry) = tokio::join!(paying, holding);
+    assert_eq!(paid, PaymentStatus::Paid(preimage.clone()));
+    // Room for blocks that only the payee has seen; and less than the limit.
+    assert_eq!(expiry, height + FINAL_CLTV.0 + 3);
+    assert!(expiry < height + MAX_CLTV.0);
+    two.wait_quiet().await;
 }
 
 pub async fn another_channel_than_the_payee_s_is_refused(bench: &mut dyn Bench) {
@@ -263,7 +282,9 @@ pub async fn an_inactive_channel_is_not_a_failed_payment(bench: &mut dyn Bench) 
 pub async fn a_payer_that_goes_away_in_the_middle_knows_its_payment_later(bench: &mut dyn Bench) {
     let two = Arc::new(Two::of(bench));
     let preimage = new_preimage();
-    let bolt11 = bench.held_invoice(&preimage, sat(20_000)).await;
+    let Some(bolt11) = bench.held_invoice(&preimage, sat(20_000)).await else {
+        return;
+    };
     let spec = two.payment(bolt11, &preimage, sat(20_000));
     let call = begin_held(bench, &two, spec.clone()).await;
     let (waiting, hash) = (Arc::clone(&two), preimage.hash());

@@ -1,7 +1,6 @@
 //! Two real lnd nodes on a real bitcoind.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Result;
 use async_trait::async_trait;
@@ -10,15 +9,44 @@ use sluice::node::lnd::LndConfig;
 use sluice::units::{Msat, PaymentHash, Preimage, Scid};
 use sluice_regtest::daemons::bitcoind::Bitcoind;
 use sluice_regtest::daemons::lnd::Lnd;
-use sluice_regtest::daemons::wait_for;
+use sluice_regtest::world::access::NodeAccess;
 
-use crate::bench::{Bench, FINAL_CLTV};
+use crate::bench::Bench;
+use crate::holding;
 
-const LIMIT: Duration = Duration::from_secs(30);
 const CAPACITY_SAT: u64 = 2_000_000;
+
+/// What docs/nodes.md asks operators to allow.
+const PERMISSIONS: [&str; 6] = [
+    "info:read",
+    "invoices:read",
+    "invoices:write",
+    "offchain:read",
+    "offchain:write",
+    "peers:read",
+];
+
+/// What it names as the tighter choice.
+const CALLS: [&str; 13] = [
+    "uri:/lnrpc.Lightning/GetInfo",
+    "uri:/lnrpc.Lightning/GetChanInfo",
+    "uri:/lnrpc.Lightning/ListChannels",
+    "uri:/lnrpc.Lightning/ListPeers",
+    "uri:/lnrpc.Lightning/SubscribePeerEvents",
+    "uri:/lnrpc.Lightning/SubscribeCustomMessages",
+    "uri:/lnrpc.Lightning/SendCustomMessage",
+    "uri:/lnrpc.Lightning/AddInvoice",
+    "uri:/invoicesrpc.Invoices/LookupInvoiceV2",
+    "uri:/invoicesrpc.Invoices/SubscribeSingleInvoice",
+    "uri:/invoicesrpc.Invoices/CancelInvoice",
+    "uri:/routerrpc.Router/SendPaymentV2",
+    "uri:/routerrpc.Router/TrackPaymentV2",
+];
 
 pub struct Real {
     program: PathBuf,
+    /// The payer's by permissions, the payee's by calls.
+    macaroons: [PathBuf; 2],
     bitcoind: Bitcoind,
     payer: Lnd,
     payee: Lnd,
@@ -37,7 +65,12 @@ impl Real {
         let scid = payer
             .open_channel(&bitcoind, &payee, CAPACITY_SAT, CAPACITY_SAT / 2)
             .await?;
+        let macaroons = [
+            payer.bake("sluice.macaroon", &PERMISSIONS).await?,
+            payee.bake("sluice.macaroon", &CALLS).await?,
+        ];
         Ok(Real {
+            macaroons,
             program: lnd.into(),
             bitcoind,
             payer,
@@ -51,21 +84,26 @@ impl Real {
     pub fn tails(&self) -> String {
         format!("payer:\n{}\npayee:\n{}", self.payer.tail(), self.payee.tail())
     }
-
-    async fn invoice_state(&self, hash: PaymentHash) -> Result<String> {
-        let invoice = self.payee.cli(&["lookupinvoice", &hash.to_string()]).await?;
-        Ok(invoice["state"].as_str().unwrap_or_default().to_string())
-    }
 }
 
 #[async_trait]
 impl Bench for Real {
-    fn payer_config(&self) -> LndConfig {
-        self.payer.config()
+    fn payer(&self) -> NodeAccess {
+        NodeAccess::Lnd(LndConfig {
+            macaroon: self.macaroons[0].clone(),
+            ..self.payer.config()
+        })
     }
 
-    fn payee_config(&self) -> LndConfig {
-        self.payee.config()
+    fn payee(&self) -> NodeAccess {
+        NodeAccess::Lnd(LndConfig {
+            macaroon: self.macaroons[1].clone(),
+            ..self.payee.config()
+        })
+    }
+
+    async fn stranger(&mut self) -> NodeAccess {
+        self.payee()
     }
 
     fn scid(&self) -> Scid {
@@ -89,7 +127,7 @@ impl Bench for Real {
         (scid, Scid(alias))
     }
 
-    async fn locked_config(&mut self) -> Option<LndConfig> {
+    async fn locked(&mut self) -> Option<NodeAccess> {
         let locked = Lnd::start_without_wallet(&self.program, "locked", &self.bitcoind)
             .await
             .unwrap();
@@ -99,36 +137,32 @@ impl Bench for Real {
             ..locked.config()
         };
         self.locked = Some(locked);
-        Some(config)
+        Some(NodeAccess::Lnd(config))
     }
 
-    async fn held_invoice(&mut self, preimage: &Preimage, amount: Msat) -> String {
-        let (hash, amount) = (preimage.hash().to_string(), format!("--amt_msat={}", amount.0));
-        let cltv = format!("--cltv_expiry_delta={}", FINAL_CLTV.0);
-        let made = self
-            .payee
-            .cli(&["addholdinvoice", &amount, &cltv, &hash])
-            .await
-            .unwrap();
-        made["payment_request"].as_str().unwrap().to_string()
-    }
-
-    async fn wait_held(&mut self, hash: PaymentHash) {
-        let held = wait_for("a held HTLC", LIMIT, || async {
-            Ok((self.invoice_state(hash).await? == "ACCEPTED").then_some(()))
+    async fn weak(&mut self) -> Option<(NodeAccess, &'static str)> {
+        let weak = self.payer.bake("weak.macaroon", &PERMISSIONS[..4]).await.unwrap();
+        let access = NodeAccess::Lnd(LndConfig {
+            macaroon: weak,
+            ..self.payer.config()
         });
-        held.await.unwrap();
+        Some((access, "lacks the permissions peers:read, offchain:write"))
+    }
+
+    async fn held_invoice(&mut self, preimage: &Preimage, amount: Msat) -> Option<String> {
+        Some(holding::invoice(&self.payee, preimage, amount).await)
+    }
+
+    async fn wait_held(&mut self, hash: PaymentHash) -> u32 {
+        holding::wait_held(&self.payee, hash).await
     }
 
     async fn settle(&mut self, preimage: &Preimage) {
-        self.payee
-            .cli(&["settleinvoice", &hex::encode(preimage.expose())])
-            .await
-            .unwrap();
+        holding::settle(&self.payee, preimage).await;
     }
 
     async fn fail(&mut self, hash: PaymentHash) {
-        self.payee.cli(&["cancelinvoice", &hash.to_string()]).await.unwrap();
+        holding::fail(&self.payee, hash).await;
     }
 
     async fn htlcs_sent(&mut self, hash: PaymentHash) -> usize {

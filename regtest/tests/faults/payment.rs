@@ -1,16 +1,18 @@
 //! The claim payment and the taker's death.
 
 use anyhow::{Context, Result};
-use sluice::api::types::Stage;
+use sluice::api::SluiceApiClient;
+use sluice::api::types::{Stage, SwapRef, WalletRef};
 use sluice::swap::Kind;
 use sluice::units::{PaymentHash, SwapId};
 use sluice_regtest::daemons::wait_for;
 use sluice_regtest::lightning::proto::lnrpc::invoice::InvoiceState;
 use sluice_regtest::lightning::{Hold, HoldAt, Release};
+use sluice_regtest::liquid::Orphans;
 use sluice_regtest::world::{Options, PATIENCE, World};
 
 use super::books::Books;
-use super::orders::{finish, look, network, node, order, tails};
+use super::orders::{chain, finish, look, network, node, order, tails, wait_for_height};
 
 /// A world in which alice is the taker of a swap-out that she ordered and of a swap-in that bob ordered, both with
 /// their claim payments on the way.
@@ -102,4 +104,84 @@ async fn five_swaps_ordered_together_share_the_only_coin_of_a_wallet() -> Result
     let swaps = futures::future::try_join_all(orders).await?;
     finish(&world, &swaps).await?;
     books.balance(&world, &swaps).await
+}
+
+/// Alice's swap-out, decided to be paid while its channel carries nothing.
+async fn paying_over_a_dead_channel() -> Result<(World, SwapId)> {
+    let world = World::start(Options::default()).await?;
+    let swap = order(&world.alice, Kind::Out, world.channels[0], 1_000_000).await?;
+    world
+        .wait_for_swap(&world.alice, swap, "announced", |view| view.opening.is_some())
+        .await?;
+    node(&world, 0).disconnect(node(&world, 1));
+    world.liquid.mine(2).await?;
+    world
+        .wait_for_swap(&world.alice, swap, "paying", |view| view.stage == Stage::Paying)
+        .await?;
+    Ok((world, swap))
+}
+
+/// The channel carries payments again; the claim invoice stays unpaid while alice looks at some blocks.
+async fn stays_unpaid(world: &World) -> Result<()> {
+    node(world, 0).reconnect(node(world, 1));
+    world
+        .alice
+        .wait_for_peer(world.bob.id, |peer| peer.channels.iter().all(|channel| channel.active))
+        .await?;
+    for _ in 0..5 {
+        world.liquid.mine_empty().await?;
+        wait_for_height(&world.alice, world.liquid.height().await?).await?;
+    }
+    let paid = node(world, 1)
+        .invoices()
+        .into_iter()
+        .filter(|invoice| invoice.state == InvoiceState::Settled);
+    // the fee invoice alone
+    anyhow::ensure!(paid.count() == 1, "the claim invoice is paid\n{}", tails(world));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_was_given_up_is_not_paid_when_the_channel_comes_back() -> Result<()> {
+    let (world, swap) = paying_over_a_dead_channel().await?;
+    world.alice.client()?.swap_cancel(SwapRef { swap_id: swap }).await?;
+    stays_unpaid(&world).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_that_a_reorg_took_away_is_not_paid_when_the_channel_comes_back() -> Result<()> {
+    let (mut world, swap) = paying_over_a_dead_channel().await?;
+    world.bob.daemon.kill();
+    chain(&world).reorg(2, Orphans::Dropped);
+    world
+        .wait_for_swap(&world.alice, swap, "unconfirmed again", |view| {
+            view.state.contains("reorg")
+        })
+        .await?;
+    stays_unpaid(&world).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn swaps_that_end_while_their_opening_is_made_leave_no_coin_locked() -> Result<()> {
+    let options = Options {
+        channels: 12,
+        ..Options::default()
+    };
+    let world = World::start(options).await?;
+    let (alice, bob) = (world.alice.client()?, world.bob.client()?);
+    let orders = world
+        .channels
+        .iter()
+        .map(|scid| order(&world.alice, Kind::Out, *scid, 300_000));
+    // Bob makes one opening after the other: the cancels meet them before, in and after the making.
+    for swap_id in futures::future::try_join_all(orders).await? {
+        // Too late is right as well.
+        let _ = alice.swap_cancel(SwapRef { swap_id }).await;
+    }
+    wait_for("bob's coins to be free", PATIENCE, || async {
+        world.liquid.mine(1).await?;
+        let balance = bob.wallet_balance(WalletRef::default()).await?;
+        Ok((balance.locked_sat == 0).then_some(()))
+    })
+    .await
 }

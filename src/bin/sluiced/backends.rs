@@ -10,10 +10,11 @@ use sluice::api::service::Startup;
 use sluice::chain::bitcoind::{Bitcoind, BitcoindConfig};
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE};
 use sluice::chain::rpc::{Auth, Endpoint};
-use sluice::config::{ChainNode, Config, Lightning, Liquid, RpcAuth};
+use sluice::config::{self, ChainNode, Config, Liquid, RpcAuth};
 use sluice::engine::Side;
+use sluice::node::cln::{Cln, ClnConfig};
 use sluice::node::lnd::{Lnd, LndConfig};
-use sluice::ports::{Chain, ChainInfo, Clock, LightningNode, NodeInfo, PortError};
+use sluice::ports::{Chain, ChainInfo, Clock, LightningNode, NodeInfo, PeerMessenger, PortError};
 use sluice::units::{Asset, Timestamp};
 use tracing::{info, warn};
 
@@ -64,17 +65,51 @@ where
     }
 }
 
+/// The Lightning node, as the engine uses it.
+pub struct Lightning {
+    /// Its invoices, payments and channels.
+    pub node: Arc<dyn LightningNode>,
+    /// Its peers.
+    pub messenger: Arc<dyn PeerMessenger>,
+    /// What it said of itself.
+    pub identity: NodeInfo,
+}
+
 /// The Lightning node, once it answers.
-pub async fn lightning(config: &Config, startup: &Startup) -> anyhow::Result<(Arc<Lnd>, NodeInfo)> {
-    let Lightning::Lnd(lnd) = &config.lightning;
-    let node = Arc::new(Lnd::new(LndConfig {
-        address: lnd.address.clone(),
-        tls_cert: lnd.tls_cert.clone(),
-        macaroon: lnd.macaroon.clone(),
-    }));
-    let identity = waiting_for(&format!("lnd at {}", lnd.address), startup, || node.info()).await?;
-    info!(id = %identity.id, alias = identity.alias, network = identity.network, version = identity.version, "lnd answers");
-    Ok((node, identity))
+pub async fn lightning(config: &Config, startup: &Startup) -> anyhow::Result<Lightning> {
+    match &config.lightning {
+        config::Lightning::Lnd(lnd) => {
+            let node = Lnd::new(LndConfig {
+                address: lnd.address.clone(),
+                tls_cert: lnd.tls_cert.clone(),
+                macaroon: lnd.macaroon.clone(),
+            });
+            answering(node, &format!("lnd at {}", lnd.address), startup).await
+        }
+        config::Lightning::Cln(cln) => {
+            let node = Cln::new(ClnConfig {
+                address: cln.address.clone(),
+                ca_cert: cln.ca_cert.clone(),
+                client_cert: cln.client_cert.clone(),
+                client_key: cln.client_key.clone(),
+            });
+            answering(node, &format!("cln at {}", cln.address), startup).await
+        }
+    }
+}
+
+async fn answering<N>(node: N, what: &str, startup: &Startup) -> anyhow::Result<Lightning>
+where
+    N: LightningNode + PeerMessenger + 'static,
+{
+    let node = Arc::new(node);
+    let identity = waiting_for(what, startup, || node.info()).await?;
+    info!(id = %identity.id, alias = identity.alias, network = identity.network, version = identity.version, "the Lightning node answers");
+    Ok(Lightning {
+        node: node.clone(),
+        messenger: node,
+        identity,
+    })
 }
 
 /// The configured chains with their wallets, once their nodes answer and are on the Lightning node's side of real money.
@@ -106,7 +141,7 @@ async fn liquid(liquid: &Liquid, node: &NodeInfo, startup: &Startup) -> anyhow::
     // Real L-BTC against test coins, or the reverse, would be a gift.
     if (info.chain == "liquidv1") != (node.network == "mainnet") {
         bail!(
-            "lnd is on {} but elementsd on {}: both must be on their main network, or neither",
+            "the Lightning node is on {} but elementsd on {}: both must be on their main network, or neither",
             node.network,
             info.chain
         );
@@ -125,7 +160,7 @@ async fn bitcoin(bitcoin: &ChainNode, node: &NodeInfo, startup: &Startup) -> any
     let info = waiting_for(&what, startup, || bitcoind.info()).await?;
     if network_of(&info.chain) != Some(node.network.as_str()) {
         bail!(
-            "lnd is on {} but bitcoind on {}: both must be on the same network",
+            "the Lightning node is on {} but bitcoind on {}: both must be on the same network",
             node.network,
             info.chain
         );

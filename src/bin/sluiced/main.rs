@@ -108,13 +108,20 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let mut stopped = stopping()?;
     tokio::select! {
         running = start(config) => {
-            let (api, mut asked) = running?;
+            let (api, engine, mut asked) = running?;
             info!(api = %api.address(), ms = began.elapsed().as_millis(), "ready");
-            tokio::select! {
-                () = stopped.wait() => {}
-                _ = asked.wait_for(|stop| *stop) => info!("asked to stop"),
-            }
+            let failed = tokio::select! {
+                () = stopped.wait() => None,
+                _ = asked.wait_for(|stop| *stop) => {
+                    info!("asked to stop");
+                    None
+                }
+                reason = engine.failed() => Some(reason),
+            };
             api.stop(GRACE).await;
+            if let Some(reason) = failed {
+                bail!("{reason}");
+            }
         }
         () = stopped.wait() => {}
     }
@@ -122,7 +129,7 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn start(config: &Config) -> anyhow::Result<(ApiHandle, watch::Receiver<bool>)> {
+async fn start(config: &Config) -> anyhow::Result<(ApiHandle, Engine, watch::Receiver<bool>)> {
     let mut folder = DirBuilder::new();
     let made = folder.recursive(true).mode(0o700).create(&config.data_dir);
     made.with_context(|| format!("data_dir {}", config.data_dir.display()))?;
@@ -132,7 +139,8 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, watch::Receiver<bo
     let startup = Arc::new(Startup::default());
     let (stop, asked) = watch::channel(false);
     let api = server::serve(listener, token, Service::new(startup.clone(), stop))?;
-    let (node, identity) = backends::lightning(config, &startup).await?;
+    let lightning = backends::lightning(config, &startup).await?;
+    let identity = lightning.identity;
     let sides = backends::chains(config, &identity, &startup).await?;
     let identity_of_store = StoreIdentity {
         node: identity.id,
@@ -146,8 +154,8 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, watch::Receiver<bo
     let store = Store::open(&config.data_dir, &identity_of_store)?;
     let parts = Parts {
         sides,
-        node: node.clone(),
-        messenger: node,
+        node: lightning.node,
+        messenger: lightning.messenger,
         identity,
         clock: Arc::new(backends::SystemClock),
         store,
@@ -155,8 +163,9 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, watch::Receiver<bo
         pace: Pace::default(),
         fee_invoice_factor: config.limits.fee_invoice_factor,
     };
-    startup.ready(Engine::start_up(parts).await?);
-    Ok((api, asked))
+    let engine = Engine::start_up(parts).await?;
+    startup.ready(engine.clone());
+    Ok((api, engine, asked))
 }
 
 /// The seed beside the database. Where there is a database, a missing seed is a loss and not a first start: a new one

@@ -7,7 +7,7 @@ use super::{Task, until_answered};
 use crate::ports::{InvoiceSpec, PaymentSpec, PortError};
 use crate::swap::event::{EffectKind, InvoiceKind, InvoiceStatus, Made, PaymentStatus};
 use crate::swap::state::OwnInvoice;
-use crate::swap::{Event, Payee};
+use crate::swap::{Effect, Event, Payee};
 use crate::units::{CltvDelta, Msat, PaymentHash};
 
 pub(super) async fn make_invoice(
@@ -81,7 +81,8 @@ pub(super) async fn cancel_invoice(task: &Task, hash: PaymentHash) {
     }
 }
 
-pub(super) async fn pay(task: &Task, payee: &Payee) {
+/// Pays until that is certain, or no longer wanted: then whoever watches the payment tells what became of it.
+pub(super) async fn pay(task: &Task, effect: &Effect, payee: &Payee) {
     let (shared, swap) = (&task.shared, task.swap());
     let invoice = &payee.invoice;
     let Some(amount) = invoice.amount else { return };
@@ -94,7 +95,7 @@ pub(super) async fn pay(task: &Task, payee: &Payee) {
         time_limit: shared.pace.payment,
     };
     let mut backoff = task.backoff();
-    loop {
+    while task.is_wanted(effect) {
         let failure = match attempt(task, payee, &spec).await {
             Ok(Attempted::Certain(status)) => return task.yield_event(Event::Payment(payee.kind, status)).await,
             Ok(Attempted::TooLate) => Err(PortError::Refused("too late".into())),

@@ -10,11 +10,11 @@ use crate::keys::SwapSecrets;
 use crate::ports::PortError;
 use crate::swap::event::{EffectKind, Made, SpendPath};
 use crate::swap::state::{Claim, Maker};
-use crate::swap::{Event, State, Swap, Taker};
+use crate::swap::{Effect, Event, State, Swap, Taker};
 use crate::tx::{self, ClaimPath, ClaimRequest, FeeBasis, OpeningOutput};
 use crate::units::{FeeRate, PaymentHash, RawTx};
 
-pub(super) async fn opening(task: &Task, hash: PaymentHash) {
+pub(super) async fn opening(task: &Task, effect: &Effect, hash: PaymentHash) {
     let swap = task.swap();
     let State::Maker(deal, _) = &swap.state else { return };
     let output = sight::script(&swap, deal, hash)
@@ -29,6 +29,9 @@ pub(super) async fn opening(task: &Task, hash: PaymentHash) {
     };
     let shared = &task.shared;
     let made = until_answered(task, "fund the opening", || async {
+        if !task.is_wanted(effect) {
+            return Err(PortError::Refused("the swap has ended".into()));
+        }
         let rate = side.chain.fee_rate().await?;
         let fund = || shared.openings.fund(side.wallet.as_ref(), &output, rate);
         match fund().await {

@@ -15,7 +15,7 @@ use tracing::{debug, error, warn};
 use super::driver::Signal;
 use super::{Shared, Side};
 use crate::ports::PortError;
-use crate::swap::{Effect, Event, Swap};
+use crate::swap::{Effect, Event, Swap, wants};
 
 /// What an effect works with.
 pub(super) struct Task {
@@ -41,11 +41,11 @@ pub(super) async fn perform(task: &Task, effect: &Effect) {
         } => {
             lightning::make_invoice(task, *kind, *amount, *expiry_secs, *final_cltv).await;
         }
-        Effect::MakeOpening(hash) => make::opening(task, *hash).await,
+        Effect::MakeOpening(hash) => make::opening(task, effect, *hash).await,
         Effect::MakeClaim(path) => make::claim(task, path).await,
         Effect::MakeVoid => make::void(task).await,
         Effect::Broadcast { kind, tx, preimage } => chain::broadcast(task, *kind, tx, preimage.as_ref()).await,
-        Effect::Pay(payee) => lightning::pay(task, payee).await,
+        Effect::Pay(payee) => lightning::pay(task, effect, payee).await,
         Effect::WatchPayment(kind, hash) => lightning::watch_payment(task, *kind, *hash).await,
         Effect::WatchInvoice(kind, hash) => lightning::watch_invoice(task, *kind, *hash).await,
         Effect::WatchChain => chain::watch(task).await,
@@ -64,6 +64,12 @@ impl Task {
 
     fn swap(&self) -> Arc<Swap> {
         self.swap.borrow().clone()
+    }
+
+    /// Whether the committed state still wants an effect. One that is let run to its end asks before every call that
+    /// cannot be taken back: between two attempts the swap may have been abandoned.
+    fn is_wanted(&self, effect: &Effect) -> bool {
+        wants(&self.swap()).contains(effect)
     }
 
     async fn yield_event(&self, event: Event) {

@@ -6,12 +6,12 @@
 use bitcoin::Amount;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use crate::node::grpc::{CALL_LIMIT, CallErrorKind};
 use crate::ports::{Channel, PortError};
 use crate::units::{NodeId, Scid};
 
 use super::api::lnrpc::{ChanInfoRequest, Channel as LndChannel, ChannelEdge, ListChannelsRequest, RoutingPolicy};
-use super::connection::{CALL_LIMIT, Connection};
-use super::error::CallErrorKind;
+use super::connection::Connection;
 use super::limits::{sat, sendable};
 use super::parse_node_id;
 

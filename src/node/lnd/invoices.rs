@@ -4,6 +4,7 @@ use futures::future;
 use futures::stream::{self, BoxStream, StreamExt};
 use tonic::codec::Streaming;
 
+use crate::node::grpc::{CALL_LIMIT, CallErrorKind};
 use crate::ports::{InvoiceSpec, PortError};
 use crate::swap::event::InvoiceStatus;
 use crate::units::{CltvDelta, PaymentHash};
@@ -12,8 +13,7 @@ use super::api::invoicesrpc::lookup_invoice_msg::InvoiceRef;
 use super::api::invoicesrpc::{CancelInvoiceMsg, LookupInvoiceMsg, SubscribeSingleInvoiceRequest};
 use super::api::lnrpc::Invoice;
 use super::api::lnrpc::invoice::InvoiceState;
-use super::connection::{CALL_LIMIT, Connection};
-use super::error::CallErrorKind;
+use super::connection::Connection;
 
 /// Makes an invoice, or finds the one made before with this preimage.
 pub(super) async fn ensure(lnd: &Connection, spec: &InvoiceSpec) -> Result<String, PortError> {

@@ -1,51 +1,29 @@
 //! Custom messages, and who is connected.
 
-use std::future::Future;
-use std::task::Poll;
 use std::time::Duration;
 
-use futures::future;
-use futures::stream::{self, BoxStream, Stream, StreamExt};
-use tonic::codec::Streaming;
-use tonic::{Response, Status};
-use tracing::debug;
+use futures::stream::{self, BoxStream};
 
-use crate::ports::{Incoming, PeerEvent, PortError};
+use crate::node::custom_message;
+use crate::node::grpc::{CALL_LIMIT, started, subscription};
+use crate::ports::{PeerEvent, PortError};
 use crate::units::NodeId;
 
+use super::LndConfig;
 use super::api::lnrpc::peer_event::EventType;
 use super::api::lnrpc::{
     CustomMessage, ListPeersRequest, PeerEvent as LndPeerEvent, PeerEventSubscription, SendCustomMessageRequest,
     SubscribeCustomMessagesRequest,
 };
-use super::connection::{CALL_LIMIT, Connection};
-use super::error::CallError;
+use super::connection::Connection;
 use super::parse_node_id;
 
 /// lnd holds the call until the peer's connection is up.
 const SEND_LIMIT: Duration = Duration::from_secs(5);
-/// A message is at most 65,535 bytes with its type (BOLT 1).
-const MAX_PAYLOAD: usize = 65_533;
-
-/// The types of PeerSwap: 42069, 42071, … 42085 (protocol.md "Type table" of the Go implementation, messages/types.go).
-fn is_peerswap(kind: u16) -> bool {
-    (42_069..=42_085).contains(&kind) && kind % 2 == 1
-}
-
 /// Hands a message to a connected peer.
 pub(super) async fn send(lnd: &Connection, to: NodeId, kind: u16, payload: Vec<u8>) -> Result<(), PortError> {
     const METHOD: &str = "SendCustomMessage";
-    if !is_peerswap(kind) {
-        return Err(PortError::Refused(format!(
-            "lnd {METHOD}: {kind} is not a message type of PeerSwap"
-        )));
-    }
-    if payload.len() > MAX_PAYLOAD {
-        let size = payload.len();
-        return Err(PortError::Refused(format!(
-            "lnd {METHOD}: the payload has {size} bytes, at most {MAX_PAYLOAD} fit"
-        )));
-    }
+    custom_message::check("lnd SendCustomMessage", kind, &payload)?;
     let request = SendCustomMessageRequest {
         peer: to.serialize().to_vec(),
         r#type: kind.into(),
@@ -80,72 +58,25 @@ pub(super) async fn connected(lnd: &Connection) -> Result<Vec<NodeId>, PortError
 
 /// Messages, comings and goings, from now on; ends when either subscription ends.
 pub(super) async fn events(lnd: &Connection) -> Result<BoxStream<'static, PeerEvent>, PortError> {
-    let api = lnd.api("SubscribeCustomMessages").await?;
+    const METHOD: &str = "SubscribeCustomMessages";
+    let api = lnd.api(METHOD).await?;
     let (mut for_messages, mut for_peers) = (api.lightning.clone(), api.lightning.clone());
-    let messages = subscription("SubscribeCustomMessages", read_message, async move {
+    let messages = subscription::<LndConfig, _, _>(METHOD, read_message, async move {
         for_messages
             .subscribe_custom_messages(SubscribeCustomMessagesRequest {})
             .await
     });
-    let peers = subscription("SubscribePeerEvents", read_peer_event, async move {
+    let peers = subscription::<LndConfig, _, _>("SubscribePeerEvents", read_peer_event, async move {
         for_peers.subscribe_peer_events(PeerEventSubscription {}).await
     });
-    let until_one_ends = stream::select(messages, peers).take_while(|item| future::ready(item.is_some()));
-    let mut events = Box::pin(until_one_ends.filter_map(future::ready).peekable());
-    // lnd sends not even headers before there is an event, so waiting for an answer could take for ever. One poll puts
-    // both requests on their way; a call behind them on the same connection shows that lnd takes calls.
-    if let Poll::Ready(None) = futures::poll!(events.as_mut().peek()) {
-        return Err(PortError::Unreachable(
-            "lnd SubscribeCustomMessages: the stream ended at once".into(),
-        ));
-    }
+    let events = started::<LndConfig, _>(METHOD, stream::select(messages, peers)).await?;
+    // A call behind the subscriptions on the same connection shows that lnd takes calls.
     connected(lnd).await?;
     Ok(events)
 }
 
-/// The events of one subscription, then None: it has ended.
-fn subscription<T>(
-    method: &'static str,
-    read: fn(T) -> Option<PeerEvent>,
-    open: impl Future<Output = Result<Response<Streaming<T>>, Status>>,
-) -> impl Stream<Item = Option<PeerEvent>> {
-    let ended = move |status: Option<Status>| {
-        let reason = status.map_or_else(
-            || "closed by lnd".to_string(),
-            |s| CallError::from_status(method, &s).to_string(),
-        );
-        debug!(method, reason, "subscription ended");
-    };
-    stream::once(open)
-        .filter_map(move |opened| future::ready(opened.map_err(|status| ended(Some(status))).ok()))
-        .flat_map(move |response| {
-            stream::unfold(response.into_inner(), move |mut updates| async move {
-                match updates.message().await {
-                    Ok(Some(update)) => Some((update, updates)),
-                    Ok(None) => {
-                        ended(None);
-                        None
-                    }
-                    Err(status) => {
-                        ended(Some(status));
-                        None
-                    }
-                }
-            })
-        })
-        .filter_map(move |update| future::ready(read(update)))
-        .map(Some)
-        .chain(stream::once(future::ready(None)))
-}
-
 fn read_message(message: CustomMessage) -> Option<PeerEvent> {
-    let kind = u16::try_from(message.r#type).ok().filter(|kind| is_peerswap(*kind))?;
-    let from = NodeId::from_slice(&message.peer).ok()?;
-    Some(PeerEvent::Message(Incoming {
-        from,
-        kind,
-        payload: message.data,
-    }))
+    custom_message::read(&message.peer, message.r#type, message.data)
 }
 
 fn read_peer_event(event: LndPeerEvent) -> Option<PeerEvent> {
@@ -154,40 +85,4 @@ fn read_peer_event(event: LndPeerEvent) -> Option<PeerEvent> {
         EventType::PeerOnline => PeerEvent::Online(peer),
         EventType::PeerOffline => PeerEvent::Offline(peer),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PEER: &str = "02c30ff537639962f493d326a77f1c6cb591ee3d21ca8d89194bb69cb288f497e8";
-
-    fn message(kind: u32) -> CustomMessage {
-        CustomMessage {
-            peer: hex::decode(PEER).unwrap(),
-            r#type: kind,
-            data: b"{}".to_vec(),
-        }
-    }
-
-    #[test]
-    fn only_messages_of_peerswap_are_passed_on() {
-        for kind in (42_069..=42_085).step_by(2) {
-            assert!(read_message(message(kind)).is_some(), "{kind}");
-        }
-        for kind in [32_769, 42_067, 42_070, 42_087, 42_069 + 65_536] {
-            assert_eq!(read_message(message(kind)), None, "{kind}");
-        }
-    }
-
-    #[test]
-    fn a_message_from_no_point_of_the_curve_is_dropped() {
-        assert_eq!(
-            read_message(CustomMessage {
-                peer: vec![2; 32],
-                ..message(42_069)
-            }),
-            None
-        );
-    }
 }

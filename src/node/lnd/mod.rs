@@ -16,22 +16,22 @@ use std::str::FromStr;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
+use crate::node::doubts::Doubts;
+use crate::node::grpc::CALL_LIMIT;
 use crate::ports::{Channel, InvoiceSpec, LightningNode, NodeInfo, PaymentSpec, PeerEvent, PeerMessenger, PortError};
 use crate::swap::event::{InvoiceStatus, PaymentStatus};
 use crate::units::{NodeId, PaymentHash};
 
-use connection::{CALL_LIMIT, Connection};
-use doubts::Doubts;
+use connection::Connection;
 
 mod channels;
 mod connection;
-mod doubts;
 mod error;
 mod invoices;
 mod limits;
 mod messages;
 mod payments;
-mod tls;
+mod permissions;
 
 /// lnd's messages and clients, generated from `proto/`.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
@@ -46,7 +46,7 @@ pub struct LndConfig {
     pub address: String,
     /// Its `tls.cert`, or the certificate of the authority that signed it.
     pub tls_cert: PathBuf,
-    /// A macaroon that allows reading, invoices, payments and custom messages, as lnd wrote it.
+    /// A macaroon that allows reading, invoices, payments and custom messages (docs/nodes.md), as lnd wrote it.
     pub macaroon: PathBuf,
 }
 

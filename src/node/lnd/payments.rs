@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use bitcoin::Amount;
 use tokio::time::{Instant, timeout_at};
 use tonic::codec::Streaming;
 
+use crate::node::direct_payment::{ceil, check, refused};
+use crate::node::grpc::{CALL_LIMIT, CallError, CallErrorKind};
 use crate::ports::{PaymentSpec, PortError};
-use crate::protocol::invoice::read_invoice;
 use crate::swap::event::{Failure, PaymentStatus};
 use crate::units::{CltvDelta, NodeId, PaymentHash, Preimage};
 
@@ -18,12 +18,10 @@ use super::api::lnrpc::htlc_attempt::HtlcStatus;
 use super::api::lnrpc::payment::PaymentStatus as LndStatus;
 use super::api::lnrpc::{Channel as LndChannel, Payment, PaymentFailureReason};
 use super::api::routerrpc::{SendPaymentRequest, TrackPaymentRequest};
-use super::connection::{Api, CALL_LIMIT, Connection};
-use super::error::{CallError, CallErrorKind};
-use super::{Lnd, channels};
+use super::connection::{Api, Connection};
+use super::{Lnd, LndConfig, channels};
 
-/// Blocks that lnd adds to the invoice's final CLTV delta (routing/payment_session.go `BlockPadding`, v0.20.0-beta).
-const BLOCK_PADDING: u32 = 3;
+const PAY: &str = "lnd SendPaymentV2";
 /// lnd ends its search for a way at the time limit and then reports; so much longer is waited for that report.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -52,7 +50,7 @@ pub(super) async fn ensure(lnd: &Lnd, spec: &PaymentSpec) -> Result<PaymentStatu
         Some(PaymentStatus::InFlight) => return join(lnd, spec.hash, limit).await,
         Some(PaymentStatus::Failed(_) | PaymentStatus::Absent) | None => {}
     }
-    let payee = check(spec)?;
+    let payee = check(PAY, spec)?.payee;
     let channel = usable_channel(&lnd.connection, spec, payee).await?;
     match send(lnd, spec, &channel, before.map(|record| record.payment_index), limit).await? {
         // lnd also calls it a lack of balance when the channel has just become inactive.
@@ -69,52 +67,18 @@ pub(super) async fn ensure(lnd: &Lnd, spec: &PaymentSpec) -> Result<PaymentStatu
     }
 }
 
-fn ceil(spec: &PaymentSpec) -> Amount {
-    Amount::from_sat(spec.amount.0.div_ceil(1000))
-}
-
-fn refused(why: impl std::fmt::Display) -> PortError {
-    PortError::Refused(format!("lnd SendPaymentV2: {why}"))
-}
-
-/// Compares the invoice with what is to be paid; the payee.
-fn check(spec: &PaymentSpec) -> Result<NodeId, PortError> {
-    // The network is lnd's to check: it knows its own.
-    let invoice = read_invoice(&spec.bolt11, "").map_err(refused)?;
-    if invoice.hash != spec.hash {
-        return Err(refused(format_args!(
-            "the invoice is locked to {}, not to {}",
-            invoice.hash, spec.hash
-        )));
-    }
-    if invoice.amount != Some(spec.amount) {
-        let asked = invoice.amount.map_or("no amount".to_string(), |msat| msat.to_string());
-        return Err(refused(format_args!(
-            "the invoice asks for {asked}, to be paid are {}",
-            spec.amount
-        )));
-    }
-    let total = invoice.final_cltv.0.saturating_add(BLOCK_PADDING);
-    match spec.max_cltv {
-        Some(CltvDelta(max)) if total >= max => Err(refused(format_args!(
-            "the htlc would expire in {total} blocks, which must be less than {max}"
-        ))),
-        Some(_) | None => Ok(invoice.payee),
-    }
-}
-
 async fn usable_channel(lnd: &Connection, spec: &PaymentSpec, payee: NodeId) -> Result<LndChannel, PortError> {
     let channel = channels::with_peer(lnd, payee, spec.scid).await?.ok_or_else(|| {
-        refused(format_args!(
-            "no channel {} with the invoice's payee {payee}",
-            spec.scid
-        ))
+        refused(
+            PAY,
+            format_args!("no channel {} with the invoice's payee {payee}", spec.scid),
+        )
     })?;
     if channel.active {
         Ok(channel)
     } else {
         Err(PortError::Unreachable(format!(
-            "lnd SendPaymentV2: the channel {} is not active now",
+            "{PAY}: the channel {} is not active now",
             spec.scid
         )))
     }
@@ -128,7 +92,7 @@ async fn send(
     limit: Instant,
 ) -> Result<PaymentStatus, PortError> {
     const METHOD: &str = "SendPaymentV2";
-    let late = || CallError::no_answer(METHOD, "no answer within the time limit").into();
+    let late = || CallError::no_answer::<LndConfig>(METHOD, "no answer within the time limit").into();
     let patience = limit.saturating_duration_since(Instant::now());
     if patience <= GRACE {
         return Err(late());
@@ -186,9 +150,11 @@ async fn find(lnd: &Connection, hash: PaymentHash) -> Result<Option<Payment>, Po
     };
     match tokio::time::timeout(CALL_LIMIT, updates.message()).await {
         Ok(Ok(Some(record))) => Ok(Some(record)),
-        Ok(Ok(None)) => Err(CallError::no_answer(METHOD, "the stream ended without an answer").into()),
-        Ok(Err(status)) => Err(CallError::interrupted(METHOD, &status).into()),
-        Err(_elapsed) => Err(CallError::no_answer(METHOD, format_args!("no answer within {CALL_LIMIT:?}")).into()),
+        Ok(Ok(None)) => Err(CallError::no_answer::<LndConfig>(METHOD, "the stream ended without an answer").into()),
+        Ok(Err(status)) => Err(CallError::interrupted::<LndConfig>(METHOD, &status).into()),
+        Err(_elapsed) => {
+            Err(CallError::no_answer::<LndConfig>(METHOD, format_args!("no answer within {CALL_LIMIT:?}")).into())
+        }
     }
 }
 
@@ -229,8 +195,12 @@ impl Lnd {
                         end @ (PaymentStatus::Paid(_) | PaymentStatus::Failed(_)) => return Ok(end),
                     }
                 }
-                Ok(None) => return Err(CallError::no_answer(method, "the stream ended before the payment").into()),
-                Err(status) => return Err(CallError::interrupted(method, &status).into()),
+                Ok(None) => {
+                    return Err(
+                        CallError::no_answer::<LndConfig>(method, "the stream ended before the payment").into(),
+                    );
+                }
+                Err(status) => return Err(CallError::interrupted::<LndConfig>(method, &status).into()),
             }
         }
     }
@@ -243,7 +213,7 @@ impl Lnd {
             self.doubts.end(hash);
         } else if self.doubts.cover(hash, record.payment_index, std::time::Instant::now()) {
             let why = "the last attempt got no answer and may not have been read yet";
-            return Err(CallError::no_answer("TrackPaymentV2", why).into());
+            return Err(CallError::no_answer::<LndConfig>("TrackPaymentV2", why).into());
         }
         Ok(status)
     }

@@ -227,9 +227,9 @@ fn requested(shared: &Arc<Shared>, requests: &Requests, from: NodeId, kind: Kind
     tokio::spawn(async move {
         let _place = place;
         let _turn = judged.acquire().await;
-        let judged = start::respond(&shared, from, kind, request).await;
+        let verdict = start::respond(&shared, from, kind, request).await;
         let withdrawn = shared.judging.end(from, id);
-        match judged {
+        match verdict {
             Ok(()) if withdrawn => {
                 let reason = "the peer took its request back".into();
                 deliver(&shared, from, id, PeerMessage::Cancel(reason));

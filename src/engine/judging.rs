@@ -45,3 +45,29 @@ impl Judging {
         self.requests().remove(&(peer, id)).unwrap_or(false)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_asked_takes_a_request_back_and_nothing_is_remembered_afterwards() {
+        let key = |n: u8| {
+            let secret = bitcoin::secp256k1::SecretKey::from_slice(&[n; 32]).unwrap();
+            secret.public_key(bitcoin::secp256k1::SECP256K1)
+        };
+        let (peer, other, id) = (key(1), key(2), SwapId([7; 32]));
+        let judging = Judging::default();
+        assert!(!judging.withdraw(peer, id));
+        assert!(judging.begin(peer, id));
+        assert!(!judging.begin(peer, id), "the same request twice");
+        assert!(!judging.withdraw(other, id));
+        assert!(!judging.is_withdrawn(peer, id));
+        assert!(judging.withdraw(peer, id));
+        assert!(judging.is_withdrawn(peer, id));
+        assert!(judging.end(peer, id));
+        assert!(!judging.end(peer, id));
+        assert!(judging.requests().is_empty());
+    }
+}

@@ -43,13 +43,14 @@ use rand::{CryptoRng, Rng, RngCore};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::swap::terms::{KeyPath, Kind, Role, SwapKeys};
-use crate::units::{Asset, Preimage, SwapSecret};
+use crate::units::{Asset, Preimage, SeedFingerprint, SwapSecret};
 
 /// PeerSwap's first message type, so that no wallet walks into our branch by chance.
 const PURPOSE: u32 = 42069;
 const FORMAT: &str = "sluice-seed-1";
 const PREIMAGE_TAG: &[u8] = b"sluice/preimage";
 const CHECK_TAG: &[u8] = b"sluice/seed";
+const FINGERPRINT_TAG: &[u8] = b"sluice/fingerprint";
 /// A valid file has 56 bytes; nothing longer is read.
 const LONGEST_FILE: u64 = 128;
 
@@ -160,6 +161,13 @@ impl Seed {
         Seed(Zeroizing::new(words.to_seed_normalized("")))
     }
 
+    /// What a database that belongs to this seed is bound to.
+    #[must_use]
+    pub fn fingerprint(&self) -> SeedFingerprint {
+        let hash = tagged(FINGERPRINT_TAG, &self.0[..]).to_byte_array();
+        SeedFingerprint(std::array::from_fn(|index| hash[index]))
+    }
+
     /// The secrets of the swap with that path, for that side of it.
     #[must_use]
     pub fn secrets(&self, path: &KeyPath, role: Role) -> SwapSecrets {
@@ -219,12 +227,17 @@ fn public_key(secret: &SwapSecret) -> PublicKey {
 }
 
 fn preimage(key: &[u8; 32]) -> Preimage {
-    let tag = sha256::Hash::hash(PREIMAGE_TAG);
+    Preimage::from_bytes(tagged(PREIMAGE_TAG, key).to_byte_array())
+}
+
+/// The tagged hash of BIP 340.
+fn tagged(tag: &[u8], data: &[u8]) -> sha256::Hash {
+    let tag = sha256::Hash::hash(tag);
     let mut engine = sha256::Hash::engine();
     engine.input(tag.as_ref());
     engine.input(tag.as_ref());
-    engine.input(key);
-    Preimage::from_bytes(sha256::Hash::from_engine(engine).to_byte_array())
+    engine.input(data);
+    sha256::Hash::from_engine(engine)
 }
 
 fn check(entropy: &[u8; 16]) -> String {

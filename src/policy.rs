@@ -110,10 +110,22 @@ impl Policy {
     /// # Errors
     /// The first rule that it breaks.
     pub fn admit_own(&self, peer: &NodeId, amount: Amount) -> Result<(), Denial> {
+        self.admit_peer(peer)?;
+        self.admit_amount(amount)
+    }
+
+    /// Judges whether the operator may start any swap with `peer`.
+    ///
+    /// # Errors
+    /// The peer is blocked, or no new swaps are made.
+    pub fn admit_peer(&self, peer: &NodeId) -> Result<(), Denial> {
         if self.blocked.contains(peer) {
             return Err(Denial::Blocked(*peer));
         }
-        self.admit_amount(amount)
+        if !self.accept_new_swaps {
+            return Err(Denial::Disabled);
+        }
+        Ok(())
     }
 
     fn admit_amount(&self, amount: Amount) -> Result<(), Denial> {
@@ -338,6 +350,7 @@ mod tests {
         let amount = Amount::from_sat(1_000_000);
         assert_eq!(policy.admit(&peer(1), amount), Err(Denial::Peer(peer(1))));
         assert_eq!(policy.admit_own(&peer(1), amount), Err(Denial::Blocked(peer(1))));
+        assert_eq!(policy.admit_peer(&peer(1)), Err(Denial::Blocked(peer(1))));
         assert_eq!(policy.admit_own(&peer(2), amount), Ok(()));
     }
 
@@ -365,5 +378,6 @@ mod tests {
         assert_eq!(policy.admit(&peer(2), amount), Err(Denial::Peer(peer(2))));
         assert_eq!(policy.admit(&peer(1), amount), Err(Denial::Disabled));
         assert_eq!(policy.admit_own(&peer(1), amount), Err(Denial::Disabled));
+        assert_eq!(policy.admit_peer(&peer(1)), Err(Denial::Disabled));
     }
 }

@@ -135,6 +135,25 @@ pub struct WalletBalance {
     pub locked: Amount,
 }
 
+/// Why money was not sent.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SendError {
+    /// The text is not an address of this chain.
+    #[error("not an address of this chain")]
+    Address,
+    /// The wallet has too little for the amount and its fee.
+    #[error("the wallet has {available} to spend, {wanted} and a fee are wanted")]
+    TooLittle {
+        /// What can be spent.
+        available: Amount,
+        /// What was to be sent.
+        wanted: Amount,
+    },
+    /// Anything else.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
 /// The operator's wallet on a chain.
 #[async_trait]
 pub trait Wallet: Send + Sync {
@@ -153,8 +172,8 @@ pub trait Wallet: Send + Sync {
     async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError>;
     /// Names a transaction's address for the operator's books. A failure is of no consequence.
     async fn label(&self, address: &str, label: &str) -> Result<(), PortError>;
-    /// Sends money to an address, for the operator. `Refused` if the address or the amount is wrong.
-    async fn send(&self, address: &str, amount: Amount) -> Result<TxId, PortError>;
+    /// Sends money to an address, for the operator.
+    async fn send(&self, address: &str, amount: Amount) -> Result<TxId, SendError>;
 }
 
 /// What a Lightning node says of itself.

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bitcoin::{Amount, SignedAmount};
 use serde::{Deserialize, Serialize};
 
-pub use ids::{PaymentHash, Preimage, Scid, SwapId, SwapSecret};
+pub use ids::{PaymentHash, Preimage, Scid, SeedFingerprint, SwapId, SwapSecret};
 
 /// A compressed curve point: a node's id, a maker's or taker's swap key. Parsing refuses what is not on the curve.
 pub type PubKey = bitcoin::secp256k1::PublicKey;

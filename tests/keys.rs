@@ -12,6 +12,14 @@ use sluice::units::Asset;
 const VECTOR_FILE: &str = "sluice-seed-1:7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f:6f1c4b13\n";
 const VECTOR_PATH: KeyPath = KeyPath([1, 2_147_483_647, 0, 1_234_567_890, 42]);
 
+/// SHA256(SHA256(tag) ‖ SHA256(tag) ‖ BIP 39 seed), tag = "sluice/fingerprint": computed with hashlib.
+#[test]
+fn the_fingerprint_is_the_documented_hash_of_the_seed() {
+    let seed = Seed::open(&SeedFile::holding(VECTOR_FILE).path).unwrap();
+    assert_eq!(hex::encode(seed.fingerprint().0), "26a27a2dd69d0883349e9f7b5d282e5a");
+    assert_ne!(Seed::from_entropy(&[1; 16]).fingerprint(), seed.fingerprint());
+}
+
 struct SeedFile {
     _folder: tempfile::TempDir,
     path: PathBuf,

@@ -3,7 +3,16 @@
 use super::error::ApiError;
 use super::types::CancelAction;
 use crate::swap::event::InvoiceStatus;
-use crate::swap::state::{Maker, State, Swap, Taker};
+use crate::swap::state::{Maker, Outcome, State, Swap, Taker};
+
+const VOIDED: &str = "the opening may have left already: its coins are spent back to ourselves. Should it confirm \
+    first, the swap goes on";
+const FEE_UNDER_WAY: &str = "the fee payment may be under way and cannot be called back; the swap ends as soon as its \
+    result is certain. If it was paid, the fee is lost";
+const NOT_CLAIMED: &str = "the claim invoice is not paid; the peer gets our key and takes its coins back. A fee that \
+    was paid in advance is lost";
+const PAYMENT_UNDER_WAY: &str = "no further attempt to pay is made, but one that is under way cannot be called back: \
+    if it settles, the coins are claimed and the swap is done";
 
 /// What to do about a wish to end a swap.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,14 +67,43 @@ pub fn advise(swap: &Swap) -> Result<Advice, ApiError> {
     })
 }
 
+/// What the wish to end a swap has done: the swap when it was asked and when it had heard. In between it may have moved
+/// on, so what it is told to be is what it became.
+///
+/// # Errors
+/// [`ApiError::NotCancelable`] if it became what cannot be ended, or goes on.
+pub fn done(before: &Swap, after: &Swap) -> Result<Advice, ApiError> {
+    let became = match &after.state {
+        State::Canceling { .. } | State::Closed(Outcome::Canceled { .. }) => {
+            let asked = advise(before)
+                .ok()
+                .filter(|advice| advice.action == CancelAction::Canceled);
+            ends(asked.map_or("nothing more is opened or paid", |advice| advice.explanation))
+        }
+        State::Taker(_, Taker::CoopClosing { .. }) => ends(NOT_CLAIMED),
+        State::Taker(_, Taker::PayingFee { cancel: Some(_), .. }) => noted(FEE_UNDER_WAY),
+        State::Taker(_, Taker::AbandoningPayment { .. }) => noted(PAYMENT_UNDER_WAY),
+        State::Maker(_, Maker::Voiding { .. }) => noted(VOIDED),
+        State::Requested { .. } | State::Maker(..) | State::Taker(..) | State::Closed(_) => {
+            let advice = advise(after)?;
+            if advice.abort {
+                Err("it has not taken the wish; look at it and ask again")
+            } else {
+                Ok(advice)
+            }
+        }
+    };
+    became.map_err(|reason| ApiError::NotCancelable {
+        swap_id: after.id,
+        reason: reason.into(),
+    })
+}
+
 fn advise_maker(maker: &Maker) -> Result<Advice, &'static str> {
     match maker {
         Maker::AwaitingFee { .. } => ends("nothing was opened; nothing is at stake"),
         Maker::Funding { .. } => ends("nothing was published; the coins of the opening are free again"),
-        Maker::Publishing { .. } => noted(
-            "the opening may have left already: its coins are spent back to ourselves. Should it confirm first, the \
-             swap goes on",
-        ),
+        Maker::Publishing { .. } => noted(VOIDED),
         Maker::Voiding { .. } => ending("the opening's coins are being spent back to ourselves already"),
         Maker::Opened(opened) => match opened.status {
             InvoiceStatus::Paid => Err("the peer has paid: the swap is done but for the peer's claim"),
@@ -83,22 +121,13 @@ fn advise_maker(maker: &Maker) -> Result<Advice, &'static str> {
 
 fn advise_taker(taker: &Taker) -> Result<Advice, &'static str> {
     match taker {
-        Taker::PayingFee { cancel: None, .. } => noted(
-            "the fee payment may be under way and cannot be called back; the swap ends as soon as its result is \
-             certain. If it was paid, the fee is lost",
-        ),
+        Taker::PayingFee { cancel: None, .. } => noted(FEE_UNDER_WAY),
         Taker::PayingFee { cancel: Some(_), .. } => {
             ending("the swap ends as soon as the fee payment's result is certain")
         }
         Taker::AwaitingOpening => ends("nothing more is paid; a fee that was paid in advance is lost"),
-        Taker::AwaitingConfirmation { .. } => ends(
-            "the claim invoice is not paid; the peer gets our key and takes its coins back. A fee that was paid in \
-             advance is lost",
-        ),
-        Taker::PayingClaim { .. } => noted(
-            "no further attempt to pay is made, but one that is under way cannot be called back: if it settles, the \
-             coins are claimed and the swap is done",
-        ),
+        Taker::AwaitingConfirmation { .. } => ends(NOT_CLAIMED),
+        Taker::PayingClaim { .. } => noted(PAYMENT_UNDER_WAY),
         Taker::AbandoningPayment { .. } => ending("the swap ends as soon as it is certain that no payment can exist"),
         Taker::ClaimingInvoice { .. } => Err("it is paid; the coins are being claimed"),
         Taker::CoopClosing { .. } => ending("nothing is paid; the peer has our key or is being sent it"),

@@ -16,6 +16,9 @@ use super::types::{
     SwapWait, WalletRef,
 };
 
+mod rule;
+mod unique;
+
 /// What a method does with its parameters.
 enum Shape {
     /// Takes none.
@@ -68,7 +71,7 @@ fn read<T: DeserializeOwned>(params: &Value) -> Result<(), ApiError> {
         let known = text.split_once(", ").map_or("", |(_, known)| known);
         (quoted.to_owned(), format!("is not known here, {known}"))
     } else {
-        (path, text)
+        (path, rule::plain(&text))
     };
     let value = field
         .split(['.', '['])
@@ -89,7 +92,7 @@ fn object(raw: Option<&RawValue>) -> Result<Value, ApiError> {
     };
     let value = match raw {
         None => return Ok(Value::Object(serde_json::Map::new())),
-        Some(raw) => serde_json::from_str(raw.get()).map_err(|e| by_name(e.to_string().into()))?,
+        Some(raw) => unique::read(raw.get())?,
     };
     match value {
         Value::Null => Ok(Value::Object(serde_json::Map::new())),
@@ -184,27 +187,27 @@ mod tests {
             (
                 r#"{"channel":"1x1","amount_sat":1,"asset":"lbtc"}"#,
                 "channel",
-                "short channel id `1x1`: must be block x",
+                "must be block x transaction x output",
             ),
             (
                 r#"{"channel":"1x1x1","amount_sat":"1","asset":"lbtc"}"#,
                 "amount_sat",
-                "invalid type: string \"1\", expected u64",
+                "must be a whole number from 0 to 18446744073709551615",
             ),
             (
                 r#"{"channel":"1x1x1","amount_sat":-5,"asset":"lbtc"}"#,
                 "amount_sat",
-                "invalid value: integer `-5`, expected u64",
+                "must be a whole number from 0 to 18446744073709551615",
             ),
             (
                 r#"{"channel":"1x1x1","amount_sat":1.5,"asset":"lbtc"}"#,
                 "amount_sat",
-                "invalid type: floating point `1.5`, expected u64",
+                "must be a whole number from 0 to 18446744073709551615",
             ),
             (
                 r#"{"channel":"1x1x1","amount_sat":1,"asset":"usdt"}"#,
                 "asset",
-                "asset `usdt`: must be `auto`, `lbtc` or `btc`",
+                "must be `auto`, `lbtc` or `btc`",
             ),
         ];
         for (params, name, text) in cases {
@@ -215,6 +218,59 @@ mod tests {
             assert_eq!(field, name, "{params}");
             assert!(rule.starts_with(text), "{rule}");
             assert_eq!(value.as_ref(), params.get(name), "{params}");
+        }
+    }
+
+    #[test]
+    fn rules_are_said_in_plain_words_and_do_not_repeat_the_value() {
+        let cases = [
+            (
+                "swap_list",
+                r#"{"limit":-1}"#,
+                "must be a whole number from 0 to 4294967295",
+            ),
+            ("swap_list", r#"{"active_only":"yes"}"#, "must be true or false"),
+            ("swap_list", r#"{"peer":5}"#, "must be a node id, 66 hex digits"),
+            ("swap_list", r#"{"peer":"02ab"}"#, "must be a node id, 66 hex digits"),
+            (
+                "swap_list",
+                r#"{"channel":"812345"}"#,
+                "must be block x transaction x output",
+            ),
+            ("swap_get", r#"{"swap_id":"xyz"}"#, "must be 64 hex digits"),
+            ("swap_get", r#"{"swap_id":7}"#, "must be a text"),
+            ("policy_set", r#"{"allow":"02"}"#, "must be a list"),
+            ("policy_set", r#"{"accept_all_peers":1}"#, "must be true or false"),
+            ("wallet_balance", r#"{"asset":"doge"}"#, "must be `lbtc` or `btc`"),
+            (
+                "premium_set",
+                r#"{"asset":"lbtc","direction":"in","ppm":"1"}"#,
+                "must be a whole number from -9223372036854775808 to 9223372036854775807",
+            ),
+            (
+                "swap_wait",
+                r#"{"swap_id":"0000000000000000000000000000000000000000000000000000000000000000","until":"x"}"#,
+                "must be `closed` or `settled`",
+            ),
+        ];
+        for (method, params, wanted) in cases {
+            let params: Value = serde_json::from_str(params).unwrap();
+            let Err(ApiError::InvalidParams { rule, .. }) = check_params(method, &params) else {
+                panic!("{params} was taken");
+            };
+            assert!(rule.starts_with(wanted), "{params}: {rule}");
+            for jargon in ["expected", "invalid", "u64", "variant"] {
+                assert!(!rule.contains(jargon), "{params}: {rule}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_channel_is_named_in_any_of_its_forms() {
+        for form in ["812345x17x1", "812345:17:1", "893182773266808833"] {
+            let params = serde_json::json!({"channel": form, "amount_sat": 1});
+            let request: SwapRequest = serde_json::from_value(params).unwrap();
+            assert_eq!(request.channel.to_string(), "812345x17x1");
         }
     }
 

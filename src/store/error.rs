@@ -41,6 +41,23 @@ pub enum StoreError {
         /// What it was opened for.
         found: String,
     },
+    /// The database belongs to another seed.
+    #[error("seed {seed} is not the one that {path} was made with, whose swaps it could not finish: put that seed back, \
+        or start with another data folder", seed = .seed.display(), path = .path.display())]
+    Seed {
+        /// The database.
+        path: PathBuf,
+        /// The seed's file.
+        seed: PathBuf,
+    },
+    /// The file is no database, or a broken one.
+    #[error("database {path} cannot be opened: {reason}", path = .path.display())]
+    Unreadable {
+        /// The database.
+        path: PathBuf,
+        /// What redb says.
+        reason: String,
+    },
     /// The database was written by a later release.
     #[error("{path} has schema {stored}, this release reads up to {supported}: run the release that wrote it", path = .path.display())]
     Schema {
@@ -83,7 +100,7 @@ pub enum StoreError {
     Rewritten(SwapId),
     /// The database failed; from an I/O error on nothing more is written until it is opened again.
     #[error("database: {0}")]
-    Database(#[from] Box<redb::Error>),
+    Database(Box<redb::Error>),
 }
 
 /// Wraps an error of the database; small enough to travel in every result.

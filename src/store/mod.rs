@@ -20,6 +20,8 @@ mod swaps;
 mod tests;
 mod trails;
 
+use std::path::PathBuf;
+
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 
 pub use error::StoreError;
@@ -53,6 +55,7 @@ const CAPABILITIES: TableDefinition<[u8; 33], &[u8]> = TableDefinition::new("cap
 /// An open database. One process has it at a time; its threads may share it.
 pub struct Store {
     db: Database,
+    path: PathBuf,
 }
 
 impl Store {

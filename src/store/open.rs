@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use bitcoin::BlockHash;
-use redb::{Database, DatabaseError, ReadableTable, WriteTransaction};
+use redb::{Database, DatabaseError, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::error::database;
@@ -16,13 +16,14 @@ use super::{
     CAPABILITIES, CHANNELS, FILE_NAME, IDEMPOTENCY, JOURNAL, JOURNAL_BY_SWAP, META, OPEN, SETTINGS, SUMMARIES, SWAPS,
     Store, StoreError, TRAILS,
 };
-use crate::units::{Asset, NodeId};
+use crate::units::{Asset, NodeId, SeedFingerprint};
 
 /// The database's memory for pages. redb's default is 1 GiB; a step touches a few pages.
 const CACHE_BYTES: usize = 2 * 1024 * 1024;
 
 const SCHEMA_KEY: &str = "schema";
 const IDENTITY_KEY: &str = "identity";
+const SEED_KEY: &str = "seed_fingerprint";
 
 /// What a database belongs to. Keys, channels and heights in it mean nothing anywhere else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,14 +62,53 @@ impl Store {
         let opened = Database::builder().set_cache_size(CACHE_BYTES).create_file(file);
         let db = opened.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.clone() },
-            other => database(other),
+            other => StoreError::Unreadable {
+                path: path.clone(),
+                reason: other.to_string(),
+            },
         })?;
-        let store = Store { db };
+        let store = Store { db, path };
         store.write(|transaction| {
-            bind(transaction, &path, identity)?;
+            bind(transaction, &store.path, identity)?;
             make_tables(transaction)
         })?;
         Ok(store)
+    }
+
+    /// Whether it was never used: it knows neither a seed nor a swap. Such a one is left by a first start that ended
+    /// before the seed was drawn.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn is_unused(&self) -> Result<bool, StoreError> {
+        let transaction = self.read()?;
+        let meta = transaction.open_table(META).map_err(database)?;
+        let swaps = transaction.open_table(SWAPS).map_err(database)?;
+        let seedless = meta.get(SEED_KEY).map_err(database)?.is_none();
+        Ok(seedless && swaps.is_empty().map_err(database)?)
+    }
+
+    /// Compares the seed with the one that this database was made with; a database that knows none takes this one.
+    /// `file` is for the error.
+    ///
+    /// # Errors
+    /// It is another seed: every key of a swap in this database comes from the first one.
+    pub fn bind_seed(&self, seed: SeedFingerprint, file: &Path) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let mut meta = transaction.open_table(META).map_err(database)?;
+            let stored = meta.get(SEED_KEY).map_err(database)?.map(|row| row.value().to_vec());
+            match stored {
+                Some(stored) if stored != seed.0 => Err(StoreError::Seed {
+                    path: self.path.clone(),
+                    seed: file.into(),
+                }),
+                Some(_) => Ok(()),
+                None => {
+                    meta.insert(SEED_KEY, seed.0.as_slice()).map_err(database)?;
+                    Ok(())
+                }
+            }
+        })
     }
 }
 

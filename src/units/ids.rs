@@ -25,6 +25,25 @@ impl fmt::Debug for Scid {
     }
 }
 
+impl Scid {
+    /// Reads what operators have at hand: also the decimal number that lnd's tools print as `chan_id`.
+    ///
+    /// # Errors
+    /// It is none of these forms. Block 0 holds no channel: a short number is a slip.
+    pub fn from_operator(text: &str) -> Result<Scid, ParseUnitError> {
+        let decimal = text.bytes().all(|b| b.is_ascii_digit());
+        let number = if decimal { text.parse::<u64>().ok() } else { None };
+        if let Some(number) = number.filter(|number| number >> 40 > 0) {
+            return Ok(Scid(number));
+        }
+        text.parse().map_err(|error: ParseUnitError| ParseUnitError {
+            rule: "must be block x transaction x output, such as 812345x17x1 or 812345:17:1, or the decimal number that \
+                   lnd calls chan_id",
+            ..error
+        })
+    }
+}
+
 impl FromStr for Scid {
     type Err = ParseUnitError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -172,6 +191,11 @@ secret_32!(
 secret_32!(
     /// A private key of one swap: a signing key or, on Liquid, the blinding key of an opening output.
     SwapSecret, "private key");
+
+/// What the seed of all keys is known by: 16 bytes of its tagged hash, tag = "sluice/fingerprint". Not secret: who has
+/// it learns nothing of the seed's 128 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeedFingerprint(pub [u8; 16]);
 
 impl Preimage {
     /// Its SHA-256.

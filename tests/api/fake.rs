@@ -363,11 +363,8 @@ impl SluiceApiServer for Fake {
 
     async fn wallet_send(&self, request: SendRequest) -> RpcResult<SendAnswer> {
         if request.address != "el1qexample" {
-            let error = ApiError::BackendRefused {
-                backend: "liquid wallet".into(),
-                reason: "invalid address".into(),
-            };
-            return Err(error.into());
+            let rule = "must be an address of the chain of lbtc, of this network";
+            return Err(ApiError::invalid("address", request.address, rule).into());
         }
         let txid: bitcoin::Txid = bitcoin::hashes::Hash::all_zeros();
         Ok(SendAnswer { txid: TxId(txid) })

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{ChainPause, ChainRef, ChainStatus};
+use sluice::api::types::{ChainPause, ChainRef, ChainStatus, PolicyChange};
 use sluice::policy::PausedBy;
 use sluice::swap::Kind;
 use sluice::units::Asset;
@@ -101,5 +101,51 @@ async fn a_reorg_deeper_than_the_confirmations_pauses_the_chain() -> Result<()> 
     let paused = lbtc(&world.alice).await?.paused.context("a pause")?;
     ensure!(paused.by == PausedBy::DeepReorg, "{paused:?}");
     ensure!(paused.note == "3 blocks were undone", "{paused:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_own_policy_forbids_is_not_shown_as_possible() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    let (client, bob) = (world.alice.client()?, world.bob.id);
+    let told = async || -> Result<Option<String>> {
+        let peers = client.peer_list().await?.peers;
+        let peer = peers.into_iter().find(|peer| peer.node_id == bob);
+        let peer = peer.context("bob is a peer")?;
+        let same = peer
+            .offers
+            .iter()
+            .all(|offer| peer.problem.is_none() || offer.problem == peer.problem);
+        ensure!(same, "{peer:?}");
+        Ok(peer.problem)
+    };
+    ensure!(told().await?.is_none(), "all is well");
+    let off = PolicyChange {
+        accept_new_swaps: Some(false),
+        ..PolicyChange::default()
+    };
+    client.policy_set(off).await?;
+    ensure!(
+        told()
+            .await?
+            .is_some_and(|problem| problem.contains("accept_new_swaps"))
+    );
+    let block = PolicyChange {
+        accept_new_swaps: Some(true),
+        block: vec![bob],
+        ..PolicyChange::default()
+    };
+    client.policy_set(block).await?;
+    ensure!(
+        told()
+            .await?
+            .is_some_and(|problem| problem.contains("blocked by the policy"))
+    );
+    let unblock = PolicyChange {
+        unblock: vec![bob],
+        ..PolicyChange::default()
+    };
+    client.policy_set(unblock).await?;
+    ensure!(told().await?.is_none(), "all is well again");
     Ok(())
 }

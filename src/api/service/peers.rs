@@ -6,6 +6,7 @@ use super::{Service, broken};
 use crate::api::error::ApiError;
 use crate::api::types::{ChannelView, Offer, PeerList, PeerView};
 use crate::engine::{Engine, PeerState};
+use crate::policy::{Denial, Policy};
 use crate::ports::Channel;
 use crate::swap::Kind;
 use crate::units::{Asset, NodeId};
@@ -56,7 +57,7 @@ impl Service {
     }
 
     fn offer(engine: &Engine, peer: &NodeId, asset: Asset, direction: Kind) -> Offer {
-        let ours = engine.hindrance(asset);
+        let ours = forbidden(&engine.policy(), peer).or_else(|| engine.hindrance(asset));
         let problem = ours.or_else(|| engine.peers().can_swap(peer, asset).err());
         Offer {
             asset,
@@ -78,4 +79,14 @@ impl Service {
             busy_with: self.engine()?.store().channel_holder(channel.scid).map_err(broken)?,
         })
     }
+}
+
+/// Why our own policy allows no swap with a peer, whoever asks.
+fn forbidden(policy: &Policy, peer: &NodeId) -> Option<String> {
+    let denial = policy.admit_peer(peer).err()?;
+    Some(match denial {
+        Denial::Blocked(_) | Denial::Peer(_) => "it is blocked by the policy".into(),
+        Denial::Disabled => "new swaps are switched off by the policy (accept_new_swaps)".into(),
+        Denial::TooSmall { .. } | Denial::TooLarge { .. } => denial.to_string(),
+    })
 }

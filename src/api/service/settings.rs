@@ -9,7 +9,7 @@ use crate::api::types::{
     WalletAddress, WalletBalanceView,
 };
 use crate::policy::{Policy, Premiums, RateTable};
-use crate::ports::PortError;
+use crate::ports::{PortError, SendError};
 use crate::protocol;
 use crate::store::{Filter, StoreError};
 use crate::swap::Kind;
@@ -121,8 +121,25 @@ impl Service {
             .wallet
             .send(&request.address, Amount::from_sat(request.amount_sat))
             .await;
-        let txid = sent.map_err(|failure| wallet_failed(request.asset, failure))?;
+        let txid = sent.map_err(|failure| not_sent(request, failure))?;
         Ok(SendAnswer { txid })
+    }
+}
+
+fn not_sent(request: &SendRequest, failure: SendError) -> ApiError {
+    let asset = request.asset;
+    match failure {
+        SendError::Address => {
+            let rule = format!("must be an address of the chain of {asset}, of this network");
+            ApiError::invalid("address", request.address.as_str(), rule)
+        }
+        // the fee is the wallet's to know: where the amount alone would do, at least a satoshi is missing for it
+        SendError::TooLittle { available, wanted } => ApiError::WalletBalance {
+            asset,
+            needed_sat: wanted.to_sat().max(available.to_sat().saturating_add(1)),
+            available_sat: available.to_sat(),
+        },
+        SendError::Port(failure) => wallet_failed(asset, failure),
     }
 }
 
@@ -130,7 +147,24 @@ fn wallet_failed(asset: Asset, failure: PortError) -> ApiError {
     ApiError::from_port(&format!("the {asset} wallet"), failure)
 }
 
+/// Refuses a change that asks for a peer what it forbids, or undoes what it does.
+fn check_lists(change: &PolicyChange) -> Result<(), ApiError> {
+    let opposites = [
+        (("allow", &change.allow), ("disallow", &change.disallow)),
+        (("allow", &change.allow), ("block", &change.block)),
+        (("block", &change.block), ("unblock", &change.unblock)),
+    ];
+    for ((field, peers), (other, others)) in opposites {
+        if let Some(peer) = peers.iter().find(|peer| others.contains(peer)) {
+            let rule = format!("must not name a peer that `{other}` names too");
+            return Err(ApiError::invalid(field, peer.to_string(), rule));
+        }
+    }
+    Ok(())
+}
+
 fn apply(policy: &mut Policy, change: &PolicyChange) -> Result<(), ApiError> {
+    check_lists(change)?;
     if let Some(accept) = change.accept_new_swaps {
         policy.accept_new_swaps = accept;
     }
@@ -195,5 +229,68 @@ pub(super) fn premium_table(premiums: &Premiums, peer: Option<NodeId>) -> Premiu
     });
     PremiumTable {
         rates: default.chain(own).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_sent_is_told_by_its_cause() {
+        let request = SendRequest {
+            asset: Asset::Lbtc,
+            address: "nowhere".into(),
+            amount_sat: 1_000,
+        };
+        let address = not_sent(&request, SendError::Address);
+        assert!(
+            matches!(&address, ApiError::InvalidParams { field, .. } if field == "address"),
+            "{address}"
+        );
+        for (available, needed) in [(10, 1_000), (1_000, 1_001), (1_200, 1_201)] {
+            let failure = SendError::TooLittle {
+                available: Amount::from_sat(available),
+                wanted: Amount::from_sat(request.amount_sat),
+            };
+            let expected = ApiError::WalletBalance {
+                asset: Asset::Lbtc,
+                needed_sat: needed,
+                available_sat: available,
+            };
+            assert_eq!(not_sent(&request, failure), expected);
+        }
+    }
+
+    #[test]
+    fn a_change_that_contradicts_itself_is_refused_and_names_both_lists() {
+        let peer: NodeId = "024d4b6cd1361032ca9bd2aeb9d900aa4d45d9ead80ac9423374c451a7254d0766"
+            .parse()
+            .expect("a node id");
+        let change = |lists: [bool; 4]| {
+            let [allow, disallow, block, unblock] = lists.map(|named| if named { vec![peer] } else { Vec::new() });
+            PolicyChange {
+                allow,
+                disallow,
+                block,
+                unblock,
+                ..PolicyChange::default()
+            }
+        };
+        for (lists, names) in [
+            ([true, true, false, false], ["allow", "`disallow`"]),
+            ([true, false, true, false], ["allow", "`block`"]),
+            ([false, false, true, true], ["block", "`unblock`"]),
+        ] {
+            let mut policy = Policy::default();
+            let text = apply(&mut policy, &change(lists))
+                .expect_err("a contradiction")
+                .to_string();
+            assert!(names.iter().all(|name| text.contains(name)), "{text}");
+            assert_eq!(policy, Policy::default(), "nothing is changed");
+        }
+        for lists in [[true, false, false, true], [false, true, true, false]] {
+            assert_eq!(apply(&mut Policy::default(), &change(lists)), Ok(()));
+        }
     }
 }

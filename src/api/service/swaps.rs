@@ -12,7 +12,7 @@ use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use super::{Service, broken, refusal};
-use crate::api::cancel::advise;
+use crate::api::cancel::{self, advise};
 use crate::api::error::ApiError;
 use crate::api::server::forward;
 use crate::api::types::{
@@ -54,12 +54,15 @@ impl Service {
     }
 
     pub(super) async fn cancel(&self, swap_id: SwapId) -> Result<CancelAnswer, ApiError> {
-        let advice = advise(&*self.known(swap_id)?)?;
+        let mut swap = self.known(swap_id)?;
+        let mut advice = advise(&swap)?;
         if advice.abort {
-            let reason = "canceled by the operator";
-            self.engine()?.abort(swap_id, reason).await.map_err(broken)?;
+            let aborted = self.engine()?.abort(swap_id, "canceled by the operator").await;
+            let (before, after) = aborted.map_err(broken)?.ok_or(ApiError::UnknownSwap { swap_id })?;
+            advice = cancel::done(&before, &after)?;
+            swap = after;
         }
-        let swap = self.view(&*self.known(swap_id)?)?;
+        let swap = self.view(&swap)?;
         Ok(CancelAnswer {
             swap_id,
             action: advice.action,

@@ -1,5 +1,6 @@
 //! Requests. Every one refuses names it does not know: a misspelt limit must not be a limit that is not there.
 
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::swap::terms::Kind;
@@ -51,11 +52,24 @@ impl From<IdempotencyKey> for String {
 #[serde(deny_unknown_fields)]
 pub struct NoParams {}
 
+/// A channel in any form that operators have at hand.
+fn channel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scid, D::Error> {
+    Scid::from_operator(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+/// The same, or null.
+fn any_channel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scid>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| Scid::from_operator(&text).map_err(D::Error::custom))
+        .transpose()
+}
+
 /// `swap_out` and `swap_in`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SwapRequest {
     /// The channel whose balance moves.
+    #[serde(deserialize_with = "channel")]
     pub channel: Scid,
     /// The amount swapped, without premium.
     pub amount_sat: u64,
@@ -96,7 +110,7 @@ pub struct SwapFilter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<NodeId>,
     /// Only swaps on this channel.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "any_channel", skip_serializing_if = "Option::is_none")]
     pub channel: Option<Scid>,
 }
 

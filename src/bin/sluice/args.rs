@@ -135,7 +135,7 @@ pub enum SwapCommand {
         #[arg(long, value_name = "NODE")]
         peer: Option<NodeId>,
         /// Only swaps on this channel
-        #[arg(long, value_name = "SCID")]
+        #[arg(long, value_name = "SCID", value_parser = Scid::from_operator)]
         channel: Option<Scid>,
     },
     /// End a swap as far as that is safe, or say why it is not
@@ -157,8 +157,8 @@ pub enum SwapCommand {
 
 #[derive(Debug, Args)]
 pub struct NewSwap {
-    /// The channel, such as 812345x17x1
-    #[arg(long, value_name = "SCID")]
+    /// The channel, such as 812345x17x1; lnd's decimal chan_id is taken too
+    #[arg(long, value_name = "SCID", value_parser = Scid::from_operator)]
     pub channel: Scid,
     /// The amount in satoshi, such as 1_000_000
     #[arg(long, value_name = "SAT", value_parser = amount)]

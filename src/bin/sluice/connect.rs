@@ -7,7 +7,9 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use jsonrpsee::core::ClientError;
 use jsonrpsee::http_client::{HttpClient, HttpClientBuilder, transport::Error as HttpError};
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
+use serde_json::json;
 use sluice::api::SluiceApiClient;
+use sluice::api::error::Code;
 use sluice::api::token::Token;
 use sluice::api::types::SwapFilter;
 use sluice::units::SwapId;
@@ -107,9 +109,11 @@ impl Daemon {
         let found = client.swap_list(filter).await.map_err(|error| self.failure(error))?;
         match &found.swaps[..] {
             [one] => Ok(one.swap_id),
-            [] => Err(Failure::Other(format!(
-                "there is no swap whose id begins with {prefix}"
-            ))),
+            [] => Err(Failure::Refused {
+                code: Code::UnknownSwap.number(),
+                message: format!("there is no swap whose id begins with {prefix}"),
+                data: Some(json!({"error": "unknown_swap", "swap_id": prefix})),
+            }),
             _ => Err(Failure::Other(format!(
                 "{} swaps have ids that begin with {prefix}: give more digits",
                 found.total

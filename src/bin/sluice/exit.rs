@@ -106,3 +106,15 @@ impl Failure {
         json!({"error": {"code": code, "message": self.to_string(), "data": data}})
     }
 }
+
+/// The first paragraph of clap's text as a sentence: what follows is usage and help.
+pub fn one_sentence(text: &str) -> String {
+    let paragraph = text.trim_start().split("\n\n").next().unwrap_or_default();
+    let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
+    let sentence = lines.join(" ");
+    match sentence.strip_prefix("error: ") {
+        Some(sentence) => sentence.to_owned(),
+        // without an error it is the help: a command was left out
+        None => "a command is missing; `--help` lists them".to_owned(),
+    }
+}

@@ -11,6 +11,7 @@ mod screen;
 mod swap;
 mod values;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -22,7 +23,10 @@ use screen::Screen;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     let screen = Screen::new(&cli.global);
     let exit = match run(cli, screen).await {
         Ok(exit) => exit,
@@ -53,4 +57,21 @@ async fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
         Asked::Wallet(command) => operate::wallet(command, &daemon, screen).await,
         Asked::Stop => operate::stop(&daemon, screen).await,
     }
+}
+
+/// Help and version, or what is wrong with the command line: clap's text, and with `--json` the object as well.
+fn usage(error: &clap::Error) -> ExitCode {
+    let wrong = error.use_stderr();
+    // the arguments could not be read, so the flag is looked for as it was typed
+    if wrong
+        && std::env::args_os()
+            .take_while(|arg| arg != "--")
+            .any(|arg| arg == "--json")
+    {
+        let failure = Failure::Usage(exit::one_sentence(&error.render().to_string()));
+        // if this cannot be printed, the exit code still tells
+        let _ = writeln!(std::io::stdout(), "{}", failure.json());
+    }
+    let _ = error.print();
+    if wrong { Exit::Usage } else { Exit::Done }.into()
 }

@@ -1,11 +1,13 @@
 //! `sluiced`: the daemon.
 
 mod backends;
+mod folder;
 mod log;
 
 use std::fs::DirBuilder;
+use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,12 +19,11 @@ use sluice::api::service::{Service, Startup};
 use sluice::api::token::Token;
 use sluice::config::{Config, Sources};
 use sluice::engine::{Engine, Pace, Parts};
-use sluice::keys::Seed;
-use sluice::store::{self, Store, StoreIdentity};
+use sluice::store::{self, StoreIdentity};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// How long calls under way may take when the daemon stops.
 const GRACE: Duration = Duration::from_millis(300);
@@ -37,6 +38,9 @@ struct Args {
     /// The data folder
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
+    /// Begin an empty database beside the seed that is there: swaps that the lost one knew are forgotten
+    #[arg(long)]
+    new_database: bool,
     /// How log lines look
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<Format>,
@@ -72,7 +76,9 @@ impl Args {
 }
 
 fn main() -> ExitCode {
-    let config = match Config::load(&Args::parse().sources()) {
+    let args = Args::parse();
+    let new_database = args.new_database;
+    let config = match Config::load(&args.sources()) {
         Ok(config) => config,
         Err(error) => {
             eprintln!("sluiced: {error}");
@@ -92,22 +98,22 @@ fn main() -> ExitCode {
         .enable_all()
         .build();
     let runtime = runtime.expect("the system gives a runtime its threads");
-    let ended = runtime.block_on(run(&config));
+    let ended = runtime.block_on(run(&config, new_database));
     runtime.shutdown_timeout(GRACE);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!("{error:#}");
+            error!("{}", sentence(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-async fn run(config: &Config) -> anyhow::Result<()> {
+async fn run(config: &Config, new_database: bool) -> anyhow::Result<()> {
     let began = Instant::now();
     let mut stopped = stopping()?;
     tokio::select! {
-        running = start(config) => {
+        running = start(config, new_database) => {
             let (api, engine, mut asked) = running?;
             info!(api = %api.address(), ms = began.elapsed().as_millis(), "ready");
             let failed = tokio::select! {
@@ -129,10 +135,18 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn start(config: &Config) -> anyhow::Result<(ApiHandle, Engine, watch::Receiver<bool>)> {
+async fn start(config: &Config, new_database: bool) -> anyhow::Result<(ApiHandle, Engine, watch::Receiver<bool>)> {
     let mut folder = DirBuilder::new();
     let made = folder.recursive(true).mode(0o700).create(&config.data_dir);
     made.with_context(|| format!("data_dir {}", config.data_dir.display()))?;
+    folder::check(&config.data_dir, new_database)?;
+    if is_exposed(config.api.listen) {
+        warn!(
+            listen = %config.api.listen,
+            "the API is reachable from other machines without encryption: who sees the traffic can take the token, and \
+             with it the wallet's coins; set api.listen to 127.0.0.1 and come through ssh or a proxy with TLS"
+        );
+    }
     let listener = TcpListener::bind(config.api.listen).await;
     let listener = listener.with_context(|| format!("api.listen {}: cannot listen there", config.api.listen))?;
     let token = Token::load_or_create(&config.api.token_file)?;
@@ -150,8 +164,7 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, Engine, watch::Rec
             .map(|(asset, side)| (*asset, side.info().genesis))
             .collect(),
     };
-    let seed = seed(&config.data_dir)?;
-    let store = Store::open(&config.data_dir, &identity_of_store)?;
+    let (store, seed) = folder::open(&config.data_dir, &identity_of_store)?;
     let parts = Parts {
         sides,
         node: lightning.node,
@@ -163,23 +176,27 @@ async fn start(config: &Config) -> anyhow::Result<(ApiHandle, Engine, watch::Rec
         pace: Pace::default(),
         fee_invoice_factor: config.limits.fee_invoice_factor,
     };
-    let engine = Engine::start_up(parts).await?;
+    let engine = Engine::start_up(parts).await;
+    let engine = engine.with_context(|| config.data_dir.join(store::FILE_NAME).display().to_string())?;
     startup.ready(engine.clone());
     Ok((api, engine, asked))
 }
 
-/// The seed beside the database. Where there is a database, a missing seed is a loss and not a first start: a new one
-/// could not spend what the old one's swaps hold.
-fn seed(data_dir: &Path) -> anyhow::Result<Seed> {
-    let (path, database) = (data_dir.join("seed"), data_dir.join(store::FILE_NAME));
-    if database.exists() && !path.exists() {
-        bail!(
-            "{} is missing, but {} is there: put the seed of this database back",
-            path.display(),
-            database.display()
-        );
+/// Whether more than this machine can reach that address.
+fn is_exposed(listen: SocketAddr) -> bool {
+    !listen.ip().to_canonical().is_loopback()
+}
+
+/// An error with its causes, each said once: many errors name their cause in their own text.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
     }
-    Ok(Seed::open_or_create(&path)?)
+    text
 }
 
 /// SIGTERM and SIGINT.
@@ -202,5 +219,33 @@ impl Stopping {
             _ = self.interrupt.recv() => "SIGINT",
         };
         info!(signal = name, "stopping");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_others_can_reach_is_told_from_a_local_one() {
+        for (listen, exposed) in [
+            ("127.0.0.1:9738", false),
+            ("[::1]:9738", false),
+            ("[::ffff:127.0.0.1]:9738", false),
+            ("0.0.0.0:9738", true),
+            ("[::]:9738", true),
+            ("192.168.1.2:9738", true),
+        ] {
+            assert_eq!(is_exposed(listen.parse().expect("an address")), exposed, "{listen}");
+        }
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || std::io::Error::other("disk on fire");
+        let named = anyhow::Error::new(cause()).context("seed: disk on fire");
+        assert_eq!(sentence(&named), "seed: disk on fire");
+        let unnamed = anyhow::Error::new(cause()).context("seed");
+        assert_eq!(sentence(&unnamed), "seed: disk on fire");
     }
 }

@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::{Backend, Ledger};
 use crate::chain::rpc::{RpcError, code};
-use crate::ports::{Chain, PortError, Wallet, WalletBalance};
+use crate::ports::{Chain, PortError, SendError, Wallet, WalletBalance};
 use crate::swap::state::Opening;
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
@@ -80,11 +80,20 @@ impl<L: Ledger> Wallet for Backend<L> {
         Ok(self.rpc.set_label(address, label).await?)
     }
 
-    async fn send(&self, address: &str, amount: Amount) -> Result<TxId, PortError> {
+    async fn send(&self, address: &str, amount: Amount) -> Result<TxId, SendError> {
         let rate = self.fee_rate().await?;
-        match self.ledger().send(&self.rpc, address, amount, rate).await {
-            Err(error) if error.code() == Some(code::INSUFFICIENT_FUNDS) => Err(self.too_little(amount).await),
-            answer => Ok(answer?),
+        let error = match self.ledger().send(&self.rpc, address, amount, rate).await {
+            Ok(txid) => return Ok(txid),
+            Err(error) => error,
+        };
+        match error.code() {
+            Some(code::NOT_FOUND) => Err(SendError::Address),
+            // the number is also that of an amount too small to be sent
+            Some(code::INSUFFICIENT_FUNDS) if is_too_little(&error.to_string()) => Err(SendError::TooLittle {
+                available: self.balance().await?.spendable,
+                wanted: amount,
+            }),
+            Some(_) | None => Err(PortError::from(error).into()),
         }
     }
 }

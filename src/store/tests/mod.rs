@@ -15,7 +15,7 @@ use super::*;
 use crate::policy::{Policy, RateOutOfRange};
 use crate::protocol::Capability;
 use crate::swap::{Event, Kind, Now, Swap};
-use crate::units::{Asset, Height, NodeId, Ppm, Scid, Timestamp};
+use crate::units::{Asset, Height, NodeId, Ppm, Scid, SeedFingerprint, Timestamp};
 use examples::{node, point, states, swap};
 
 const NOW: Now = Now {
@@ -148,8 +148,37 @@ fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join(FILE_NAME);
     fs::write(&path, b"notes of somebody").unwrap();
-    assert!(matches!(refusal(dir.path(), &identity()), StoreError::Database(_)));
+    let text = refusal(dir.path(), &identity()).to_string();
+    assert!(text.contains(&path.display().to_string()), "{text}");
     assert_eq!(fs::read(&path).unwrap(), b"notes of somebody");
+}
+
+#[test]
+fn a_database_takes_up_a_seed_once_and_refuses_every_other() {
+    let dir = TempDir::new().unwrap();
+    let (first, other) = (SeedFingerprint([1; 16]), SeedFingerprint([2; 16]));
+    let file = dir.path().join("seed");
+    let store = open(dir.path());
+    assert!(store.is_unused().unwrap());
+    store.bind_seed(first, &file).unwrap();
+    assert!(!store.is_unused().unwrap(), "its seed is known");
+    drop(store);
+    let store = open(dir.path());
+    store.bind_seed(first, &file).unwrap();
+    let text = store.bind_seed(other, &file).unwrap_err().to_string();
+    let both = [file, dir.path().join(FILE_NAME)].map(|path| path.display().to_string());
+    assert!(both.iter().all(|path| text.contains(path)), "{text}");
+    assert!(text.contains("put that seed back"), "{text}");
+    store.bind_seed(first, dir.path()).expect("a refusal changes nothing");
+}
+
+#[test]
+fn a_database_with_a_swap_is_used_even_if_it_knows_no_seed() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path());
+    let swap = swap(1, Scid(1));
+    store.create(&swap, None).unwrap();
+    assert!(!store.is_unused().unwrap());
 }
 
 #[test]

@@ -1,0 +1,151 @@
+//! What the data folder holds: the database and the seed of its swaps, which belong together.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use sluice::keys::Seed;
+use sluice::store::{self, Store, StoreIdentity};
+
+fn seed_of(dir: &Path) -> PathBuf {
+    dir.join("seed")
+}
+
+/// Whether there is a database. An empty file is none: it is what a first start leaves that is cut short, or a full
+/// disk.
+fn has_database(path: &Path) -> bool {
+    path.metadata().is_ok_and(|file| file.len() > 0)
+}
+
+/// A seed without its database is a loss and not a first start: an empty database would forget running swaps, and
+/// which orders were made already.
+///
+/// # Errors
+/// The database is missing and `new_database` is not given, or the reverse.
+pub fn check(dir: &Path, new_database: bool) -> Result<()> {
+    let (seed, database) = (seed_of(dir), dir.join(store::FILE_NAME));
+    match (has_database(&database), new_database) {
+        (true, true) => bail!(
+            "--new-database, but {} is there: start without the flag, or move that file away",
+            database.display()
+        ),
+        (false, false) if seed.exists() => bail!(
+            "{} is missing or empty, but {} is there: put the database of this seed back. If it is lost for good, or \
+             never held a swap, start once with --new-database; swaps that it knew are forgotten then",
+            database.display(),
+            seed.display()
+        ),
+        (true, false) | (false, _) => Ok(()),
+    }
+}
+
+/// Opens both, or makes them at the first start, and holds them together from then on.
+///
+/// # Errors
+/// One of them cannot be used, or the seed is missing or another one than the database's: no other could spend what
+/// its swaps hold.
+pub fn open(dir: &Path, identity: &StoreIdentity) -> Result<(Store, Seed)> {
+    let path = seed_of(dir);
+    // the database first: a start that ends in between leaves an unused one, for which a seed may be drawn
+    let store = Store::open(dir, identity)?;
+    if !path.exists() && !store.is_unused()? {
+        bail!(
+            "{} is missing, but {} is there: put the seed of this database back",
+            path.display(),
+            dir.join(store::FILE_NAME).display()
+        );
+    }
+    let seed = Seed::open_or_create(&path)?;
+    store.bind_seed(seed.fingerprint(), &path)?;
+    Ok((store, seed))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn identity() -> StoreIdentity {
+        let node = "024d4b6cd1361032ca9bd2aeb9d900aa4d45d9ead80ac9423374c451a7254d0766";
+        StoreIdentity {
+            node: node.parse().unwrap(),
+            network: "regtest".into(),
+            genesis: Default::default(),
+        }
+    }
+
+    /// A start as the daemon does it; its error's text if it is refused.
+    fn start(dir: &Path, new_database: bool) -> Result<(), String> {
+        let opened = check(dir, new_database).and_then(|()| open(dir, &identity()));
+        opened.map(drop).map_err(|error| error.to_string())
+    }
+
+    fn folder() -> (TempDir, PathBuf, PathBuf) {
+        let dir = TempDir::new().unwrap();
+        start(dir.path(), false).unwrap();
+        let (seed, database) = (dir.path().join("seed"), dir.path().join(store::FILE_NAME));
+        assert!(seed.exists() && database.exists());
+        (dir, seed, database)
+    }
+
+    #[test]
+    fn the_first_start_makes_both_and_later_ones_take_them() {
+        let (dir, seed, _) = folder();
+        let drawn = fs::read(&seed).unwrap();
+        start(dir.path(), false).unwrap();
+        assert_eq!(fs::read(&seed).unwrap(), drawn);
+    }
+
+    #[test]
+    fn another_seed_is_refused_with_both_files_until_the_first_is_back() {
+        let (dir, seed, database) = folder();
+        let kept = fs::read(&seed).unwrap();
+        fs::remove_file(&seed).unwrap();
+        Seed::open_or_create(&seed).unwrap();
+        let text = start(dir.path(), false).unwrap_err();
+        let names = [&seed, &database].map(|path| path.display().to_string());
+        assert!(names.iter().all(|name| text.contains(name)), "{text}");
+        fs::write(&seed, kept).unwrap();
+        start(dir.path(), false).unwrap();
+    }
+
+    #[test]
+    fn a_missing_seed_is_refused() {
+        let (dir, seed, _) = folder();
+        fs::remove_file(&seed).unwrap();
+        let text = start(dir.path(), false).unwrap_err();
+        assert!(text.contains("put the seed of this database back"), "{text}");
+        assert!(!seed.exists());
+    }
+
+    #[test]
+    fn a_missing_or_empty_database_is_refused_unless_a_new_one_is_asked_for() {
+        let (dir, seed, database) = folder();
+        let drawn = fs::read(&seed).unwrap();
+        for empty in [false, true] {
+            fs::remove_file(&database).unwrap();
+            if empty {
+                fs::write(&database, b"").unwrap();
+            }
+            let text = start(dir.path(), false).unwrap_err();
+            assert!(text.contains("start once with --new-database"), "{text}");
+            assert_eq!(database.exists(), empty, "nothing is made");
+            start(dir.path(), true).unwrap();
+        }
+        let text = start(dir.path(), true).unwrap_err();
+        assert!(text.contains("start without the flag"), "{text}");
+        start(dir.path(), false).unwrap();
+        assert_eq!(fs::read(&seed).unwrap(), drawn);
+    }
+
+    #[test]
+    fn a_first_start_that_was_cut_short_is_taken_up() {
+        let dir = TempDir::new().unwrap();
+        drop(Store::open(dir.path(), &identity()).unwrap());
+        start(dir.path(), false).unwrap();
+    }
+}

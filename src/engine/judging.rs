@@ -47,14 +47,13 @@ impl Judging {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_who_asked_takes_a_request_back_and_nothing_is_remembered_afterwards() {
         let key = |n: u8| {
-            let secret = bitcoin::secp256k1::SecretKey::from_slice(&[n; 32]).unwrap();
+            let secret = bitcoin::secp256k1::SecretKey::from_slice(&[n; 32]).expect("a key");
             secret.public_key(bitcoin::secp256k1::SECP256K1)
         };
         let (peer, other, id) = (key(1), key(2), SwapId([7; 32]));

@@ -220,7 +220,11 @@ async fn the_command_line_says_in_one_sentence_what_was_wrong_and_tells_scripts_
     let one = world.channels[0].to_string();
     let cases: [(&[&str], i32, &str); 7] = [
         (&["--channel", &one, "--amount", "0"], 1, "at least 100000 sat"),
-        (&["--channel", &one, "--amount", "6_000_000"], 1, "6000000 sat"),
+        (
+            &["--channel", &one, "--amount", "6_000_000", "--asset", "lbtc"],
+            1,
+            "6000000 sat",
+        ),
         (&["--channel", &one, "--amount", "1.5"], 2, "1.5"),
         (&["--channel", "one", "--amount", "500000"], 2, "one"),
         (&["--channel", "7x7x7", "--amount", "500000"], 1, "no channel 7x7x7"),

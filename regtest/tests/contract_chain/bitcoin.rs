@@ -1,4 +1,4 @@
-//! Bitcoin: bitcoind.
+//! Bitcoin: the embedded chain and bitcoind.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,16 +12,87 @@ use sluice::chain::rpc::{Btc, Endpoint, RpcError};
 use sluice::ports::PortError;
 use sluice::swap::terms::Payout;
 use sluice::units::{FeeRate, PubKey};
+use sluice_regtest::bitcoin::Daemon;
 use sluice_regtest::daemons::{Process, find, free_port, signal, wait_for};
 use tempfile::TempDir;
 
 use crate::bench::Bench;
+use crate::node::Node;
 use crate::world::{COIN, World};
 
 /// How long the node may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// After so many blocks more a block's reward can be spent.
 const MATURITY: u32 = 100;
+
+/// What every bench of this chain says alike.
+macro_rules! bitcoin_bench {
+    () => {
+        type Ledger = Bitcoin;
+        const DAEMON: &'static str = "bitcoind";
+        const CHAIN: &'static str = "regtest";
+        const RELEASE: &'static str = "Satoshi";
+        const ADDRESS: &'static str = "bcrt1q";
+        const RATE: FeeRate = BITCOIN_FEE_FLOOR;
+
+        fn client(endpoint: &Endpoint) -> BitcoinRpc {
+            BitcoinRpc::new(endpoint)
+        }
+
+        async fn ensure_wallet(client: &BitcoinRpc) -> Result<(), RpcError> {
+            client.ensure_wallet().await.map(drop)
+        }
+
+        async fn connect(config: BackendConfig) -> Result<Bitcoind, PortError> {
+            Bitcoind::connect(config).await
+        }
+
+        fn blinding_key() -> Option<PubKey> {
+            None
+        }
+    };
+}
+
+/// The embedded chain.
+pub struct Embedded(Node<sluice_regtest::bitcoin::Bitcoin>);
+
+impl Embedded {
+    /// A chain of a daemon that was started so.
+    pub async fn of(daemon: Daemon) -> Self {
+        Self(Node::start(daemon).await)
+    }
+}
+
+impl Bench for Embedded {
+    bitcoin_bench!();
+
+    async fn start() -> Option<Self> {
+        Some(Self::of(Daemon::WithWallet).await)
+    }
+
+    fn url(&self) -> String {
+        self.0.chain().rpc_url()
+    }
+
+    fn cookie(&self) -> PathBuf {
+        self.0.cookie()
+    }
+
+    async fn stop(&mut self) {
+        self.0.stop();
+    }
+
+    async fn launch(&mut self) {
+        self.0.launch().await;
+    }
+
+    async fn endow(world: &World<Self>, coins: &[Payout]) {
+        for coin in coins {
+            let address: bitcoin::Address<_> = coin.address.parse().unwrap();
+            world.node.0.chain().fund(&address.assume_checked(), COIN).unwrap();
+        }
+    }
+}
 
 /// A real node.
 pub struct RealBitcoind {
@@ -61,12 +132,7 @@ impl RealBitcoind {
 }
 
 impl Bench for RealBitcoind {
-    type Ledger = Bitcoin;
-    const DAEMON: &'static str = "bitcoind";
-    const CHAIN: &'static str = "regtest";
-    const RELEASE: &'static str = "Satoshi";
-    const ADDRESS: &'static str = "bcrt1q";
-    const RATE: FeeRate = BITCOIN_FEE_FLOOR;
+    bitcoin_bench!();
 
     async fn start() -> Option<Self> {
         Self::with(&[]).await
@@ -117,18 +183,6 @@ impl Bench for RealBitcoind {
         written.await.unwrap();
     }
 
-    fn client(endpoint: &Endpoint) -> BitcoinRpc {
-        BitcoinRpc::new(endpoint)
-    }
-
-    async fn ensure_wallet(client: &BitcoinRpc) -> Result<(), RpcError> {
-        client.ensure_wallet().await.map(drop)
-    }
-
-    async fn connect(config: BackendConfig) -> Result<Bitcoind, PortError> {
-        Bitcoind::connect(config).await
-    }
-
     async fn endow(world: &World<Self>, coins: &[Payout]) {
         world.mine(MATURITY + 1).await;
         let paid: BTreeMap<&str, Btc> = coins.iter().map(|coin| (coin.address.as_str(), Btc(COIN))).collect();
@@ -138,9 +192,5 @@ impl Bench for RealBitcoind {
             .call_wallet::<bitcoin::Txid>("sendmany", params)
             .await
             .unwrap();
-    }
-
-    fn blinding_key() -> Option<PubKey> {
-        None
     }
 }

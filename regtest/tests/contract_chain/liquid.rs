@@ -14,10 +14,10 @@ use sluice::ports::PortError;
 use sluice::swap::terms::Payout;
 use sluice::units::{FeeRate, Height, PubKey, RawTx};
 use sluice_regtest::daemons::elementsd as daemon;
-use sluice_regtest::liquid::{Auth, LiquidChain, Options, Release};
-use tempfile::TempDir;
+use sluice_regtest::liquid::{Elements, Release};
 
 use crate::bench::Bench;
+use crate::node::Node;
 use crate::world::{COIN, COINS, World};
 
 /// The secret that openings of the suite are blinded to.
@@ -62,62 +62,37 @@ async fn connect(config: BackendConfig) -> Result<Elementsd, PortError> {
     .await
 }
 
-/// The embedded chain, with what it needs to be started again. `V23`: in the older dialect of errors.
-pub struct Embedded<const V23: bool> {
-    chain: Option<LiquidChain>,
-    options: Options,
-    dir: TempDir,
-}
-
-impl<const V23: bool> Embedded<V23> {
-    fn chain(&self) -> &LiquidChain {
-        self.chain.as_ref().expect("it runs")
-    }
-}
+/// The embedded chain. `V23`: in the older dialect of errors.
+pub struct Embedded<const V23: bool>(Node<Elements>);
 
 impl<const V23: bool> Bench for Embedded<V23> {
     liquid_bench!();
 
     async fn start() -> Option<Self> {
-        let dir = TempDir::with_prefix("embedded-").unwrap();
-        let options = Options {
-            auth: Auth::Cookie(dir.path().join("cookie")),
-            state_file: Some(dir.path().join("state")),
-            release: if V23 { Release::V23 } else { Release::V28 },
-            ..Options::default()
-        };
-        let mut node = Self {
-            chain: None,
-            options,
-            dir,
-        };
-        node.launch().await;
-        node.options.bind = node.chain().address();
-        Some(node)
+        let release = if V23 { Release::V23 } else { Release::V28 };
+        Some(Self(Node::start(release).await))
     }
 
     fn url(&self) -> String {
-        self.chain().rpc_url()
+        self.0.chain().rpc_url()
     }
 
     fn cookie(&self) -> PathBuf {
-        self.dir.path().join("cookie")
+        self.0.cookie()
     }
 
     async fn stop(&mut self) {
-        let chain = self.chain.take().expect("it runs");
-        chain.forget_memory();
-        chain.save().unwrap();
+        self.0.stop();
     }
 
     async fn launch(&mut self) {
-        self.chain = Some(LiquidChain::start(self.options.clone()).await.unwrap());
+        self.0.launch().await;
     }
 
     async fn endow(world: &World<Self>, coins: &[Payout]) {
         for coin in coins {
             let address: elements::Address = coin.address.parse().unwrap();
-            let chain = world.node.chain();
+            let chain = world.node.0.chain();
             chain.fund(&address.to_unconfidential(), COIN).unwrap();
         }
     }

@@ -10,9 +10,11 @@ mod bitcoin;
 mod chain;
 mod claims;
 mod discounts;
+
 mod faults;
 mod large;
 mod liquid;
+mod node;
 mod start;
 mod wallet;
 mod walletless;
@@ -75,6 +77,7 @@ macro_rules! whole_contract {
 whole_contract! {
     embedded crate::liquid::Embedded<false>;
     elementsd crate::liquid::RealElementsd;
+    embedded_bitcoin crate::bitcoin::Embedded;
     bitcoind crate::bitcoin::RealBitcoind;
 }
 
@@ -102,7 +105,12 @@ contract! {
     discounts an_opening_is_confidential
 }
 
-// what only Bitcoin has; an embedded chain of it joins `whole_contract!` and this list
+// what only Bitcoin has
+contract! {
+    @on embedded_bitcoin_alone crate::bitcoin::Embedded;
+    claims every_path_is_taken_by_the_node_and_a_refund_not_a_block_early
+    claims a_claim_is_replaced_by_one_that_pays_for_its_relay
+}
 contract! {
     @on bitcoind_alone crate::bitcoin::RealBitcoind;
     claims every_path_is_taken_by_the_node_and_a_refund_not_a_block_early

@@ -82,6 +82,6 @@ async fn a_bitcoind_of_another_network_is_refused_with_both_names() {
         async move { Ok(ended) }
     });
     let told = told.await.unwrap();
-    let sentence = "lnd is on regtest but bitcoind on signet: both must be on the same network";
+    let sentence = "the Lightning node is on regtest but bitcoind on signet: both must be on the same network";
     assert!(told.contains(sentence), "{told}");
 }

@@ -3,11 +3,13 @@
 use jsonrpsee::rpc_params;
 use sluice::chain::backend::BackendConfig;
 use sluice::chain::bitcoin_rpc::BitcoinRpc;
-use sluice::chain::bitcoind::{BITCOIN_FEE_FLOOR, Bitcoind};
+use sluice::chain::bitcoind::{BITCOIN_FEE_FLOOR, Bitcoin, Bitcoind};
 use sluice::ports::{Chain, Wallet};
 use sluice::units::FeeRate;
+use sluice_regtest::bitcoin::Daemon;
 
-use crate::bitcoin::RealBitcoind;
+use crate::bench::Bench;
+use crate::bitcoin::{Embedded, RealBitcoind};
 use crate::world::{await_tip, endpoint, refusal};
 
 /// The P2WSH example of BIP 173, on regtest: an address of nobody.
@@ -15,9 +17,17 @@ const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3q
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_chain_works_and_the_missing_wallet_is_told() {
-    let Some(node) = RealBitcoind::with(&["-disablewallet=1"]).await else {
-        return;
-    };
+    if let Some(node) = RealBitcoind::with(&["-disablewallet=1"]).await {
+        is_told(node).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_chain_tells_the_same() {
+    is_told(Embedded::of(Daemon::WithoutWallet).await).await;
+}
+
+async fn is_told<B: Bench<Ledger = Bitcoin>>(node: B) {
     let config = BackendConfig {
         endpoint: endpoint(&node, "sluice"),
         fee_floor: BITCOIN_FEE_FLOOR,
@@ -33,7 +43,7 @@ async fn the_chain_works_and_the_missing_wallet_is_told() {
     let miner = BitcoinRpc::new(&config.endpoint);
     let params = rpc_params![2, NOBODY];
     let blocks: Vec<bitcoin::BlockHash> = miner.call("generatetoaddress", params).await.unwrap();
-    let tip = await_tip::<RealBitcoind>(&adapter, blocks[1]).await;
+    let tip = await_tip::<B>(&adapter, blocks[1]).await;
     assert_eq!(adapter.tip().await.unwrap(), tip);
     assert_eq!(adapter.fee_rate().await.unwrap(), BITCOIN_FEE_FLOOR);
     let reason = refusal(adapter.balance().await);

@@ -148,6 +148,17 @@ impl Policy {
 #[error("premium rate {0}: must be -1000000 to 1000000 ppm")]
 pub struct RateOutOfRange(pub Ppm);
 
+/// Whether a rate, or a limit to one, is what the protocol's polls may carry.
+///
+/// # Errors
+/// It is outside of that.
+pub fn check_rate(rate: Ppm) -> Result<(), RateOutOfRange> {
+    if rate.0.unsigned_abs() > MAX_RATE.0.unsigned_abs() {
+        return Err(RateOutOfRange(rate));
+    }
+    Ok(())
+}
+
 /// Rates that were set; what is None falls through to the next table.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -187,9 +198,7 @@ impl RateTable {
     /// # Errors
     /// The rate is outside of what the protocol's polls may carry.
     pub fn set(&mut self, asset: Asset, kind: Kind, rate: Option<Ppm>) -> Result<(), RateOutOfRange> {
-        if let Some(rate) = rate.filter(|rate| rate.0.unsigned_abs() > MAX_RATE.0.unsigned_abs()) {
-            return Err(RateOutOfRange(rate));
-        }
+        rate.map_or(Ok(()), check_rate)?;
         let entry = match (asset, kind) {
             (Asset::Btc, Kind::In) => &mut self.btc_in,
             (Asset::Btc, Kind::Out) => &mut self.btc_out,

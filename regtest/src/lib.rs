@@ -7,5 +7,7 @@ pub mod daemons;
 pub mod demo;
 pub mod lightning;
 pub mod liquid;
+pub mod matrix;
+pub mod play;
 pub mod up;
 pub mod world;

@@ -56,33 +56,57 @@ fn settings(reader: &mut Reader) -> Result<Config, ConfigError> {
     })
 }
 
+/// The values of `lightning.backend`.
+#[derive(Clone, Copy)]
+enum Backend {
+    Lnd,
+    Cln,
+}
+
 fn lightning(reader: &mut Reader) -> Result<Lightning, ConfigError> {
-    // The keys of both are read: each is checked, whichever is in use.
-    let (lnd, cln) = (lnd(reader)?, cln(reader)?);
-    reader.parsed("lightning.backend", "lnd", "`lnd` or `cln`", |text| match text {
-        "lnd" => Some(Lightning::Lnd(lnd.clone())),
-        "cln" => Some(Lightning::Cln(cln.clone())),
+    let backend = reader.parsed("lightning.backend", "lnd", "`lnd` or `cln`", |text| match text {
+        "lnd" => Some(Backend::Lnd),
+        "cln" => Some(Backend::Cln),
         _ => None,
+    })?;
+    // What stands in the section of the other is judged, but needs no home folder.
+    let (lnd, cln) = (lnd_section(reader)?, cln_section(reader)?);
+    match backend {
+        Backend::Lnd => lnd(reader).map(Lightning::Lnd),
+        Backend::Cln => cln(reader).map(Lightning::Cln),
+    }
+}
+
+/// Reads the section; what it yields looks for the files.
+fn lnd_section(reader: &mut Reader) -> Result<impl FnOnce(&Reader) -> Result<Lnd, ConfigError> + use<>, ConfigError> {
+    let address = reader.parsed("lightning.lnd.address", "127.0.0.1:10009", "host:port", host_and_port)?;
+    let tls_cert = reader.text("lightning.lnd.tls_cert", "~/.lnd/tls.cert")?;
+    let macaroon = reader.text(
+        "lightning.lnd.macaroon",
+        "~/.lnd/data/chain/bitcoin/mainnet/admin.macaroon",
+    )?;
+    Ok(move |reader: &Reader| {
+        Ok(Lnd {
+            address,
+            tls_cert: reader.expand("lightning.lnd.tls_cert", tls_cert)?,
+            macaroon: reader.expand("lightning.lnd.macaroon", macaroon)?,
+        })
     })
 }
 
-fn lnd(reader: &mut Reader) -> Result<Lnd, ConfigError> {
-    Ok(Lnd {
-        address: reader.parsed("lightning.lnd.address", "127.0.0.1:10009", "host:port", host_and_port)?,
-        tls_cert: reader.path("lightning.lnd.tls_cert", "~/.lnd/tls.cert")?,
-        macaroon: reader.path(
-            "lightning.lnd.macaroon",
-            "~/.lnd/data/chain/bitcoin/mainnet/admin.macaroon",
-        )?,
-    })
-}
-
-fn cln(reader: &mut Reader) -> Result<Cln, ConfigError> {
-    Ok(Cln {
-        address: reader.parsed("lightning.cln.address", "127.0.0.1:9736", "host:port", host_and_port)?,
-        ca_cert: reader.path("lightning.cln.ca_cert", "~/.lightning/bitcoin/ca.pem")?,
-        client_cert: reader.path("lightning.cln.client_cert", "~/.lightning/bitcoin/client.pem")?,
-        client_key: reader.path("lightning.cln.client_key", "~/.lightning/bitcoin/client-key.pem")?,
+/// As [`lnd_section`].
+fn cln_section(reader: &mut Reader) -> Result<impl FnOnce(&Reader) -> Result<Cln, ConfigError> + use<>, ConfigError> {
+    let address = reader.parsed("lightning.cln.address", "127.0.0.1:9736", "host:port", host_and_port)?;
+    let ca_cert = reader.text("lightning.cln.ca_cert", "~/.lightning/bitcoin/ca.pem")?;
+    let client_cert = reader.text("lightning.cln.client_cert", "~/.lightning/bitcoin/client.pem")?;
+    let client_key = reader.text("lightning.cln.client_key", "~/.lightning/bitcoin/client-key.pem")?;
+    Ok(move |reader: &Reader| {
+        Ok(Cln {
+            address,
+            ca_cert: reader.expand("lightning.cln.ca_cert", ca_cert)?,
+            client_cert: reader.expand("lightning.cln.client_cert", client_cert)?,
+            client_key: reader.expand("lightning.cln.client_key", client_key)?,
+        })
     })
 }
 
@@ -156,6 +180,11 @@ impl Reader {
             Some(_) => None,
         };
         parsed.ok_or_else(|| self.refuse(key, allowed))
+    }
+
+    /// A text, or its default where it is not set or empty.
+    fn text(&mut self, key: &'static str, default: &str) -> Result<String, ConfigError> {
+        Ok(self.optional_text(key)?.unwrap_or_else(|| default.into()))
     }
 
     fn path(&mut self, key: &'static str, default: &str) -> Result<PathBuf, ConfigError> {

@@ -79,14 +79,15 @@ fn where_only_the_chains_are_named_the_defaults_hold() {
 
 #[test]
 fn the_backend_chooses_the_lightning_node() {
-    let toml = "[lightning]\nbackend = \"cln\"\n[lightning.cln]\naddress = \"box:9736\"\nclient_key = \"/k.pem\"\n";
+    let toml =
+        "[liquid]\n[lightning]\nbackend = \"cln\"\n[lightning.cln]\naddress = \"box:9736\"\nclient_key = \"/k.pem\"\n";
     let Lightning::Cln(cln) = load(toml, &[], &[]).unwrap().lightning else {
         panic!("not cln");
     };
     assert_eq!((cln.address.as_str(), cln.client_key), ("box:9736", "/k.pem".into()));
     assert!(cln.ca_cert.ends_with(".lightning/bitcoin/ca.pem"));
     assert_eq!(
-        refusal("", &[], &["lightning.backend=eclair"]),
+        refusal("[liquid]", &[], &["lightning.backend=eclair"]),
         "`lightning.backend` is \"eclair\" from a flag, must be `lnd` or `cln`"
     );
 }
@@ -177,7 +178,7 @@ fn a_bad_value_is_told_with_what_is_allowed_and_where_it_came_from() {
         ("[api]\nlisten = 5", "api.listen"),
         ("[log]\nlevel = \"loud\"", "log.level"),
         ("[log]\nlevel = \"info,sluice=loud\"", "log.level"),
-        ("[lightning]\nbackend = \"cln\"", "lightning.backend"),
+        ("[lightning]\nbackend = \"eclair\"", "lightning.backend"),
         ("[lightning.lnd]\naddress = \"127.0.0.1\"", "lightning.lnd.address"),
         (
             "[lightning.lnd]\naddress = \"https://127.0.0.1:10009\"",

@@ -63,6 +63,12 @@ pub enum Denial {
         /// The rate.
         premium_ppm: Ppm,
     },
+    /// An order of more than there is.
+    #[error("{} sat is more than there can be: at most {} sat", .0.to_sat(), Amount::MAX_MONEY.to_sat())]
+    MoreThanExists(Amount),
+    /// An order's limit that is no premium rate.
+    #[error("{0}")]
+    Rate(#[from] policy::RateOutOfRange),
     /// The initiator would not pay this much.
     #[error("premium of {} sat is above the limit of {} sat", .premium.to_sat(), .limit.to_sat())]
     TooDear {
@@ -127,6 +133,8 @@ impl Denial {
             | Denial::NoChannel(_)
             | Denial::Inactive { .. }
             | Denial::Amount { .. }
+            | Denial::MoreThanExists(_)
+            | Denial::Rate(_)
             | Denial::NothingLeft { .. }
             | Denial::TooDear { .. }
             | Denial::Busy { .. } => self.to_string(),

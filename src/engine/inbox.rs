@@ -8,13 +8,13 @@ use tokio::sync::Semaphore;
 use tracing::{debug, info, warn};
 
 use super::driver::Inbox;
-use super::{Shared, start};
+use super::{Shared, answers, start};
 use crate::ports::{Incoming, PeerEvent};
 use crate::protocol::{self, Cancel, CoopClose, DecodeError, Message, MessageType, invoice};
 use crate::swap::event::MessageKind;
-use crate::swap::state::{GivenInvoice, Offer, Outcome};
+use crate::swap::state::{GivenInvoice, Offer};
 use crate::swap::terms::Deal;
-use crate::swap::{Event, Kind, PeerMessage, Role, State, Swap};
+use crate::swap::{Event, Kind, PeerMessage};
 use crate::units::{NodeId, PubKey, SwapId, SwapSecret};
 
 /// Requests of peers that are judged at the same time.
@@ -161,6 +161,10 @@ fn public(key: &SwapSecret) -> Option<PubKey> {
 
 /// Hands a message to the driver of its swap, if its sender is that swap's peer.
 fn deliver(shared: &Arc<Shared>, from: NodeId, id: SwapId, message: PeerMessage) {
+    // First of all, or a cancel could fall between the request's judgement and its swap's beginning.
+    if matches!(message, PeerMessage::Cancel(_)) && shared.judging.withdraw(from, id) {
+        return debug!(%from, id = id.short(), "a request is taken back before it was judged");
+    }
     let running = shared
         .running()
         .get(&id)
@@ -174,55 +178,8 @@ fn deliver(shared: &Arc<Shared>, from: NodeId, id: SwapId, message: PeerMessage)
                 warn!(%from, id = id.short(), "a message is dropped: the swap is behind");
             }
         }
-        None => late(shared, from, id, &message),
+        None => answers::answer(shared, from, id, &message),
     }
-}
-
-/// An announcement for a swap of ours that closed without ever wanting to pay it: the maker, who does not know, gets
-/// our key, or its coins would stay locked until the timelock.
-fn late(shared: &Arc<Shared>, from: NodeId, id: SwapId, message: &PeerMessage) {
-    if !matches!(
-        message,
-        PeerMessage::Opening(_)
-            | PeerMessage::Malformed {
-                message: MessageKind::Opening,
-                ..
-            }
-    ) {
-        return;
-    }
-    let swap = match shared.store.swap(id) {
-        Ok(Some(swap)) if swap.peer == from && never_paid(&swap) => swap,
-        Ok(_) => return,
-        Err(failure) => return warn!(%failure, "the store cannot be read"),
-    };
-    info!(
-        id = id.short(),
-        "a late opening of a cancelled swap: the maker gets our key back"
-    );
-    let privkey = shared.seed.secrets(&swap.keys.path, swap.role).swap_key.clone();
-    let close = CoopClose {
-        swap_id: id,
-        message: "the swap is already closed".into(),
-        privkey,
-    };
-    let (kind, payload) = protocol::encode(&Message::CoopClose(close));
-    let shared = shared.clone();
-    tokio::spawn(async move {
-        // The maker announces again every ten seconds, and is answered again.
-        if let Err(failure) = shared.messenger.send(from, kind, payload).await {
-            debug!(%failure, "coop_close could not be sent");
-        }
-    });
-}
-
-/// A taker's outcomes that are reached only while no claim payment can exist.
-fn never_paid(swap: &Swap) -> bool {
-    swap.role == Role::Taker
-        && matches!(
-            &swap.state,
-            State::Closed(Outcome::Canceled { .. } | Outcome::CoopClosed { .. })
-        )
 }
 
 fn malformed(shared: &Arc<Shared>, from: NodeId, error: &DecodeError) {
@@ -231,7 +188,7 @@ fn malformed(shared: &Arc<Shared>, from: NodeId, error: &DecodeError) {
     let message = match error.message {
         MessageType::SwapInRequest | MessageType::SwapOutRequest => {
             if shared.policy().allows(&from) && !shared.running().contains_key(&id) {
-                cancel(shared, from, id, error.to_string());
+                answers::cancel(shared, from, id, error.to_string());
             }
             return;
         }
@@ -263,26 +220,27 @@ fn requested(shared: &Arc<Shared>, requests: &Requests, from: NodeId, kind: Kind
     let Ok(place) = requests.waiting.clone().try_acquire_owned() else {
         return warn!(%from, id = id.short(), "a request is dropped: too many at once");
     };
+    if !shared.judging.begin(from, id) {
+        return debug!(%from, id = id.short(), "a request that is being judged already");
+    }
     let (shared, judged) = (shared.clone(), requests.judged.clone());
     tokio::spawn(async move {
         let _place = place;
         let _turn = judged.acquire().await;
-        if let Err(reason) = start::respond(&shared, from, kind, request).await {
-            info!(%from, id = id.short(), %reason, "a request is refused");
-            cancel(&shared, from, id, reason.for_peer());
-        }
-    });
-}
-
-fn cancel(shared: &Arc<Shared>, to: NodeId, id: SwapId, message: String) {
-    let (kind, payload) = protocol::encode(&Message::Cancel(Cancel {
-        swap_id: Some(id),
-        message,
-    }));
-    let shared = shared.clone();
-    tokio::spawn(async move {
-        if let Err(failure) = shared.messenger.send(to, kind, payload).await {
-            debug!(%failure, "a cancel could not be sent");
+        let verdict = start::respond(&shared, from, kind, request).await;
+        let withdrawn = shared.judging.end(from, id);
+        match verdict {
+            Ok(()) if withdrawn => {
+                let reason = "the peer took its request back".into();
+                deliver(&shared, from, id, PeerMessage::Cancel(reason));
+            }
+            Ok(()) => {}
+            Err(reason) => {
+                info!(%from, id = id.short(), %reason, "a request is refused");
+                if !withdrawn {
+                    answers::cancel(&shared, from, id, reason.for_peer());
+                }
+            }
         }
     });
 }

@@ -6,8 +6,10 @@
 //! ```
 
 mod admit;
+mod answers;
 mod driver;
 mod inbox;
+mod judging;
 mod openings;
 mod order;
 mod peers;
@@ -30,7 +32,9 @@ use crate::ports::{Clock, LightningNode, NodeInfo, PeerMessenger};
 use crate::store::{Store, StoreError};
 use crate::swap::{Role, State, Swap};
 use crate::units::{Asset, Height, NodeId, SwapId};
+use answers::Answers;
 use driver::Inbox;
+use judging::Judging;
 use openings::Openings;
 
 pub use admit::Denial;
@@ -104,6 +108,8 @@ struct Shared {
     pace: Pace,
     fee_invoice_factor: u64,
     openings: Openings,
+    judging: Judging,
+    answers: Answers,
     policy: RwLock<Policy>,
     premiums: RwLock<Premiums>,
     pauses: RwLock<Pauses>,
@@ -208,6 +214,8 @@ impl Engine {
             pace: parts.pace,
             fee_invoice_factor: parts.fee_invoice_factor,
             openings: Openings::default(),
+            judging: Judging::default(),
+            answers: Answers::default(),
             policy: RwLock::new(policy),
             premiums: RwLock::new(premiums),
             pauses: RwLock::new(pauses),

@@ -8,6 +8,7 @@ use tracing::info;
 use super::Shared;
 use super::admit::{self, Denial};
 use super::start::{Draft, StartError, check_money, fit, fresh_id, go_opening_size};
+use crate::policy;
 use crate::store::{Created, StoreError};
 use crate::swap::state::{State, Swap};
 use crate::swap::{Kind, Role};
@@ -43,6 +44,7 @@ pub struct Started {
 }
 
 pub(super) async fn place(shared: &Arc<Shared>, new: NewSwap) -> Result<Started, StartError> {
+    check_numbers(&new)?;
     if let Some(key) = &new.idempotency_key
         && let Some(earlier) = shared.store.swap_of_key(key)?
     {
@@ -52,6 +54,14 @@ pub(super) async fn place(shared: &Arc<Shared>, new: NewSwap) -> Result<Started,
         AssetChoice::One(asset) => begin(shared, &new, asset, None).await,
         AssetChoice::Auto => choose(shared, &new).await,
     }
+}
+
+/// What no channel, wallet or peer need be asked for.
+fn check_numbers(new: &NewSwap) -> Result<(), Denial> {
+    if new.amount > Amount::MAX_MONEY {
+        return Err(Denial::MoreThanExists(new.amount));
+    }
+    Ok(policy::check_rate(new.max_premium)?)
 }
 
 /// L-BTC if it can be: it is final first. Else BTC, and why.
@@ -167,4 +177,41 @@ fn repeated(shared: &Arc<Shared>, new: &NewSwap, id: SwapId) -> Result<Started, 
         swap: Arc::new(swap),
         repeated: true,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(amount_sat: u64, max_premium: i64) -> Result<(), String> {
+        let new = NewSwap {
+            kind: Kind::Out,
+            scid: Scid(1),
+            amount: Amount::from_sat(amount_sat),
+            asset: AssetChoice::Auto,
+            max_premium: Ppm(max_premium),
+            idempotency_key: None,
+        };
+        check_numbers(&new).map_err(|denial| denial.to_string())
+    }
+
+    #[test]
+    fn an_order_names_no_more_than_exists() {
+        assert_eq!(checked(2_100_000_000_000_000, 0), Ok(()));
+        for amount in [2_100_000_000_000_001, u64::MAX] {
+            let wrong = format!("{amount} sat is more than there can be: at most 2100000000000000 sat");
+            assert_eq!(checked(amount, 0), Err(wrong));
+        }
+    }
+
+    #[test]
+    fn the_limit_of_an_order_is_bounded_as_the_rates_are() {
+        for ppm in [-1_000_000, 0, 1_000_000] {
+            assert_eq!(checked(1, ppm), Ok(()));
+        }
+        for ppm in [-1_000_001, 1_000_001, i64::MIN, i64::MAX] {
+            let wrong = format!("premium rate {}: must be -1000000 to 1000000 ppm", Ppm(ppm));
+            assert_eq!(checked(1, ppm), Err(wrong));
+        }
+    }
 }

@@ -218,6 +218,10 @@ pub(super) async fn respond(
         Role::Taker => State::Taker(deal, Taker::AwaitingOpening),
     };
     let swap = draft.commit_to(shared, &side, state).await?;
+    if shared.judging.is_withdrawn(peer, swap.id) {
+        info!(id = swap.id.short(), %peer, "a request that was taken back is dropped");
+        return Ok(());
+    }
     match shared.store.create(&swap, None)? {
         Created::New(_) => {
             info!(id = %swap.id, ?kind, amount_sat = swap.terms.amount.to_sat(), %peer, "swap accepted");

@@ -27,6 +27,11 @@ pub(super) fn step(
     match event {
         Event::Sent(MessageKind::CoopClose) => stay(offer, true),
         Event::Peer(PeerMessage::Opening(late)) if offer.is_none() => stay(Some(late), sent),
+        // Nothing was announced, and the maker says that nothing will be. A maker that lies gains nothing by it: we have
+        // paid for nothing and never will, and our key is given to it already, or on its next announcement.
+        Event::Peer(PeerMessage::Cancel(_)) if offer.is_none() => {
+            Some(State::Closed(Outcome::CoopClosed { reason: reason.into() }))
+        }
         Event::Chain(view) if is_over(scene, sent, view) => {
             Some(State::Closed(Outcome::CoopClosed { reason: reason.into() }))
         }

@@ -16,7 +16,7 @@ use super::state::{Maker, Opened, Opening, Outcome, OwnInvoice, Party, State, Sw
 use super::step::{Scene, closed_by_peer};
 use super::terms::{Deal, Kind};
 use super::timelocks::{Timelocks, is_final, too_late_to_open};
-use crate::units::{Height, RawTx, Timestamp};
+use crate::units::{Height, RawTx, SwapSecret, Timestamp};
 
 /// A Go taker gives up ten minutes after the agreement, once, and is gone: funding after that would lock our coins
 /// for the whole CSV (swap/actions.go:640 of ElementsProject/peerswap at 816a5bb).
@@ -153,12 +153,14 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
             Maker::Opened(newly_opened(opening, invoice, confirmed_at)),
         ))
     };
-    let void = |reason: &str| {
-        Some(State::Maker(
-            *deal,
-            voiding_of(&newly_opened(opening, invoice, None), reason),
-        ))
+    let void_with = |taker_key: Option<SwapSecret>, reason: &str| {
+        let mut next = voiding_of(&newly_opened(opening, invoice, None), reason);
+        if let Maker::Voiding { taker_key: kept, .. } = &mut next {
+            *kept = taker_key;
+        }
+        Some(State::Maker(*deal, next))
     };
+    let void = |reason: &str| void_with(None, reason);
     let look = |look_first| {
         let (opening, invoice, since) = (opening.clone(), invoice.clone(), *since);
         Some(State::Maker(
@@ -184,9 +186,10 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
         Event::Refused(EffectKind::Broadcast(TxKind::Opening), reason) => {
             void(&format!("the network refused the opening: {reason}"))
         }
-        Event::Peer(PeerMessage::Cancel(reason) | PeerMessage::CoopClose { reason, .. }) | Event::Abort(reason) => {
-            void(reason)
+        Event::Peer(PeerMessage::CoopClose { reason, key, key_of }) => {
+            void_with((*key_of == deal.peer_key).then(|| key.clone()), reason)
         }
+        Event::Peer(PeerMessage::Cancel(reason)) | Event::Abort(reason) => void(reason),
         // The daemon may have been away for days: whether the opening is out, or late, the chain says.
         Event::Started => look(true),
         Event::Chain(view) => late(scene, Some(*since), Some(view.tip)).map_or_else(|| look(false), void),
@@ -210,6 +213,7 @@ pub(super) fn voiding_of(opened: &Opened, reason: &str) -> Maker {
         invoice: opened.invoice.clone(),
         status: opened.status,
         spend: None,
+        taker_key: None,
         reason: reason.into(),
     }
 }
@@ -231,6 +235,7 @@ fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<S
         invoice,
         status,
         spend,
+        taker_key,
         reason,
     } = state
     else {
@@ -241,6 +246,13 @@ fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<S
             let mut next = state.clone();
             if let Maker::Voiding { spend, .. } = &mut next {
                 *spend = Some(tx.clone());
+            }
+            Some(State::Maker(*deal, next))
+        }
+        Event::Peer(PeerMessage::CoopClose { key, key_of, .. }) if *key_of == deal.peer_key => {
+            let mut next = state.clone();
+            if let Maker::Voiding { taker_key, .. } = &mut next {
+                *taker_key = Some(key.clone());
             }
             Some(State::Maker(*deal, next))
         }
@@ -256,14 +268,20 @@ fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<S
             tip,
             opening: OpeningView::Confirmed { at, .. },
             ..
-        }) if is_final(*tip, *at, scene.limits) => Some(State::Maker(
-            *deal,
-            Maker::Opened(Opened {
+        }) if is_final(*tip, *at, scene.limits) => {
+            let opened = Opened {
                 announce: *status == InvoiceStatus::Open,
                 status: *status,
                 ..newly_opened(opening, invoice, Some(*at))
-            }),
-        )),
+            };
+            Some(State::Maker(
+                *deal,
+                match taker_key {
+                    Some(key) => refund::with_key(scene, &opened, key),
+                    None => Maker::Opened(opened),
+                },
+            ))
+        }
         Event::Started
         | Event::Peer(_)
         | Event::Chain(_)

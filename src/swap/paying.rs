@@ -7,10 +7,10 @@ use super::event::{
     Verdict,
 };
 use super::payment::{Calls, PAUSE_SECS, proves_unpaid, quiet_after_loss, quiet_after_start};
-use super::state::{Attempt, Paying, Swap, Taker};
+use super::state::{Attempt, GivenInvoice, Paying, Swap, Taker};
 use super::step::Scene;
 use super::taker::{coop_closing, failure_words};
-use super::timelocks::{Timelocks, is_final, may_pay};
+use super::timelocks::{Timelocks, is_final};
 use crate::units::Height;
 
 pub(super) fn step(scene: &Scene, paying: &Paying, attempt: Attempt, event: &Event) -> Option<Taker> {
@@ -105,7 +105,7 @@ fn chain(scene: &Scene, paying: &Paying, attempt: Attempt, view: &ChainView) -> 
                 confirmed_at: *at,
                 ..paying.clone()
             };
-            if attempt_is_open(attempt) || may_pay(view.tip, scene.swap.anchor, *at, scene.limits) {
+            if attempt_is_open(attempt) || scene.may_pay(view.tip, *at) {
                 try_again(scene, &paying, attempt, Some(view.tip)).or(Some(Taker::PayingClaim { paying, attempt }))
             } else {
                 abandon(scene, &paying, "the payment window is over")
@@ -128,8 +128,7 @@ fn try_again(scene: &Scene, paying: &Paying, attempt: Attempt, tip: Option<Heigh
         return None;
     };
     let tip = tip.filter(|_| scene.now.time >= until)?;
-    let allowed = may_pay(tip, scene.swap.anchor, paying.confirmed_at, scene.limits);
-    if !allowed || !paying.may_try_again(scene.now.time) {
+    if !scene.may_pay(tip, paying.confirmed_at) || !paying.may_try_again(scene.now.time) {
         return abandon(scene, paying, "the claim payment failed until its time was over");
     }
     Some(Taker::PayingClaim {
@@ -197,7 +196,7 @@ pub(super) fn wants(swap: &Swap, limits: &Timelocks, paying: &Paying, attempt: A
     let pay = match attempt {
         Attempt::Calling(number) => Effect::Pay(Payee {
             kind: InvoiceKind::Claim,
-            invoice: paying.offer.invoice.clone(),
+            invoice: payable(swap, limits, &paying.offer.invoice),
             attempt: number,
             max_cltv: Some(limits.total_cltv),
             before: limits.pay_before(swap.anchor, paying.confirmed_at),
@@ -205,4 +204,13 @@ pub(super) fn wants(swap: &Swap, limits: &Timelocks, paying: &Paying, attempt: A
         Attempt::Pausing { until, .. } => Effect::WakeAt(until),
     };
     claim.into_iter().chain([pay, Effect::WatchChain]).collect()
+}
+
+/// The invoice as it may be paid: its maker chooses how long it lives, but not how long we pay for it. A call may begin
+/// long after the state allowed it, at a tip that an outage has left behind.
+fn payable(swap: &Swap, limits: &Timelocks, invoice: &GivenInvoice) -> GivenInvoice {
+    GivenInvoice {
+        expires_at: invoice.expires_at.min(limits.pay_until(swap.created_at)),
+        ..invoice.clone()
+    }
 }

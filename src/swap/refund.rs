@@ -10,7 +10,7 @@ use super::state::{Maker, Opened, Outcome, Party, Refund, State};
 use super::step::Scene;
 use super::terms::Deal;
 use super::timelocks::{is_final, may_refund};
-use crate::units::Height;
+use crate::units::{Height, SwapSecret};
 
 /// How long a refund waits for our node to confirm that the claim invoice cannot be paid any more.
 const CANCEL_INVOICE_SECS: u64 = 600;
@@ -22,15 +22,7 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
         Event::Peer(PeerMessage::CoopClose { key, key_of, .. })
             if *key_of == deal.peer_key && opened.status != InvoiceStatus::Paid =>
         {
-            let (refund, opened, taker_key) = (begin(scene, opened), opened.clone(), key.clone());
-            Some(State::Maker(
-                *deal,
-                Maker::ClaimingCoop {
-                    opened,
-                    taker_key,
-                    refund,
-                },
-            ))
+            Some(State::Maker(*deal, with_key(scene, opened, key)))
         }
         // The taker is gone: nobody listens any more. Its coins' way is the invoice, coop_close or the timelock.
         Event::Peer(PeerMessage::Cancel(_)) => stay(Opened {
@@ -75,6 +67,15 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
         | Event::Refused(..)
         | Event::Tick
         | Event::Abort(_) => None,
+    }
+}
+
+/// Taking the coins back with the taker's key.
+pub(super) fn with_key(scene: &Scene, opened: &Opened, taker_key: &SwapSecret) -> Maker {
+    Maker::ClaimingCoop {
+        opened: opened.clone(),
+        taker_key: taker_key.clone(),
+        refund: begin(scene, opened),
     }
 }
 

@@ -98,6 +98,9 @@ pub enum Maker {
         status: InvoiceStatus,
         /// The spend of an input to ourselves, once made.
         spend: Option<RawTx>,
+        /// The taker's private swap key, should it have given it away and the opening win: it says so only once.
+        #[serde(default)]
+        taker_key: Option<SwapSecret>,
         /// Why.
         reason: String,
     },

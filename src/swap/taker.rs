@@ -99,6 +99,12 @@ impl Scene<'_> {
     pub(super) fn window_end(&self) -> Height {
         self.swap.anchor.plus(self.limits.window)
     }
+
+    /// Whether a claim payment may start now: by the tip, and by the clock, since the tip may be an old one.
+    pub(super) fn may_pay(&self, tip: Height, confirmed_at: Height) -> bool {
+        let in_time = self.now.time < self.limits.pay_until(self.swap.created_at);
+        in_time && may_pay(tip, self.swap.anchor, confirmed_at, self.limits)
+    }
 }
 
 /// Checks an announcement: what it says must be payable, for the agreed amount, within the timelocks.
@@ -146,7 +152,7 @@ fn confirmation(
             verdict: Verdict::Good(tx),
         } if is_final(view.tip, *at, scene.limits) => {
             return match check_offer(scene, deal, offer) {
-                Ok(()) if may_pay(view.tip, scene.swap.anchor, *at, scene.limits) => {
+                Ok(()) if scene.may_pay(view.tip, *at) => {
                     Some(State::Taker(*deal, begin_paying(scene, offer, tx, *at)))
                 }
                 Ok(()) => close("the payment window is over"),

@@ -1,6 +1,6 @@
 //! Timelocks: a table by (asset, protocol version), and the one inequality that everything rests on.
 
-use crate::units::{Asset, Blocks, CltvDelta, Height};
+use crate::units::{Asset, Blocks, CltvDelta, Height, Timestamp};
 
 /// The time limits of a swap. Heights and blocks are the swap's own chain; CLTV deltas count Bitcoin blocks.
 ///
@@ -29,6 +29,10 @@ pub struct Timelocks {
     pub replace_after: Blocks,
     /// How long a claim invoice lives, in seconds.
     pub invoice_expiry_secs: u64,
+    /// How long after the swap was made a claim payment may start by the clock, in seconds: much longer than an honest
+    /// maker's invoice can be paid, and much shorter than [`Timelocks::claimable_blocks`] take. A chain node that
+    /// catches up after an outage answers by a height inside the window; the clock tells that the window is over.
+    pub pay_within_secs: u64,
 }
 
 const BITCOIN: Timelocks = Timelocks {
@@ -43,6 +47,7 @@ const BITCOIN: Timelocks = Timelocks {
     day: Blocks(144),
     replace_after: Blocks(3),
     invoice_expiry_secs: 86_400,
+    pay_within_secs: 129_600,
 };
 
 const LIQUID_V7: Timelocks = Timelocks {
@@ -57,6 +62,7 @@ const LIQUID_V7: Timelocks = Timelocks {
     day: Blocks(1440),
     replace_after: Blocks(10),
     invoice_expiry_secs: 3600,
+    pay_within_secs: 14_400,
 };
 
 /// The rows of the table that are safe to swap by. L-BTC before version 7 is not: its CSV of 60 blocks is shorter
@@ -88,10 +94,21 @@ impl Timelocks {
     /// the end of the payment window, or the last block from which the claim surely precedes a refund.
     #[must_use]
     pub fn pay_before(&self, anchor: Height, confirmed_at: Height) -> Height {
+        anchor.plus(self.window).min(confirmed_at.plus(self.claimable_blocks()))
+    }
+
+    /// Blocks after the opening's in which a payment may start and our claim surely precedes a refund.
+    #[must_use]
+    pub fn claimable_blocks(&self) -> Blocks {
         let needed = [self.pay_call, self.cltv_in_blocks(), self.claim_margin];
         let needed = needed.iter().fold(0u32, |sum, blocks| sum.saturating_add(blocks.0));
-        let refund = confirmed_at.plus(self.csv).0;
-        anchor.plus(self.window).min(Height(refund.saturating_sub(needed)))
+        Blocks(self.csv.0.saturating_sub(needed))
+    }
+
+    /// The first moment at which a claim payment must not start any more, whatever height the chain's node states.
+    #[must_use]
+    pub fn pay_until(&self, created_at: Timestamp) -> Timestamp {
+        created_at.plus_secs(self.pay_within_secs)
     }
 }
 

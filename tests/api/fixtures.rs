@@ -323,6 +323,7 @@ fn makers() -> Vec<(&'static str, Maker)> {
                 opening: opening(),
                 invoice: own_invoice(),
                 spend: None,
+                taker_key: None,
                 reason: reason(),
                 status: InvoiceStatus::Open,
             },

@@ -28,6 +28,8 @@ pub struct World {
     faults: u8,
     /// Our spend of the opening by this path is with the network.
     refund_out: Option<SpendPath>,
+    /// The taker has given its key for an opening that exists.
+    key_given: bool,
 }
 
 impl World {
@@ -42,6 +44,7 @@ impl World {
             invoice: None,
             faults,
             refund_out: None,
+            key_given: false,
         }
     }
 
@@ -74,7 +77,9 @@ impl World {
             "the daemon looks at the chain",
             self.taking(&Event::Chain(self.chain.view())),
         ));
-        moves.push(("the taker gives its key", self.taking(&coop_close())));
+        let mut given = self.taking(&coop_close());
+        given.key_given |= matches!(&self.swap().state, State::Maker(_, maker) if maker.opening().is_some());
+        moves.push(("the taker gives its key", given));
         moves.push((
             "the taker gives a wrong key",
             self.taking(&coop_close_with(other_key())),
@@ -268,6 +273,12 @@ impl graph::World for World {
                 State::Closed(_) => {}
                 other => return Err(format!("published, and {other:?} does not know of it")),
             }
+        }
+        if let State::Maker(_, Maker::Opened(opened)) = &self.swap().state
+            && self.key_given
+            && opened.status != InvoiceStatus::Paid
+        {
+            return Err("the taker has given its key, and it is lost".into());
         }
         let spend = self.chain.spend.as_ref().map(|(path, ours, _)| (path, *ours));
         match &self.swap().state {

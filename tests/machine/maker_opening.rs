@@ -244,12 +244,38 @@ fn whichever_of_opening_and_void_becomes_final_decides() {
 }
 
 #[test]
+fn a_key_that_is_given_before_the_opening_wins_takes_its_coins_back() {
+    let before = [
+        Case::maker(Kind::Out).publishing().on(coop_close()),
+        Case::maker(Kind::Out).voiding().on(coop_close()).ignores(coop_close()),
+        Case::maker(Kind::In).voiding().on(made_void()).on(coop_close()),
+    ];
+    for voiding in before {
+        let won = voiding.is("voiding").ignores(seen(101, 101)).on(seen(102, 101));
+        won.is("claiming_coop")
+            .wants(&["watch chain", "watch claim invoice", "cancel invoice", "wake"])
+            .on(invoice_is(InvoiceStatus::Closed))
+            .wants(&["watch chain", "make claim by both keys"]);
+    }
+    let late = Case::maker(Kind::In).voiding().on(coop_close());
+    late.on(conflict(104, 103)).ends("canceled, by: us");
+}
+
+#[test]
+fn a_key_that_is_not_the_takers_takes_nothing_back() {
+    let wrong = || coop_close_with(other_key());
+    let voiding = Case::maker(Kind::Out).publishing().on(wrong()).ignores(wrong());
+    voiding.on(seen(102, 101)).is("opened");
+}
+
+#[test]
 fn voiding_goes_on_whatever_is_said() {
     let case = Case::maker(Kind::In)
         .voiding()
         .ignores(abort())
         .ignores(cancel())
-        .ignores(coop_close());
+        .on(coop_close())
+        .is("voiding");
     case.ignores(Event::Tick)
         .ignores(Event::Started)
         .ignores(refused(EffectKind::MakeVoid))

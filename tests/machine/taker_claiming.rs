@@ -204,6 +204,20 @@ fn a_late_announcement_tells_what_to_watch_for() {
 }
 
 #[test]
+fn a_maker_that_cancels_before_it_announced_anything_needs_no_key() {
+    for kind in [Kind::In, Kind::Out] {
+        let closing = Case::taker(kind).awaiting_opening().on(abort()).is("coop_closing");
+        closing.clone().on(cancel()).ends("coop_closed");
+        let told = closing.on(Event::Sent(MessageKind::CoopClose));
+        told.clone().on(cancel()).ends("coop_closed");
+        // What was announced may be in the chain: the maker needs our key until its coins are spent.
+        told.on(announced(kind, Asset::Lbtc))
+            .ignores(cancel())
+            .is("coop_closing");
+    }
+}
+
+#[test]
 fn nothing_is_paid_any_more_once_the_key_is_given() {
     let case = closing()
         .ignores(seen(102, 101))

@@ -1,6 +1,6 @@
 //! PayingClaim and AbandoningPayment: the key stays here for as long as a payment may exist.
 
-use sluice::swap::event::{EffectKind, Event, Failure, InvoiceKind, PaymentStatus, SpendPath};
+use sluice::swap::event::{EffectKind, Event, Failure, InvoiceKind, PaymentStatus, PeerMessage, SpendPath};
 use sluice::swap::terms::{Kind, Role};
 use sluice::swap::{Effect, wants};
 use sluice::units::{Asset, CltvDelta, Height};
@@ -111,6 +111,42 @@ fn no_attempt_begins_while_the_tip_is_not_known_or_the_window_is_over() {
     pausing.clone().at(2).tip(159).on(Event::Tick).is("paying_claim");
     pausing.clone().at(2).tip(160).on(Event::Tick).is("abandoning_payment");
     pausing.on(seen(160, 101)).is("abandoning_payment");
+}
+
+/// A swap whose maker's invoice lives for a month.
+fn with_a_long_invoice(asset: Asset) -> Case {
+    let mut offered = offer(Kind::In, asset);
+    offered.invoice.expires_at = START.plus_secs(30 * 86_400);
+    let announced = Event::Peer(PeerMessage::Opening(offered));
+    Case::new(Role::Taker, Kind::In, asset).awaiting_opening().on(announced)
+}
+
+#[test]
+fn an_old_tip_starts_no_payment_however_long_the_invoice_lives() {
+    for asset in [Asset::Lbtc, Asset::Btc] {
+        let limit = limits(asset).pay_within_secs;
+        let waiting = with_a_long_invoice(asset).is("awaiting_confirmation");
+        // The daemon was away for days, and its chain node answers by a height inside the window.
+        let tip = waiting.confirming_tip();
+        let late = waiting.clone().at(limit).on(seen(tip, 101)).is("coop_closing");
+        assert_eq!(late.reason(), "the payment window is over");
+        let paying = waiting.at(limit - 1).on(seen(tip, 101)).is("paying_claim");
+        let pausing = paying.on(failed(Failure::Temporary));
+        pausing.clone().at(limit + 1).on(Event::Tick).is("abandoning_payment");
+        pausing.at(limit).on(seen(tip, 101)).is("abandoning_payment");
+    }
+}
+
+#[test]
+fn a_call_that_is_wanted_begins_no_later_than_the_clock_allows() {
+    for asset in [Asset::Lbtc, Asset::Btc] {
+        let confirming = with_a_long_invoice(asset);
+        let tip = confirming.confirming_tip();
+        let until = payee(&confirming.on(seen(tip, 101))).invoice.expires_at;
+        assert_eq!(until, START.plus_secs(limits(asset).pay_within_secs));
+        let honest = payee(&Case::new(Role::Taker, Kind::In, asset).paying_claim()).invoice;
+        assert_eq!(honest, claim_invoice(Kind::In, asset));
+    }
 }
 
 #[test]

@@ -69,6 +69,21 @@ fn a_payment_must_leave_room_for_its_htlc_and_the_claim_before_the_refund() {
 }
 
 #[test]
+fn by_the_clock_a_payment_may_start_for_much_longer_than_an_invoice_lives_and_not_until_a_refund_is_near() {
+    // Blocks at two thirds of their usual distance.
+    for (asset, block_secs) in [(Asset::Lbtc, 40), (Asset::Btc, 400)] {
+        let limits = limits(asset);
+        assert!(
+            limits.pay_within_secs >= limits.invoice_expiry_secs + 3 * 3600,
+            "{asset}"
+        );
+        let room = u64::from(limits.claimable_blocks().0) * block_secs;
+        assert!(limits.pay_within_secs < room, "{asset}: {room} s");
+        assert_eq!(limits.pay_until(START), START.plus_secs(limits.pay_within_secs));
+    }
+}
+
+#[test]
 fn an_opening_that_confirmed_long_before_the_swap_is_never_paid_for() {
     // A maker could fund early, and announce when its timelock is nearly over.
     let liquid = limits(Asset::Lbtc);

@@ -14,7 +14,7 @@ use moments::{Moment, events, height, moments};
 use proptest::prelude::*;
 use proptest::sample::select;
 use sluice::swap::event::{Event, InvoiceKind, PaymentStatus};
-use sluice::swap::state::{Maker, State, Swap, Taker};
+use sluice::swap::state::{Attempt, Maker, State, Swap, Taker};
 use sluice::swap::terms::{Kind, Role};
 use sluice::swap::{Effect, Now, Step, holds_channel, step, wants};
 use sluice::units::{Asset, RawTx};
@@ -108,6 +108,13 @@ fn check_state(swap: &Swap) -> Result<(), TestCaseError> {
         is_closing(&swap.state),
         "the key leaves in one state only"
     );
+    for effect in &wanted {
+        if let (Effect::Pay(payee), Some(limits)) = (effect, swap.terms.timelocks()) {
+            let bounded =
+                payee.kind == InvoiceKind::Fee || payee.invoice.expires_at <= limits.pay_until(swap.created_at);
+            prop_assert!(bounded, "the maker chose how late it is paid: {:?}", payee);
+        }
+    }
     let known = transactions_in(&swap.state);
     for effect in &wanted {
         if let Effect::Broadcast { tx, .. } = effect {
@@ -150,6 +157,20 @@ fn allows_key(before: &Swap, now: Now, event: &Event) -> bool {
     }
 }
 
+/// The attempt to pay the claim that a state wants.
+fn attempt_of(state: &State) -> Option<u32> {
+    match state {
+        State::Taker(
+            _,
+            Taker::PayingClaim {
+                attempt: Attempt::Calling(number),
+                ..
+            },
+        ) => Some(*number),
+        _ => None,
+    }
+}
+
 /// What holds of every step.
 fn check_step(before: &Swap, now: Now, event: &Event, after: &Swap) -> Result<(), TestCaseError> {
     prop_assert_ne!(before, after, "a step changes the swap");
@@ -171,6 +192,15 @@ fn check_step(before: &Swap, now: Now, event: &Event, after: &Swap) -> Result<()
             "the key leaves {:?} on {:?}",
             before.state,
             event
+        );
+    }
+    if let (Some(attempt), Some(limits)) = (attempt_of(&after.state), before.terms.timelocks())
+        && attempt_of(&before.state) != Some(attempt)
+    {
+        prop_assert!(
+            now.time < limits.pay_until(before.created_at),
+            "attempt {attempt} begins at {:?}",
+            now.time
         );
     }
     prop_assert!(

@@ -7,6 +7,7 @@ pub mod bitcoind;
 pub mod elementsd;
 pub mod lightningd;
 pub mod lnd;
+pub mod peerswapd;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -121,6 +122,14 @@ pub fn signal(pid: u32, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// The last lines of what a daemon printed.
+fn tail(output: &Path) -> String {
+    let text = std::fs::read(output).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(TAIL)..].join("\n")
+}
+
 /// A running child process. Dropped, it is killed.
 #[derive(Debug)]
 pub struct Process {
@@ -135,14 +144,23 @@ impl Process {
     /// # Errors
     /// When it cannot be started.
     pub fn start<A: AsRef<OsStr>>(name: &str, program: &Path, arguments: &[A], output: &Path) -> Result<Process> {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Process::spawn(name, command, output)
+    }
+
+    /// Starts a command; what it prints goes to the end of `output`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn(name: &str, mut command: Command, output: &Path) -> Result<Process> {
         let open = || File::options().create(true).append(true).open(output);
-        let child = Command::new(program)
-            .args(arguments)
+        let child = command
             .stdin(Stdio::null())
             .stdout(open()?)
             .stderr(open()?)
             .spawn()
-            .with_context(|| format!("cannot start {} as {name}", program.display()))?;
+            .with_context(|| format!("cannot start {} as {name}", command.get_program().display()))?;
         Ok(Process {
             name: name.into(),
             child,
@@ -170,10 +188,7 @@ impl Process {
     /// The last lines that it printed.
     #[must_use]
     pub fn tail(&self) -> String {
-        let text = std::fs::read(&self.output).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text).into_owned();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(TAIL)..].join("\n")
+        tail(&self.output)
     }
 
     /// Kills it, as `kill -9` does, and waits for its end.

@@ -4,16 +4,16 @@
 //! options ─► terms ─► play ──does──► stage (world, both daemons' subscriptions, mempool)
 //!                                      │ hears
 //!                                      ▼
-//!                     ledger, report  narrator ─► page
+//!                     books, report   narrator ─► page
 //! ```
 //!
 //! Everything goes over the public API of two `sluiced` processes; fees and sizes are read from the chain as well, and
 //! every balance must come out as terms and fees say.
 
-mod ledger;
+mod books;
+mod go;
 mod narrator;
 mod options;
-mod page;
 mod play;
 mod report;
 mod stage;
@@ -28,12 +28,14 @@ use sluice::api::view::text::sats;
 use sluice::swap::Kind;
 use sluice::units::Asset;
 
-pub use options::{Args, Direction, Ending};
+pub use options::Args;
 
+use crate::play::page::{Page, Tone};
+use crate::play::{Direction, Ending};
+use crate::world::party::Program;
 use crate::world::{Options, World, build};
 use narrator::Narrator;
 use options::name_of;
-use page::{Page, Tone};
 use report::Report;
 use stage::{Side, Stage};
 use terms::Terms;
@@ -46,8 +48,17 @@ const BUILD_QUIETLY: Duration = Duration::from_secs(1);
 /// # Errors
 /// If it does not end as it should, or a balance is not what terms and fees say.
 pub async fn run(args: Args) -> Result<()> {
+    let shown = async {
+        match args.peer {
+            Program::Sluice if args.initiator == Program::Peerswap => {
+                bail!("nobody runs Go PeerSwap: say --peer peerswap")
+            }
+            Program::Sluice => show(&args).await,
+            Program::Peerswap => go::show(&args).await,
+        }
+    };
     tokio::select! {
-        shown = show(&args) => shown,
+        shown = shown => shown,
         // what was started ends with the world
         interrupted = tokio::signal::ctrl_c() => {
             interrupted?;
@@ -76,10 +87,10 @@ async fn show(args: &Args) -> Result<()> {
     page.heading(&format!("{:>7}  who    what happens", "seconds"))?;
 
     let mut stage = Stage::new(world, Narrator::new(page, terms)).await?;
-    let before = ledger::balances(&stage).await?;
+    let before = books::balances(&stage).await?;
     let played = play::play(&mut stage, args.ending).await?;
     check_terms(&stage, args.ending)?;
-    let ledger = ledger::settle(&stage, args.ending, before, &played).await?;
+    let ledger = books::settle(&stage, args.ending, before, &played).await?;
     ledger.show(&page)?;
     let report = Report::new(&stage, args, &played)?;
     page.hanging("", 0, &duration(args.ending, played.total))?;

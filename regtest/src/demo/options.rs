@@ -1,14 +1,15 @@
 //! What can be chosen on the command line.
 
 use clap::ValueEnum;
-use sluice::swap::Kind;
 
+use crate::play::{Direction, Ending};
+use crate::world::party::Program;
 use crate::world::{lightning, liquid};
 
 /// Options of the demo.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Which way alice's Lightning balance moves: out, for L-BTC; in, for L-BTC that she gives
+    /// Which way the Lightning balance of who asks moves: out, for L-BTC; in, for L-BTC that is given
     #[arg(long, value_enum, default_value_t = Direction::Out)]
     pub direction: Direction,
     /// The amount swapped, without premium; underscores set thousands apart
@@ -17,6 +18,12 @@ pub struct Args {
     /// How the swap shall end
     #[arg(long, value_enum, default_value_t = Ending::Paid)]
     pub ending: Ending,
+    /// What bob runs; with Go PeerSwap, the chains and nodes are real daemons
+    #[arg(long, value_enum, default_value_t = Program::Sluice)]
+    pub peer: Program,
+    /// Who asks for the swap, where bob runs Go PeerSwap: alice's Sluice or he
+    #[arg(long, value_enum, default_value_t = Program::Sluice)]
+    pub initiator: Program,
     /// What the Liquid chain is
     #[arg(long, value_enum, default_value_t = liquid::Kind::Embedded)]
     pub liquid: liquid::Kind,
@@ -26,37 +33,6 @@ pub struct Args {
     /// Prints one JSON object on the last line of standard output; the story goes to standard error
     #[arg(long)]
     pub json: bool,
-}
-
-/// The direction of the swap, as alice sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Direction {
-    /// She gives L-BTC and gets Lightning balance.
-    In,
-    /// She gives Lightning balance and gets L-BTC.
-    Out,
-}
-
-impl From<Direction> for Kind {
-    fn from(direction: Direction) -> Kind {
-        match direction {
-            Direction::In => Kind::In,
-            Direction::Out => Kind::Out,
-        }
-    }
-}
-
-/// How a swap can end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Ending {
-    /// The taker pays and claims the coins
-    Paid,
-    /// The taker's node cannot pay: its key goes to the maker, who takes the coins back at once
-    Coop,
-    /// The taker is gone for good: the maker takes its coins back after 10,080 blocks
-    Csv,
-    /// The responder wants more premium than the initiator allows: nothing is opened
-    Cancel,
 }
 
 /// The name of a value on the command line.

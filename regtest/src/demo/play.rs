@@ -11,8 +11,8 @@ use sluice::api::view::text::{grouped, sats};
 use sluice::swap::{Kind, Role};
 use sluice::units::{Asset, SwapId};
 
-use super::options::Ending;
 use super::stage::{Side, Stage};
+use crate::play::Ending;
 
 /// Blocks until the maker may take an opening back alone (PeerSwap protocol version 7, L-BTC).
 const CSV: u32 = 10_080;

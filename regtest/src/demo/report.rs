@@ -9,10 +9,10 @@ use sluice::swap::event::SpendPath;
 use sluice::swap::{Kind, Role};
 use sluice::units::{Asset, SwapId, TxId};
 
-use super::narrator::Cost;
 use super::options::{Args, name_of};
 use super::play::Played;
 use super::stage::{Side, Stage};
+use crate::play::cost::Cost;
 
 /// A swap that is over. What did not come to be is null.
 #[derive(Debug, Serialize)]

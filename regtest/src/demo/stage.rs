@@ -20,49 +20,10 @@ use super::narrator::Narrator;
 use crate::world::operator::Operator;
 use crate::world::{PATIENCE, World};
 
+pub use crate::world::side::Side;
+
 /// How often the mempool is looked at while a spend of the opening is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
-
-/// One of the two operators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// Who asks for the swap.
-    Alice,
-    /// Who answers.
-    Bob,
-}
-
-impl Side {
-    /// Both, in the order of the world's nodes.
-    pub const BOTH: [Side; 2] = [Side::Alice, Side::Bob];
-
-    /// The place in arrays and among the world's nodes.
-    #[must_use]
-    pub fn index(self) -> usize {
-        match self {
-            Side::Alice => 0,
-            Side::Bob => 1,
-        }
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Side::Alice => "alice",
-            Side::Bob => "bob",
-        }
-    }
-
-    /// The other one.
-    #[must_use]
-    pub fn other(self) -> Side {
-        match self {
-            Side::Alice => Side::Bob,
-            Side::Bob => Side::Alice,
-        }
-    }
-}
 
 /// A spend of the opening, as the mempool showed it.
 #[derive(Debug, Clone)]

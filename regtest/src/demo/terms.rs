@@ -6,8 +6,9 @@ use sluice::api::types::SwapView;
 use sluice::swap::{Kind, Role};
 use sluice::units::{Ppm, Scid};
 
-use super::options::{Args, Ending};
+use super::options::Args;
 use super::stage::Side;
+use crate::play::Ending;
 
 /// What bob asks for, in millionths of the amount.
 const RATE: Ppm = Ppm(1_500);

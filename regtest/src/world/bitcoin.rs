@@ -86,6 +86,17 @@ impl Bitcoin {
         }
     }
 
+    /// What makes a `sluiced` use it, with a wallet of its own.
+    pub(super) fn arguments(&self, wallet: &str) -> Vec<String> {
+        let access = self.access();
+        vec![
+            format!("--set=bitcoin.rpc_url={}", access.rpc_url),
+            format!("--set=bitcoin.user={}", access.user),
+            format!("--set=bitcoin.password={}", access.password),
+            format!("--set=bitcoin.wallet={wallet}"),
+        ]
+    }
+
     /// Mines blocks.
     ///
     /// # Errors

@@ -33,13 +33,14 @@ pub struct RealLiquid {
 }
 
 impl RealLiquid {
-    /// Starts a node and moves the free coins of its chain to the faucet.
+    /// Starts a node, with these options besides the usual ones, and moves the free coins of its chain to the faucet.
     ///
     /// # Errors
     /// If there is no `elementsd`, or it does not start.
-    pub(super) async fn start() -> Result<RealLiquid> {
+    pub(super) async fn start(extra: &[&str]) -> Result<RealLiquid> {
         let exe = require("elementsd")?;
-        let node = Elementsd::start(&exe, &["-acceptdiscountct=1", "-creatediscountct=1"]).await?;
+        let options = [&["-acceptdiscountct=1", "-creatediscountct=1"], extra].concat();
+        let node = Elementsd::start(&exe, &options).await?;
         let faucet = ElementsRpc::new(&Endpoint {
             url: node.url(),
             auth: Auth::Cookie(node.cookie()),

@@ -46,9 +46,15 @@ impl Liquid {
                     state.is_none(),
                     "a state file is of the embedded chain, not of a real elementsd"
                 );
-                Ok(Liquid::Elementsd(Box::new(RealLiquid::start().await?)))
+                Ok(Liquid::Elementsd(Box::new(RealLiquid::start(&[]).await?)))
             }
         }
+    }
+
+    /// A real elementsd that Go PeerSwap can read: it ends at `warnings` that are a list, as new nodes write them.
+    pub(super) async fn start_for_go() -> Result<Liquid> {
+        let real = RealLiquid::start(&["-deprecatedrpc=warnings"]).await?;
+        Ok(Liquid::Elementsd(Box::new(real)))
     }
 
     /// The chain in this process, if it is one.

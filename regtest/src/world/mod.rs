@@ -9,12 +9,16 @@ pub mod access;
 pub mod bitcoin;
 pub mod bitcoind;
 pub mod build;
+pub mod coins;
 pub mod elementsd;
 pub mod lightning;
 pub mod liquid;
 pub mod operator;
+pub mod pair;
+pub mod party;
 pub mod peer;
 pub mod real_nodes;
+pub mod side;
 pub mod sluiced;
 mod wallet;
 
@@ -24,10 +28,12 @@ use std::time::Duration;
 use ::bitcoin::Amount;
 use anyhow::{Context, Result, bail};
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{PeerView, PolicyChange, SwapView};
+use sluice::api::types::{PeerView, PolicyChange, SwapView, WalletRef};
 use sluice::units::{Asset, Scid, SwapId};
 
+use crate::bitcoin::Daemon;
 use crate::daemons;
+use bitcoin::Bitcoin;
 use lightning::Lightning;
 use liquid::Liquid;
 use operator::Operator;
@@ -37,6 +43,8 @@ use operator::Operator;
 pub struct Options {
     /// Which Liquid.
     pub liquid: liquid::Kind,
+    /// Which Bitcoin the daemons swap on; None: they swap on Liquid alone.
+    pub bitcoin: Option<bitcoin::Kind>,
     /// Which Lightning.
     pub lightning: lightning::Kind,
     /// Channels from alice to bob, each of ten million satoshi, half on either side.
@@ -55,6 +63,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             liquid: liquid::Kind::Embedded,
+            bitcoin: None,
             lightning: lightning::Kind::Embedded,
             channels: 1,
             wallet: Amount::from_sat(50_000_000),
@@ -78,8 +87,10 @@ pub struct World {
     pub channels: Vec<Scid>,
     /// The nodes.
     pub lightning: Lightning,
-    /// The chain.
+    /// The Liquid chain.
     pub liquid: Liquid,
+    /// The Bitcoin chain that is swapped on, if there is one. The nodes' channels are on another.
+    pub bitcoin: Option<Bitcoin>,
     folder: tempfile::TempDir,
 }
 
@@ -95,9 +106,14 @@ impl World {
         };
         let folder = tempfile::Builder::new().prefix("sluice-regtest-").tempdir()?;
         let liquid = Liquid::start(options.liquid, folder.path(), options.state.as_deref()).await?;
+        let bitcoin = match options.bitcoin {
+            Some(kind) => Some(Bitcoin::start(kind, Daemon::WithWallet, None).await?),
+            None => None,
+        };
         let (lightning, channels) = Lightning::start(options.lightning, folder.path(), options.channels).await?;
         let launch = |name: &str, node: usize| {
             let mut arguments = liquid.arguments(name);
+            arguments.extend(bitcoin.iter().flat_map(|bitcoin| bitcoin.arguments(name)));
             arguments.extend(lightning.access(node).arguments());
             arguments.extend(options.arguments.iter().cloned());
             let directory = folder.path().join(name);
@@ -111,6 +127,7 @@ impl World {
             channels,
             lightning,
             liquid,
+            bitcoin,
             folder,
         };
         world.fund(options.wallet).await?;
@@ -130,22 +147,60 @@ impl World {
         }
         for operator in [&self.alice, &self.bob] {
             let client = operator.client()?;
-            // A chain from a file has wallets with money.
-            if client.wallet_balance(Default::default()).await?.spendable_sat < amount.to_sat() {
-                let address = client.wallet_address(Default::default()).await?;
-                self.liquid.fund(&address.address, amount).await?;
+            for asset in self.assets() {
+                // A chain from a file has wallets with money.
+                if client.wallet_balance(WalletRef { asset }).await?.spendable_sat < amount.to_sat() {
+                    let address = client.wallet_address(WalletRef { asset }).await?.address;
+                    self.pay(asset, &address, amount).await?;
+                }
             }
         }
-        self.liquid.mine(2).await?;
+        for asset in self.assets() {
+            self.mine(asset, 2).await?;
+        }
         for operator in [&self.alice, &self.bob] {
             let client = operator.client()?;
-            daemons::wait_for("the wallet's money", PATIENCE, || async {
-                let balance = client.wallet_balance(Default::default()).await?;
-                Ok((balance.spendable_sat >= amount.to_sat()).then_some(()))
-            })
-            .await?;
+            for asset in self.assets() {
+                daemons::wait_for("the wallet's money", PATIENCE, || async {
+                    let balance = client.wallet_balance(WalletRef { asset }).await?;
+                    Ok((balance.spendable_sat >= amount.to_sat()).then_some(()))
+                })
+                .await?;
+            }
         }
         Ok(())
+    }
+
+    /// The assets that are swapped in it.
+    pub fn assets(&self) -> impl Iterator<Item = Asset> + use<> {
+        let bitcoin = self.bitcoin.as_ref().map(|_| Asset::Btc);
+        std::iter::once(Asset::Lbtc).chain(bitcoin)
+    }
+
+    /// Mines blocks of an asset's chain.
+    ///
+    /// # Errors
+    /// If its node does not, or the world has no such chain.
+    pub async fn mine(&self, asset: Asset, blocks: u32) -> Result<()> {
+        match asset {
+            Asset::Lbtc => self.liquid.mine(blocks).await,
+            Asset::Btc => self.bitcoin_chain()?.mine(blocks).await,
+        }
+    }
+
+    async fn pay(&self, asset: Asset, address: &str, amount: Amount) -> Result<()> {
+        match asset {
+            Asset::Lbtc => self.liquid.fund(address, amount).await.map(drop),
+            Asset::Btc => self.bitcoin_chain()?.fund(address, amount).await.map(drop),
+        }
+    }
+
+    /// The Bitcoin chain that is swapped on.
+    ///
+    /// # Errors
+    /// If the world has none.
+    pub fn bitcoin_chain(&self) -> Result<&Bitcoin> {
+        self.bitcoin.as_ref().context("this world swaps on Liquid alone")
     }
 
     /// Each allows the other, and waits until it knows that it may swap.
@@ -159,7 +214,7 @@ impl World {
         }
         for (operator, other) in [(&self.alice, &self.bob), (&self.bob, &self.alice)] {
             operator
-                .wait_for_peer(other.id, |peer| can_swap(peer, Asset::Lbtc))
+                .wait_for_peer(other.id, |peer| self.assets().all(|asset| can_swap(peer, asset)))
                 .await?;
         }
         Ok(())

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use jsonrpsee::http_client::HttpClient;
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{PeerView, SwapRef, SwapView};
-use sluice::units::{NodeId, SwapId};
+use sluice::api::types::{PeerView, SwapRef, SwapView, WalletRef};
+use sluice::units::{Asset, NodeId, SwapId};
 
 use super::PATIENCE;
 use super::sluiced::Sluiced;
@@ -46,6 +46,14 @@ impl Operator {
     #[must_use]
     pub fn tail(&self) -> String {
         self.daemon.tail()
+    }
+
+    /// What the operator's wallet can spend of an asset.
+    ///
+    /// # Errors
+    /// If the daemon does not tell.
+    pub async fn spendable_sat(&self, asset: Asset) -> Result<u64> {
+        Ok(self.client()?.wallet_balance(WalletRef { asset }).await?.spendable_sat)
     }
 
     /// Waits until a peer is seen as wanted.

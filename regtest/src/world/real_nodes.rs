@@ -182,6 +182,13 @@ impl RealLightning {
         of_either!(payer, node => node.pay_over(&invoice, scid).await)
     }
 
+    /// Waits until both nodes have read the newest block: who is behind offers an HTLC that ends too early.
+    pub(super) async fn wait_synced(&self) -> Result<()> {
+        let [alice, bob] = &self.nodes;
+        tokio::try_join!(alice.wait_synced(&self.bitcoind), bob.wait_synced(&self.bitcoind))?;
+        Ok(())
+    }
+
     pub(super) fn kill(&mut self, node: usize) {
         of_either!(&mut self.nodes[node], node => node.kill());
     }

@@ -98,10 +98,10 @@ fn programs<const N: usize>(test: &str, names: [&str; N]) -> Option<[PathBuf; N]
     let missing: Vec<&str> = missing.map(|(name, _)| *name).collect();
     // Not by a macro: what those print is kept back while a test succeeds.
     let skipped = format!(
-        "SKIPPED: {test}: not found: {}; see regtest/README.md",
+        "SKIPPED: {test}: not found: {}; see regtest/README.md\n",
         missing.join(", ")
     );
-    writeln!(std::io::stderr(), "{skipped}").unwrap();
+    std::io::stderr().write_all(skipped.as_bytes()).unwrap();
     None
 }
 

@@ -26,13 +26,13 @@ use super::orders::{chain, look, network, node, order, outcome};
 const SWAPPED: Amount = Amount::from_sat(500_000);
 
 /// A maker as Go PeerSwap is one.
-struct GoMaker {
-    peer: RawPeer,
+pub struct GoMaker {
+    pub peer: RawPeer,
     wallet: Elementsd,
 }
 
 impl GoMaker {
-    async fn join(world: &World) -> Result<GoMaker> {
+    pub async fn join(world: &World) -> Result<GoMaker> {
         let peer = RawPeer::join(network(world), "gopher", node(world, 0)).await?;
         let liquid = chain(world);
         let wallet = Elementsd::connect(ElementsdConfig {
@@ -70,7 +70,7 @@ impl GoMaker {
     }
 
     /// Agrees, and waits until the opening's fee is paid.
-    async fn agree(&self, swap_id: &str) -> Result<()> {
+    pub async fn agree(&self, swap_id: &str) -> Result<()> {
         let fee = self.invoice([1; 32], 100, None).await?;
         let pubkey = public(&secret());
         let agreement = format!(

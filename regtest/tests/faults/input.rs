@@ -74,6 +74,24 @@ async fn a_wrong_order_is_one_clear_error_and_leaves_nothing_behind() -> Result<
             -32602,
             json!({"field": "amount_sat", "value": 99_999}),
         ),
+        (
+            "swap_out",
+            order_of(&one, json!(u64::MAX)),
+            -32602,
+            json!({"field": "amount_sat", "rule": "must be at most 2100000000000000 sat, which is all that there can be"}),
+        ),
+        (
+            "swap_in",
+            json!({"channel": one, "amount_sat": 500_000, "max_premium_ppm": -9_999_999_999_999i64}),
+            -32602,
+            json!({"field": "max_premium_ppm", "rule": "must be -1000000 to 1000000 ppm"}),
+        ),
+        (
+            "swap_out",
+            json!({"channel": one, "amount_sat": 500_000, "asset": "lbtc", "max_premium_ppm": -1_000_000}),
+            -32602,
+            json!({"field": "max_premium_ppm"}),
+        ),
         ("swap_out", order_of(&one, json!(-1)), -32602, json!({})),
         ("swap_out", order_of(&one, json!("x")), -32602, json!({})),
         ("swap_out", order_of(&one, json!(1.5)), -32602, json!({})),
@@ -202,7 +220,11 @@ async fn the_command_line_says_in_one_sentence_what_was_wrong_and_tells_scripts_
     let one = world.channels[0].to_string();
     let cases: [(&[&str], i32, &str); 7] = [
         (&["--channel", &one, "--amount", "0"], 1, "at least 100000 sat"),
-        (&["--channel", &one, "--amount", "6_000_000"], 1, "6000000 sat"),
+        (
+            &["--channel", &one, "--amount", "6_000_000", "--asset", "lbtc"],
+            1,
+            "6000000 sat",
+        ),
         (&["--channel", &one, "--amount", "1.5"], 2, "1.5"),
         (&["--channel", "one", "--amount", "500000"], 2, "one"),
         (&["--channel", "7x7x7", "--amount", "500000"], 1, "no channel 7x7x7"),

@@ -12,4 +12,5 @@ mod payment;
 mod reorg;
 mod secrets;
 mod switch;
+mod taken_back;
 mod versions;

@@ -1,10 +1,13 @@
 //! Why a swap did not begin, in the API's codes.
 
+use bitcoin::Amount;
+
 use super::broken;
 use crate::api::error::ApiError;
 use crate::api::types::SwapRequest;
 use crate::engine::{Denial, StartError};
 use crate::policy;
+use crate::protocol::MAX_RATE;
 use crate::store::StoreError;
 use crate::swap::Kind;
 
@@ -36,6 +39,7 @@ pub(super) fn of(error: StartError, direction: Kind, request: &SwapRequest) -> A
 fn denied(denial: Denial, direction: Kind, request: &SwapRequest) -> ApiError {
     let channel = request.channel;
     let amount = |rule: String| ApiError::invalid("amount_sat", request.amount_sat, rule);
+    let premium = |rule: String| ApiError::invalid("max_premium_ppm", request.max_premium_ppm, rule);
     match denial {
         Denial::Policy(denial) => against_policy(denial, request),
         Denial::NoChannel(channel) => ApiError::UnknownChannel { channel },
@@ -64,7 +68,17 @@ fn denied(denial: Denial, direction: Kind, request: &SwapRequest) -> ApiError {
             asset,
             reason: "it is not configured here".into(),
         },
-        Denial::TooDear { .. } => ApiError::invalid("max_premium_ppm", request.max_premium_ppm, denial.to_string()),
+        Denial::Rate(_) => {
+            let most = MAX_RATE.0;
+            premium(format!("must be -{most} to {most} ppm"))
+        }
+        Denial::TooDear { .. } => premium(denial.to_string()),
+        // Of an amount above zero only a premium that is paid back leaves nothing.
+        Denial::NothingLeft { .. } if request.amount_sat > 0 => premium(denial.to_string()),
+        Denial::MoreThanExists(_) => {
+            let most = Amount::MAX_MONEY.to_sat();
+            amount(format!("must be at most {most} sat, which is all that there can be"))
+        }
         Denial::Amount { .. } | Denial::NothingLeft { .. } | Denial::Chain(_) => amount(denial.to_string()),
         Denial::Version { .. } => ApiError::Internal {
             reason: denial.to_string(),

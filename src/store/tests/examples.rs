@@ -200,6 +200,7 @@ fn makers() -> Vec<Maker> {
             invoice: own_invoice(),
             status: InvoiceStatus::Open,
             spend: Some(RawTx::from(vec![0xee; 40])),
+            taker_key: None,
             reason: reason(),
         },
         Maker::Opened(opened()),

@@ -1,19 +1,17 @@
 //! The books: what everybody had before and has after, and that every satoshi of the difference is accounted for.
 
+use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use sluice::api::SluiceApiClient;
 use sluice::api::view::text::{grouped, sats};
-use sluice::swap::{Kind, Role};
+use sluice::swap::Kind;
 use sluice::units::Msat;
 
-use super::narrator::Cost;
-use super::options::Ending;
+use super::ending::Ending;
 use super::page::{NO_BREAK, Page, Tone};
-use super::play::Played;
-use super::stage::{Side, Stage};
 use crate::daemons::wait_for;
+use crate::world::side::Side;
 
 /// How long the nodes may take to write the last payment into their balances.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -26,8 +24,10 @@ const ELSEWHERE: &str = "for something else";
 /// What an operator has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Balance {
-    chain_sat: u64,
-    channel: Msat,
+    /// In the wallet, whether confirmed or not.
+    pub chain_sat: u64,
+    /// On this side of the channel.
+    pub channel: Msat,
 }
 
 /// A reason for a balance to have changed.
@@ -54,72 +54,44 @@ pub struct Ledger {
     mined_sat: i64,
 }
 
-/// What both have now.
-///
-/// # Errors
-/// If somebody who should tell does not.
-pub async fn balances(stage: &Stage) -> Result<[Balance; 2]> {
-    Ok([balance(stage, Side::Alice).await?, balance(stage, Side::Bob).await?])
-}
-
-async fn balance(stage: &Stage, side: Side) -> Result<Balance> {
-    let chain_sat = if stage.is_gone(side) {
-        stage.world.liquid.wallet_total(side.name()).await?.to_sat()
-    } else {
-        let client = stage.operator(side).client()?;
-        let held = client.wallet_balance(Default::default()).await?;
-        held.spendable_sat + held.pending_sat + held.locked_sat
-    };
-    let channel = stage.narrator.terms().channel;
-    let channel = stage.world.lightning.local(side.index(), channel).await?;
-    Ok(Balance { chain_sat, channel })
-}
-
-/// Compares what everybody has with what terms, premium and fees say.
-///
-/// # Errors
-/// If a single satoshi is not accounted for.
-pub async fn settle(stage: &Stage, ending: Ending, before: [Balance; 2], played: &Played) -> Result<Ledger> {
-    let facts = Facts::read(stage, ending, played)?;
-    wait_for("balances that are as the terms say", SETTLING, || async {
-        let ledger = facts.ledger(before, balances(stage).await?)?;
-        ledger.check()?;
-        Ok(Some(ledger))
-    })
-    .await
-}
-
-/// What the balances depend on.
-#[derive(Debug)]
-struct Facts {
-    kind: Kind,
-    ending: Ending,
-    maker: Side,
-    amount: i64,
-    premium: i64,
-    fee_invoice: i64,
-    opening_fee: i64,
-    spend_fee: i64,
-    drained: i64,
+/// What the balances depend on, in satoshi.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// The direction, as the initiator sees it.
+    pub kind: Kind,
+    /// How the swap ended.
+    pub ending: Ending,
+    /// Who funded the opening.
+    pub maker: Side,
+    /// The amount, without premium.
+    pub amount: i64,
+    /// The premium; positive: the initiator pays.
+    pub premium: i64,
+    /// What was paid in advance for the opening.
+    pub fee_invoice: i64,
+    /// The opening's fee.
+    pub opening_fee: i64,
+    /// The fee of the opening's spend.
+    pub spend_fee: i64,
+    /// What the taker paid over the channel for something else.
+    pub drained: i64,
 }
 
 impl Facts {
-    fn read(stage: &Stage, ending: Ending, played: &Played) -> Result<Facts> {
-        let terms = stage.narrator.terms();
-        let maker = terms.side(Role::Maker);
-        let fee_of = |tx: Option<&elements::Transaction>| i64::try_from(tx.map_or(0, |tx| Cost::of(tx).fee_sat));
-        let invoiced = stage.view(maker).and_then(|swap| swap.fee_invoice_sat);
-        Ok(Facts {
-            kind: terms.kind,
-            ending,
-            maker,
-            amount: i64::try_from(terms.amount_sat)?,
-            premium: terms.premium_sat(terms.rate)?,
-            fee_invoice: i64::try_from(invoiced.unwrap_or(0))?,
-            opening_fee: fee_of(stage.opening.as_ref())?,
-            spend_fee: fee_of(stage.spend.as_ref().map(|spend| &spend.tx))?,
-            drained: i64::try_from(played.drained_sat)?,
+    /// Compares what everybody has with what these facts say, until it is the same.
+    ///
+    /// # Errors
+    /// If a single satoshi is not accounted for.
+    pub async fn settle<F>(&self, before: [Balance; 2], look: impl Fn() -> F) -> Result<Ledger>
+    where
+        F: Future<Output = Result<[Balance; 2]>>,
+    {
+        wait_for("balances that are as the terms say", SETTLING, || async {
+            let ledger = self.ledger(before, look().await?)?;
+            ledger.check()?;
+            Ok(Some(ledger))
         })
+        .await
     }
 
     fn ledger(&self, before: [Balance; 2], after: [Balance; 2]) -> Result<Ledger> {

@@ -1,0 +1,17 @@
+//! One swap between two operators, whatever they run: which there are, how they are played, what they must come to.
+//!
+//! ```text
+//! row ──► script ──does──► world::pair
+//!           ├──► story ─► page
+//!           └──► ledger: every satoshi that moved, and why
+//! ```
+
+pub mod cost;
+mod ending;
+pub mod ledger;
+pub mod page;
+pub mod row;
+pub mod script;
+pub mod story;
+
+pub use ending::{Direction, Ending};

@@ -235,6 +235,8 @@ async fn the_command_line_says_in_one_sentence_what_was_wrong_and_tells_scripts_
                 &one,
                 "--amount",
                 "500000",
+                "--asset",
+                "lbtc",
                 "--max-premium-ppm",
                 "10",
                 "--wait",

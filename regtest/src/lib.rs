@@ -1,6 +1,8 @@
 //! The regtest world of Sluice: embedded chain and Lightning nodes, real daemons, scenarios.
 
 pub mod bench;
+pub mod bitcoin;
+pub mod chain;
 pub mod daemons;
 pub mod demo;
 pub mod lightning;

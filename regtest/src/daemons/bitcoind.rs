@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 use super::{Process, free_port, wait_for};
+use jsonrpsee::core::traits::ToRpcParams;
 
 /// The P2WSH example of BIP 173, on regtest: an address of nobody.
 const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
@@ -21,12 +22,12 @@ const MATURITY: u32 = 100;
 /// A node of a Bitcoin chain of its own.
 #[derive(Debug)]
 pub struct Bitcoind {
-    process: Process,
+    program: PathBuf,
+    process: Option<Process>,
     client: HttpClient,
     folder: TempDir,
     port: u16,
     password: String,
-    cli: PathBuf,
 }
 
 /// Name of the RPC's user.
@@ -40,38 +41,61 @@ impl Bitcoind {
     pub async fn start(program: &Path) -> Result<Bitcoind> {
         let folder = tempfile::Builder::new().prefix("sluice-bitcoind-").tempdir()?;
         let (port, password) = (free_port()?, hex::encode(rand::random::<[u8; 16]>()));
+        let client = HttpClientBuilder::new().build(format!("http://{USER}:{password}@127.0.0.1:{port}"))?;
+        let mut bitcoind = Bitcoind {
+            program: program.to_owned(),
+            process: None,
+            client,
+            folder,
+            port,
+            password,
+        };
+        bitcoind.launch().await?;
+        Ok(bitcoind)
+    }
+
+    /// Starts it again on the same folder and port after [`Bitcoind::kill`], and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn launch(&mut self) -> Result<()> {
         let arguments = [
             "-regtest".into(),
-            format!("-datadir={}", folder.path().display()),
+            format!("-datadir={}", self.folder.path().display()),
             "-server=1".into(),
             "-listen=0".into(),
             "-txindex=1".into(),
             "-fallbackfee=0.00001".into(),
             "-rpcbind=127.0.0.1".into(),
             "-rpcallowip=127.0.0.1".into(),
-            format!("-rpcport={port}"),
+            format!("-rpcport={}", self.port),
             format!("-rpcuser={USER}"),
-            format!("-rpcpassword={password}"),
+            format!("-rpcpassword={}", self.password),
             "-printtoconsole=1".into(),
         ];
-        let process = Process::start("bitcoind", program, &arguments, &folder.path().join("output"))?;
-        let client = HttpClientBuilder::new().build(format!("http://{USER}:{password}@127.0.0.1:{port}"))?;
-        let mut bitcoind = Bitcoind {
-            process,
-            client,
-            folder,
-            port,
-            password,
-            cli: program.with_file_name("bitcoin-cli"),
-        };
-        bitcoind.wait_ready().await?;
-        Ok(bitcoind)
+        let output = self.folder.path().join("output");
+        self.process = Some(Process::start("bitcoind", &self.program, &arguments, &output)?);
+        self.wait_ready().await
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Sends a signal, by its name without `SIG`.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let process = self.process.as_ref().context("bitcoind does not run")?;
+        super::signal(process.pid(), name)
     }
 
     async fn wait_ready(&mut self) -> Result<()> {
         let client = self.client.clone();
         let ready = wait_for("bitcoind's RPC", START_LIMIT, || {
-            let ended = self.process.check();
+            let ended = self.process.as_mut().map_or(Ok(()), Process::check);
             let client = client.clone();
             async move {
                 ended?;
@@ -93,6 +117,23 @@ impl Bitcoind {
             .request(method, params)
             .await
             .with_context(|| format!("bitcoind {method}"))
+    }
+
+    /// Makes one RPC call on a wallet.
+    ///
+    /// # Errors
+    /// With bitcoind's own.
+    pub async fn call_wallet<T: DeserializeOwned + Send>(
+        &self,
+        wallet: &str,
+        method: &str,
+        params: impl ToRpcParams + Send,
+    ) -> Result<T> {
+        let (password, port) = (&self.password, self.port);
+        let url = format!("http://{USER}:{password}@127.0.0.1:{port}/wallet/{wallet}");
+        let client = HttpClientBuilder::new().build(url)?;
+        let answer = client.request(method, params).await;
+        answer.with_context(|| format!("bitcoind {method}"))
     }
 
     /// Mines blocks to nobody.
@@ -141,8 +182,8 @@ impl Bitcoind {
 
     /// The `bitcoin-cli` beside it.
     #[must_use]
-    pub fn cli(&self) -> &Path {
-        &self.cli
+    pub fn cli(&self) -> PathBuf {
+        self.program.with_file_name("bitcoin-cli")
     }
 
     /// Its folder.

@@ -6,6 +6,8 @@
 //! ```
 
 pub mod access;
+pub mod bitcoin;
+pub mod bitcoind;
 pub mod build;
 pub mod elementsd;
 pub mod lightning;
@@ -19,8 +21,8 @@ mod wallet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ::bitcoin::Amount;
 use anyhow::{Context, Result, bail};
-use bitcoin::Amount;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{PeerView, PolicyChange, SwapView};
 use sluice::units::{Asset, Scid, SwapId};

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use sluice_regtest::liquid::rpc::base64;
+use sluice_regtest::chain::rpc::base64;
 use tempfile::TempDir;
 
 /// Where worlds of one test find each other, and nobody else's.

@@ -158,6 +158,11 @@ impl NodeRpc {
     pub(super) fn broken(&self, method: &'static str, reason: impl Into<String>) -> RpcError {
         RpcError::broken(self.daemon, method, reason)
     }
+
+    /// An answer of this node that may be another one soon.
+    pub(super) fn unreachable(&self, method: &'static str, reason: impl Into<String>) -> RpcError {
+        RpcError::unreachable(self.daemon, method, reason)
+    }
 }
 
 /// A wallet's name as one part of a path.

@@ -85,12 +85,13 @@ impl NodeRpc {
         self.wallet_call("fundrawtransaction", params).await
     }
 
-    /// `signrawtransactionwithwallet`: all inputs, or an error.
+    /// `signrawtransactionwithwallet`: all inputs, or an error. An input that a block has spent meanwhile cannot be
+    /// signed: whoever asks again looks at the chain first.
     pub(in crate::chain) async fn sign_raw(&self, tx: &[u8]) -> Result<Vec<u8>, RpcError> {
         const METHOD: &str = "signrawtransactionwithwallet";
         let signed: Signed = self.wallet_call(METHOD, rpc_params![hex::encode(tx)]).await?;
         if !signed.complete {
-            return Err(self.broken(METHOD, "the wallet cannot sign all inputs that it chose"));
+            return Err(self.unreachable(METHOD, "the wallet cannot sign all inputs now"));
         }
         let HexBytes(bytes) = signed.hex;
         Ok(bytes)

@@ -1,16 +1,16 @@
-//! Transactions and scripts as JSON (core_write.cpp).
+//! Transactions of Elements as JSON (core_write.cpp).
 
 use std::collections::BTreeMap;
 
 use elements::confidential::{Asset, Nonce, Value};
-use elements::encode::{serialize, serialize_hex};
-use elements::opcodes::all;
-use elements::script::Instruction;
-use elements::{Address, AssetId, Script, Transaction, TxIn, TxOut};
+use elements::encode::serialize;
+use elements::{AssetId, Transaction, TxIn, TxOut};
 
-use super::super::params::{ADDRESS_PARAMS, op_true, witness_only_hash};
-use super::descriptor::with_checksum;
-use super::json::{Json, obj};
+use super::super::Elements;
+use super::super::ledger::plain_script;
+use super::super::params::witness_only_hash;
+use crate::chain::rpc::decode::{asm, script};
+use crate::chain::rpc::json::{Json, obj};
 
 /// A transaction in full, without its hex.
 pub fn transaction(tx: &Transaction) -> Json {
@@ -39,13 +39,6 @@ pub fn transaction(tx: &Transaction) -> Json {
     }
 }
 
-/// A transaction in full with its hex.
-pub fn transaction_with_hex(tx: &Transaction) -> Json {
-    let mut json = transaction(tx);
-    json.push("hex", serialize_hex(tx));
-    json
-}
-
 fn input(input: &TxIn) -> Json {
     let mut json = Json::Obj(Vec::new());
     if input.is_coinbase() {
@@ -56,7 +49,7 @@ fn input(input: &TxIn) -> Json {
         let script = &input.script_sig;
         json.push(
             "scriptSig",
-            obj! { "asm" => asm(script), "hex" => hex::encode(script.as_bytes()) },
+            obj! { "asm" => asm(plain_script(script)), "hex" => hex::encode(script.as_bytes()) },
         );
         json.push("is_pegin", input.is_pegin);
     }
@@ -137,7 +130,7 @@ fn output(output: &TxOut, n: u32) -> Json {
     json.push("commitmentnonce", nonce);
     json.push("commitmentnonce_fully_valid", output.nonce.is_confidential());
     json.push("n", n);
-    json.push("scriptPubKey", script(&output.script_pubkey));
+    json.push("scriptPubKey", script::<Elements>(plain_script(&output.script_pubkey)));
     json
 }
 
@@ -187,88 +180,5 @@ impl RangeInfo {
         }
         json.push("ct-exponent", self.exponent);
         json.push("ct-bits", self.bits);
-    }
-}
-
-/// A script: its text, descriptor, hex, address and kind.
-pub fn script(script: &Script) -> Json {
-    let address = Address::from_script(script, None, ADDRESS_PARAMS).map(|address| address.to_string());
-    let descriptor = match &address {
-        Some(address) => format!("addr({address})"),
-        None => format!("raw({})", hex::encode(script.as_bytes())),
-    };
-    let mut json = obj! {
-        "asm" => asm(script),
-        "desc" => with_checksum(&descriptor),
-        "hex" => hex::encode(script.as_bytes()),
-    };
-    if let Some(address) = address {
-        json.push("address", address);
-    }
-    json.push("type", kind(script));
-    json
-}
-
-fn kind(script: &Script) -> &'static str {
-    if script.is_empty() {
-        "fee"
-    } else if script.as_bytes() == op_true().as_bytes() {
-        "true"
-    } else if script.is_v0_p2wpkh() {
-        "witness_v0_keyhash"
-    } else if script.is_v0_p2wsh() {
-        "witness_v0_scripthash"
-    } else if script.is_v1_p2tr() {
-        "witness_v1_taproot"
-    } else if script.is_witness_program() {
-        "witness_unknown"
-    } else if script.is_p2pkh() {
-        "pubkeyhash"
-    } else if script.is_p2sh() {
-        "scripthash"
-    } else if script.is_p2pk() {
-        "pubkey"
-    } else if script.is_op_return() {
-        "nulldata"
-    } else {
-        "nonstandard"
-    }
-}
-
-/// A script as text: short pushes as numbers, long ones as hex.
-pub fn asm(script: &Script) -> String {
-    let words = script.instructions().map(|instruction| match instruction {
-        Ok(Instruction::PushBytes([])) => "0".to_owned(),
-        Ok(Instruction::PushBytes(bytes)) if bytes.len() <= 4 => short_number(bytes).to_string(),
-        Ok(Instruction::PushBytes(bytes)) => hex::encode(bytes),
-        Ok(Instruction::Op(op)) => op_name(op),
-        Err(_) => "[error]".to_owned(),
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
-
-fn short_number(bytes: &[u8]) -> i64 {
-    let magnitude = bytes
-        .iter()
-        .rev()
-        .fold(0_i64, |acc, byte| (acc << 8) | i64::from(*byte));
-    let sign = 0x80_i64 << (8 * (bytes.len() - 1));
-    if magnitude & sign == 0 {
-        magnitude
-    } else {
-        -(magnitude & !sign)
-    }
-}
-
-fn op_name(op: elements::opcodes::All) -> String {
-    let code = op.into_u8();
-    match op {
-        all::OP_PUSHNUM_NEG1 => "-1".to_owned(),
-        all::OP_CSV => "OP_CHECKSEQUENCEVERIFY".to_owned(),
-        all::OP_CLTV => "OP_CHECKLOCKTIMEVERIFY".to_owned(),
-        _ if (all::OP_PUSHNUM_1.into_u8()..=all::OP_PUSHNUM_16.into_u8()).contains(&code) => {
-            (code - all::OP_PUSHNUM_1.into_u8() + 1).to_string()
-        }
-        _ => format!("{op:?}"),
     }
 }

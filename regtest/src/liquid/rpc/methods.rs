@@ -1,67 +1,21 @@
 //! The table of methods.
 
-use std::time::Duration;
-
-use elements::BlockHash;
-
-use super::super::Release;
-use super::{Answer, Call, RpcError, blocks, control, mempool, mining, rawtx, wallet, wallet_admin, wallet_tx};
-
-/// A method.
-pub struct Method {
-    /// Its name.
-    pub name: &'static str,
-    /// Its parameters: `name|alias:type?`, where the types are s(tring), n(umber), b(ool), a(rray), o(bject), x (any) and
-    /// `?` marks an optional one.
-    pub params: &'static str,
-    /// The heading under which `help` lists it.
-    pub category: &'static str,
-    /// What it does.
-    pub run: Run,
-}
-
-/// How a method runs.
-pub enum Run {
-    /// At once, with the node locked.
-    Now(fn(&mut Call<'_>) -> Answer),
-    /// Waits for a block without holding the node.
-    Wait(fn(&Call<'_>) -> Result<Wait, RpcError>),
-    /// Ends the server.
-    Stop,
-}
-
-/// What a waiting call waits for.
-pub struct Wait {
-    /// When it is content.
-    pub until: Until,
-    /// How long it waits; for ever if absent.
-    pub timeout: Option<Duration>,
-}
-
-/// What a waiting call is content with.
-pub enum Until {
-    /// A chain at least this high.
-    Height(u32),
-    /// Any other tip.
-    NotTip(BlockHash),
-    /// This tip.
-    Tip(BlockHash),
-}
-
-macro_rules! methods {
-    ($($category:literal: { $($name:literal $params:literal $run:expr;)* })*) => {
-        &[$($(Method { name: $name, params: $params, category: $category, run: $run },)*)*]
-    };
-}
-
-use Run::{Now, Wait as Waits};
+use super::super::Elements;
+use super::super::params::policy_asset;
+use super::{federation, rawtx as elements_rawtx};
+use crate::chain::rpc::Run::{self, Now, Wait as Waits};
+use crate::chain::rpc::json::{Json, obj};
+use crate::chain::rpc::methods::methods;
+use crate::chain::rpc::{
+    Answer, Call, Method, blocks, control, mempool, mining, rawtx, wallet, wallet_admin, wallet_tx,
+};
 
 /// Every method, in the order of `help`.
-pub const METHODS: &[Method] = methods! {
+pub const METHODS: &[Method<Elements>] = methods! {
     "Blockchain": {
         "getbestblockhash" "" Now(blocks::get_best_block_hash);
         "getblock" "blockhash:s verbosity|verbose:x?" Now(blocks::get_block);
-        "getblockchaininfo" "" Now(blocks::get_blockchain_info);
+        "getblockchaininfo" "" Now(federation::get_blockchain_info);
         "getblockcount" "" Now(blocks::get_block_count);
         "getblockhash" "height:n" Now(blocks::get_block_hash);
         "getblockheader" "blockhash:s verbose:b?" Now(blocks::get_block_header);
@@ -69,7 +23,7 @@ pub const METHODS: &[Method] = methods! {
         "getmempoolentry" "txid:s" Now(mempool::get_mempool_entry);
         "getmempoolinfo" "" Now(mempool::get_mempool_info);
         "getrawmempool" "verbose:b? mempool_sequence:b?" Now(mempool::get_raw_mempool);
-        "getsidechaininfo" "" Now(blocks::get_sidechain_info);
+        "getsidechaininfo" "" Now(federation::get_sidechain_info);
         "gettxout" "txid:s n:n include_mempool:b?" Now(blocks::get_tx_out);
         "gettxspendingprevout" "outputs:a" Now(mempool::get_tx_spending_prevout);
         "waitforblock" "blockhash:s timeout:n?" Waits(blocks::wait_for_block);
@@ -94,7 +48,7 @@ pub const METHODS: &[Method] = methods! {
         "ping" "" Now(control::ping);
     }
     "Rawtransactions": {
-        "createrawtransaction" "inputs:a outputs:x locktime:n? replaceable:b? version:n?" Now(rawtx::create_raw_transaction);
+        "createrawtransaction" "inputs:a outputs:x locktime:n? replaceable:b? version:n?" Now(elements_rawtx::create_raw_transaction);
         "decoderawtransaction" "hexstring:s iswitness:b?" Now(rawtx::decode_raw_transaction);
         "fundrawtransaction" "hexstring:s options:x? iswitness:b?" Now(wallet_tx::fund_raw_transaction);
         "getrawtransaction" "txid:s verbosity|verbose:x? blockhash:s?" Now(rawtx::get_raw_transaction);
@@ -102,7 +56,7 @@ pub const METHODS: &[Method] = methods! {
         "testmempoolaccept" "rawtxs:a maxfeerate:x?" Now(rawtx::test_mempool_accept);
     }
     "Util": {
-        "dumpassetlabels" "" Now(control::dump_asset_labels);
+        "dumpassetlabels" "" Now(dump_asset_labels);
         "echo" "arg0:x? arg1:x? arg2:x? arg3:x?" Now(control::echo);
         "estimatesmartfee" "conf_target:n estimate_mode:s?" Now(mempool::estimate_smart_fee);
         "setmocktime" "timestamp:n" Now(control::set_mock_time);
@@ -110,7 +64,7 @@ pub const METHODS: &[Method] = methods! {
     }
     "Wallet": {
         "blindrawtransaction" "hexstring:s ignoreblindfail:b? asset_commitments:a? blind_issuances:b?"
-            Now(wallet_tx::blind_raw_transaction);
+            Now(elements_rawtx::blind_raw_transaction);
         "createwallet" "wallet_name:s disable_private_keys:b? blank:b? passphrase:s? avoid_reuse:b? descriptors:b? \
             load_on_startup:b? external_signer:b?" Now(wallet_admin::create_wallet);
         "getaddressinfo" "address:s" Now(wallet::get_address_info);
@@ -132,22 +86,14 @@ pub const METHODS: &[Method] = methods! {
             Now(wallet_tx::send_to_address);
         "setlabel" "address:s label:s" Now(wallet::set_label);
         "signrawtransactionwithwallet" "hexstring:s prevtxs:a? sighashtype:s?" Now(wallet_tx::sign_raw_transaction);
-        "unblindrawtransaction" "hex:s" Now(wallet_tx::unblind_raw_transaction);
+        "unblindrawtransaction" "hex:s" Now(elements_rawtx::unblind_raw_transaction);
         "unloadwallet" "wallet_name:s? load_on_startup:b?" Now(wallet_admin::unload_wallet);
     }
 };
 
 /// Methods that the older release does not have.
-const NEW: &[&str] = &["gettxspendingprevout"];
+pub const NEW: &[&str] = &["gettxspendingprevout"];
 
-/// The methods of a release.
-pub fn of(release: Release) -> impl Iterator<Item = &'static Method> {
-    METHODS
-        .iter()
-        .filter(move |method| release == Release::V28 || !NEW.contains(&method.name))
-}
-
-/// The method of this name in a release.
-pub fn find(name: &str, release: Release) -> Option<&'static Method> {
-    of(release).find(|method| method.name == name)
+fn dump_asset_labels(_: &mut Call<'_, Elements>) -> Answer {
+    Ok(obj! { "bitcoin" => Json::text(policy_asset()) })
 }

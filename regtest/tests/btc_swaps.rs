@@ -122,7 +122,7 @@ async fn auto_takes_lbtc_where_it_is_possible_and_says_so() -> Result<()> {
     let swap = order(&world, Kind::Out, AssetChoice::Auto).await?;
     ensure!(swap.asset == Asset::Lbtc, "{swap:?}");
     ensure!(
-        swap.asset_reason.as_deref() == Some("lbtc is possible, and final first"),
+        swap.asset_reason.as_deref() == Some("it is possible, and final first"),
         "{swap:?}"
     );
     announced(&world, swap.swap_id).await?;

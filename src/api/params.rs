@@ -12,8 +12,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::error::ApiError;
 use super::types::{
-    NoParams, PolicyChange, PremiumChange, PremiumFilter, SendRequest, SwapFilter, SwapRef, SwapRequest, SwapTopic,
-    SwapWait, WalletRef,
+    ChainPause, ChainRef, NoParams, PolicyChange, PremiumChange, PremiumFilter, SendRequest, SwapFilter, SwapRef,
+    SwapRequest, SwapTopic, SwapWait, WalletRef,
 };
 
 mod rule;
@@ -40,12 +40,16 @@ pub fn check_params(method: &str, params: &Value) -> Result<(), ApiError> {
 /// The shape of a method, once its parameters have been found good.
 fn check(method: &str, params: &Value) -> Result<Shape, ApiError> {
     let read = match method {
-        "info" | "peer_list" | "policy_get" | "stop" => return read::<NoParams>(params).map(|()| Shape::None),
+        "info" | "peer_list" | "chain_list" | "policy_get" | "stop" => {
+            return read::<NoParams>(params).map(|()| Shape::None);
+        }
         "swap_out" | "swap_in" => read::<SwapRequest>(params),
         "swap_get" | "swap_cancel" => read::<SwapRef>(params),
         "swap_list" => read::<SwapFilter>(params),
         "swap_wait" => read::<SwapWait>(params),
         "swap_subscribe" => read::<SwapTopic>(params),
+        "chain_pause" => read::<ChainPause>(params),
+        "chain_resume" => read::<ChainRef>(params),
         "policy_set" => read::<PolicyChange>(params),
         "premium_get" => read::<PremiumFilter>(params),
         "premium_set" => read::<PremiumChange>(params),

@@ -66,7 +66,7 @@ fn check_numbers(new: &NewSwap) -> Result<(), Denial> {
 
 /// L-BTC if it can be: it is final first. Else BTC, and why.
 async fn choose(shared: &Arc<Shared>, new: &NewSwap) -> Result<Started, StartError> {
-    let lbtc = match begin(shared, new, Asset::Lbtc, Some("lbtc is possible, and final first")).await {
+    let lbtc = match begin(shared, new, Asset::Lbtc, Some("it is possible, and final first")).await {
         Err(error) if error.is_of_the_asset() => error,
         done => return done,
     };

@@ -95,3 +95,13 @@ async fn the_examples_of_the_page_are_taken() {
         module.method_names().filter(|name| *name != "swap_unsubscribe").count()
     );
 }
+
+/// A method that the checks have not heard of would take its parameters as the library does: misspelt limits are none.
+#[test]
+fn every_method_refuses_a_parameter_that_it_does_not_know() {
+    let module = Fake::new().into_rpc();
+    for method in module.method_names().filter(|name| *name != "swap_unsubscribe") {
+        let refused = sluice::api::check_params(method, &serde_json::json!({"no_such_thing": 1}));
+        assert!(refused.is_err(), "{method} takes anything");
+    }
+}

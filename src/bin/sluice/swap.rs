@@ -174,7 +174,7 @@ fn begun(started: &SwapStarted, with_hint: bool) -> String {
     };
     let mut text = format!("swap {swap_id}: {what}");
     if let Some(reason) = &swap.asset_reason {
-        text.push_str(&format!("\nin {}: {reason}", swap.asset));
+        text.push_str(&format!("\nasset {}: {reason}", swap.asset));
     }
     if with_hint {
         let short = &swap_id.to_string()[..8];

@@ -18,6 +18,9 @@ const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3q
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// After so many blocks a block's reward can be spent.
 const MATURITY: u32 = 100;
+/// So many more: wallets lock a transaction to one of the last hundred heights (anti fee sniping), and Bitcoin Knots relays
+/// none that is locked to 21 (its policy `parasite-cat21`).
+const PAST_LOCKTIMES: u32 = 30;
 
 /// A node of a Bitcoin chain of its own.
 #[derive(Debug)]
@@ -157,7 +160,7 @@ impl Bitcoind {
     /// With bitcoind's own.
     pub async fn fund(&self, address: &str) -> Result<()> {
         self.mine_to(address, 1).await?;
-        self.mine(MATURITY).await
+        self.mine(MATURITY + PAST_LOCKTIMES).await
     }
 
     /// The height of its best block.

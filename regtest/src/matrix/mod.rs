@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use bitcoin::Amount;
+use sluice::units::Asset;
 use tokio::sync::Mutex;
 
 use crate::play::page::Page;
@@ -87,11 +88,14 @@ pub async fn run(args: Args) -> Result<()> {
 
 async fn play_all(args: &Args, page: Page, rows: Vec<Row>) -> Result<()> {
     let binary = build::sluiced().await?;
+    // A peer of an older version swaps BTC alone: no world waits for an asset that no row wants.
+    let wanted = |asset: &Asset| rows.iter().any(|row| row.asset == *asset);
+    let assets: Vec<Asset> = row::ASSETS.into_iter().filter(wanted).collect();
     let mut queue: Vec<Row> = (0..args.runs).flat_map(|_| rows.iter().copied()).collect();
     queue.reverse();
     let (queue, played) = (Mutex::new(queue), Mutex::new(Vec::new()));
     let worker = || async {
-        let mut bench = Bench::new(args.tell.then_some(page), binary.clone());
+        let mut bench = Bench::new(args.tell.then_some(page), binary.clone(), assets.clone());
         loop {
             let Some(row) = queue.lock().await.pop() else {
                 return anyhow::Ok(());
@@ -111,14 +115,16 @@ async fn play_all(args: &Args, page: Page, rows: Vec<Row>) -> Result<()> {
 struct Bench {
     page: Option<Page>,
     binary: std::path::PathBuf,
+    assets: Vec<Asset>,
     world: Option<(Row, Pair)>,
 }
 
 impl Bench {
-    fn new(page: Option<Page>, binary: std::path::PathBuf) -> Bench {
+    fn new(page: Option<Page>, binary: std::path::PathBuf, assets: Vec<Asset>) -> Bench {
         Bench {
             page,
             binary,
+            assets,
             world: None,
         }
     }
@@ -148,7 +154,14 @@ impl Bench {
         if !self.world.as_ref().is_some_and(fits) {
             // One goes before the next comes.
             self.world = None;
-            let pair = Pair::start(&options(&row, self.binary.clone())).await?;
+            let pair = Pair::start(&Options {
+                programs: row.programs,
+                liquid: liquid::Kind::Elementsd,
+                lightning: row.lightning,
+                assets: self.assets.clone(),
+                binary: Some(self.binary.clone()),
+            })
+            .await?;
             self.world = Some((row, pair));
         }
         let Some((_, pair)) = self.world.as_mut() else {
@@ -157,15 +170,5 @@ impl Bench {
         pair.ready().await?;
         let story = self.page.map_or_else(Story::untold, Story::on);
         script::play(pair, &row, AMOUNT, &story).await.map(drop)
-    }
-}
-
-fn options(row: &Row, binary: std::path::PathBuf) -> Options {
-    Options {
-        programs: row.programs,
-        liquid: liquid::Kind::Elementsd,
-        lightning: row.lightning,
-        assets: row::ASSETS.to_vec(),
-        binary: Some(binary),
     }
 }

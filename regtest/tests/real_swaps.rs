@@ -323,6 +323,7 @@ macro_rules! on {
 
 // `cargo test` alone needs no daemons; `-- --include-ignored` runs these too.
 on! {
+    #[ignore = "the yardstick for the daemons; what it shows, `demo` and `faults` show sooner"]
     embedded_chain_and_nodes: Embedded, Embedded;
     #[ignore = "wants a real elementsd"]
     real_elementsd: Elementsd, Embedded;

@@ -41,6 +41,11 @@ pub enum Asset {
     Btc,
 }
 
+impl Asset {
+    /// Every asset, in the order in which they are preferred.
+    pub const ALL: [Asset; 2] = [Asset::Lbtc, Asset::Btc];
+}
+
 impl fmt::Display for Asset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

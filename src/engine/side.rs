@@ -27,8 +27,8 @@ const STALL: [(&str, Duration); 2] = [
 
 /// How a chain does, as seen last.
 struct Health {
-    /// What is wrong, and since when.
-    problem: Option<(String, Timestamp)>,
+    /// Since when something is wrong.
+    problem_since: Option<Timestamp>,
     /// When the newest block came, as far as is known.
     newest_block: Timestamp,
     /// No block has come for too long.
@@ -56,7 +56,7 @@ impl Side {
             wallet,
             info: RwLock::new(info),
             health: Mutex::new(Health {
-                problem: None,
+                problem_since: None,
                 newest_block,
                 stalled: None,
             }),
@@ -81,7 +81,7 @@ impl Side {
     /// Since when there is a problem; None when all is well, or when it has come this moment.
     #[must_use]
     pub fn problem_since(&self) -> Option<Timestamp> {
-        self.health().problem.as_ref().map(|(_, since)| *since)
+        self.health().problem_since
     }
 
     fn health(&self) -> MutexGuard<'_, Health> {
@@ -102,12 +102,11 @@ impl Side {
                 .filter(|limit| quiet > *limit)
                 .map(|_| format!("no block for {} minutes", quiet.as_secs() / 60));
         }
-        let problem = self.problem();
+        // One problem that follows another, and a count of minutes that grows, are the same to peers.
+        let wrong = self.problem().is_some();
         let mut health = self.health();
-        // A count of minutes that grows is the same problem as before.
-        let changed = health.problem.is_some() != problem.is_some();
-        let since = health.problem.as_ref().map_or(now, |(_, since)| *since);
-        health.problem = problem.map(|reason| (reason, since));
+        let changed = health.problem_since.is_some() != wrong;
+        health.problem_since = wrong.then(|| health.problem_since.unwrap_or(now));
         changed
     }
 

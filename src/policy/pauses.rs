@@ -1,6 +1,7 @@
 //! Chains that make no new swaps until the operator says otherwise. Swaps under way go on whatever is paused.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,15 @@ pub enum PausedBy {
     Operator,
     /// The daemon, which saw a reorg deeper than the confirmations that it trusts.
     DeepReorg,
+}
+
+impl fmt::Display for PausedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PausedBy::Operator => "paused by the operator",
+            PausedBy::DeepReorg => "paused after a deep reorg",
+        })
+    }
 }
 
 /// A chain's pause. It survives restarts, and ends by the operator's word only.
@@ -58,14 +68,10 @@ impl Pause {
     /// Why no new swap is made, in words.
     #[must_use]
     pub fn reason(&self) -> String {
-        let who = match self.by {
-            PausedBy::Operator => "paused by the operator",
-            PausedBy::DeepReorg => "paused after a deep reorg",
-        };
         if self.note.is_empty() {
-            return who.into();
+            return self.by.to_string();
         }
-        format!("{who}: {}", self.note)
+        format!("{}: {}", self.by, self.note)
     }
 }
 

@@ -17,7 +17,7 @@ use jsonrpsee::core::traits::ToRpcParams;
 const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// After so many blocks a block's reward can be spent.
-const MATURITY: u32 = 100;
+pub(crate) const MATURITY: u32 = 100;
 /// So many more: wallets lock a transaction to one of the last hundred heights (anti fee sniping), and Bitcoin Knots relays
 /// none that is locked to 21 (its policy `parasite-cat21`).
 const PAST_LOCKTIMES: u32 = 30;

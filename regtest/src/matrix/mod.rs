@@ -90,7 +90,7 @@ async fn play_all(args: &Args, page: Page, rows: Vec<Row>) -> Result<()> {
     let binary = build::sluiced().await?;
     // A peer of an older version swaps BTC alone: no world waits for an asset that no row wants.
     let wanted = |asset: &Asset| rows.iter().any(|row| row.asset == *asset);
-    let assets: Vec<Asset> = row::ASSETS.into_iter().filter(wanted).collect();
+    let assets: Vec<Asset> = Asset::ALL.into_iter().filter(wanted).collect();
     let mut queue: Vec<Row> = (0..args.runs).flat_map(|_| rows.iter().copied()).collect();
     queue.reverse();
     let (queue, played) = (Mutex::new(queue), Mutex::new(Vec::new()));

@@ -53,7 +53,7 @@ const KINDS: [Kind; 2] = [Kind::Out, Kind::In];
 pub fn all() -> Vec<Row> {
     let mut rows = Vec::new();
     for (programs, lightning, initiators) in PAIRS {
-        for asset in ASSETS {
+        for asset in Asset::ALL {
             for ending in ENDINGS {
                 for &initiator in initiators {
                     rows.extend(KINDS.map(|kind| Row {
@@ -70,9 +70,6 @@ pub fn all() -> Vec<Row> {
     }
     rows
 }
-
-/// The assets that all of them can swap.
-pub const ASSETS: [Asset; 2] = [Asset::Lbtc, Asset::Btc];
 
 impl Row {
     /// The side with that part in the swap.

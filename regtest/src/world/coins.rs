@@ -18,10 +18,9 @@ use super::pair::{PATIENCE, Pair};
 use super::party::Party;
 use super::real_nodes::RealNode;
 use super::side::Side;
+use crate::daemons::bitcoind::MATURITY;
 use crate::daemons::wait_for;
 
-/// After so many blocks a block's reward can be spent.
-const MATURITY: u32 = 100;
 /// The P2WSH example of BIP 173, on regtest: an address of nobody.
 const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
 

@@ -38,7 +38,7 @@ impl Service {
 }
 
 pub(super) fn statuses(engine: &Engine) -> Vec<ChainStatus> {
-    let all = [Asset::Lbtc, Asset::Btc].into_iter();
+    let all = Asset::ALL.into_iter();
     all.filter_map(|asset| status(engine, asset)).collect()
 }
 
@@ -52,11 +52,7 @@ fn status(engine: &Engine, asset: Asset) -> Option<ChainStatus> {
         version: info.version,
         height: engine.tip(asset).map(|tip| tip.0),
         new_swaps: engine.hindrance(asset).is_none(),
-        problem_since: problem
-            .is_some()
-            .then(|| side.problem_since())
-            .flatten()
-            .map(|since| since.0),
+        problem_since: problem.as_ref().and_then(|_| side.problem_since()).map(|since| since.0),
         problem,
         paused: engine.pauses().of(asset).map(pause_view),
     })

@@ -29,7 +29,7 @@ impl Service {
     fn peer(&self, node_id: NodeId, channels: Vec<Channel>) -> Result<PeerView, ApiError> {
         let engine = self.engine()?;
         let state = engine.peers().state(&node_id);
-        let pairs = [Asset::Lbtc, Asset::Btc]
+        let pairs = Asset::ALL
             .into_iter()
             .flat_map(|asset| [(asset, Kind::In), (asset, Kind::Out)]);
         let offers: Vec<Offer> = pairs

@@ -203,7 +203,7 @@ pub(super) fn policy_view(policy: &Policy) -> PolicyView {
 
 /// The default rates, and those set for single peers; or what holds for one peer.
 pub(super) fn premium_table(premiums: &Premiums, peer: Option<NodeId>) -> PremiumTable {
-    let all = [Asset::Lbtc, Asset::Btc]
+    let all = Asset::ALL
         .into_iter()
         .flat_map(|asset| [(asset, Kind::In), (asset, Kind::Out)]);
     let rate = |peer, asset, direction, ppm: Ppm| PremiumRate {

@@ -8,8 +8,6 @@ mod request;
 mod settings;
 mod swap;
 
-pub use crate::policy::PausedBy;
-
 pub use peer::{ChannelView, Offer, PeerList, PeerView};
 pub use request::{
     ChainPause, ChainRef, IdempotencyKey, NoParams, PolicyChange, PremiumChange, PremiumFilter, SendRequest,

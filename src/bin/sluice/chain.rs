@@ -1,7 +1,7 @@
 //! The chains and their switches.
 
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{ChainList, ChainPause, ChainRef, ChainStatus, PausedBy};
+use sluice::api::types::{ChainList, ChainPause, ChainRef, ChainStatus};
 use sluice::api::view::text::{grouped, rfc3339};
 use sluice::units::Timestamp;
 
@@ -47,16 +47,12 @@ fn chains(screen: Screen, list: &ChainList) -> String {
 /// Why no new swaps are made, each reason with since when.
 fn because(chain: &ChainStatus) -> Vec<String> {
     let paused = chain.paused.as_ref().map(|pause| {
-        let who = match pause.by {
-            PausedBy::Operator => "paused by the operator",
-            PausedBy::DeepReorg => "paused after a deep reorg",
-        };
         let note = if pause.note.is_empty() {
             String::new()
         } else {
             format!(": {}", pause.note)
         };
-        format!("{who}, since {}{note}", pause.since_text)
+        format!("{}, since {}{note}", pause.by, pause.since_text)
     });
     let problem = chain.problem.as_ref().map(|problem| match chain.problem_since {
         Some(since) => format!("{problem}, since {}", rfc3339(Timestamp(since))),

@@ -121,7 +121,11 @@ impl<S: Source> Watcher<S> {
 
     fn tip(&self) -> Result<Tip, PortError> {
         let tip = *self.shared.tips.borrow();
-        tip.ok_or_else(|| PortError::Unreachable(format!("{}: no tip yet", self.source().daemon())))
+        tip.ok_or_else(|| self.no_tip())
+    }
+
+    fn no_tip(&self) -> PortError {
+        PortError::Unreachable(format!("{}: no tip yet", self.source().daemon()))
     }
 
     /// What the chain shows of a watch. Calls the node only when the watch is new.
@@ -158,10 +162,7 @@ impl<S: Source> Watcher<S> {
     fn peek(&self, watch: &Watch) -> Result<Option<Sighting>, PortError> {
         let mut book = self.shared.book();
         let (Some(tip), Some(_)) = (book.tip(), *self.shared.tips.borrow()) else {
-            return Err(PortError::Unreachable(format!(
-                "{}: no tip yet",
-                self.source().daemon()
-            )));
+            return Err(self.no_tip());
         };
         book.register(watch, tip);
         Ok(book.sighting(watch))

@@ -24,7 +24,7 @@ use self::funding::Funder;
 use self::source::Node;
 use super::rpc::{BlockchainInfo, Btc, Endpoint, Funded, NetworkInfo, NodeRpc, RpcError};
 use super::watch::{Block, ChainTx, Watcher};
-use crate::ports::PortError;
+use crate::ports::{FeeQuote, PortError};
 use crate::swap::state::TxCost;
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
@@ -120,7 +120,7 @@ pub struct Backend<L: Ledger> {
     chain: String,
     genesis: BlockHash,
     funder: Arc<Funder<L>>,
-    rate: tokio::sync::Mutex<Option<(BlockHash, FeeRate)>>,
+    quote: tokio::sync::Mutex<Option<(BlockHash, FeeQuote)>>,
 }
 
 /// What a node says of itself.
@@ -168,7 +168,7 @@ impl<L: Ledger> Backend<L> {
             chain: answered.chain.chain,
             genesis,
             funder: Arc::new(funder),
-            rate: tokio::sync::Mutex::default(),
+            quote: tokio::sync::Mutex::default(),
         }
     }
 

@@ -9,10 +9,10 @@ mod record;
 mod table;
 
 use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 use bitcoin::Amount;
-use tokio::sync::Mutex;
 
 use crate::daemons::peerswapd;
 use crate::play::page::Page;
@@ -86,13 +86,16 @@ async fn play_all(args: &Args, page: Page, rows: &[Row], go: Option<u8>) -> Resu
     let queue: VecDeque<Lot> = (1..=args.runs).flat_map(|run| Lot::all(run, rows)).collect();
     let queue = Mutex::new(queue);
     let worker = || async {
-        while let Some(lot) = queue.lock().await.pop_front() {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(lot) = next else {
+                return anyhow::Ok(());
+            };
             let mut bench = Bench::new(&lot, args.tell.then_some(page), &binary, go);
             for row in &lot.rows {
                 record.add(bench.play(lot.run, *row).await)?;
             }
         }
-        anyhow::Ok(())
     };
     let workers = futures::future::try_join_all((0..args.jobs.max(1)).map(|_| worker()));
     let interrupted = tokio::select! {

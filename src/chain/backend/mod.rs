@@ -26,7 +26,7 @@ use self::source::Node;
 pub(super) use self::witness::must_share_block_0;
 use super::rpc::{BlockchainInfo, Btc, Endpoint, Funded, NetworkInfo, NodeRpc, RpcError};
 use super::watch::{Block, ChainTx, Watcher};
-use crate::ports::PortError;
+use crate::ports::{FeeQuote, PortError};
 use crate::swap::state::TxCost;
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
@@ -125,7 +125,7 @@ pub struct Backend<L: Ledger> {
     genesis: BlockHash,
     funder: Arc<Funder<L>>,
     witness: Option<L::Rpc>,
-    rate: tokio::sync::Mutex<Option<(BlockHash, FeeRate)>>,
+    quote: tokio::sync::Mutex<Option<(BlockHash, FeeQuote)>>,
 }
 
 /// What a node says of itself.
@@ -180,7 +180,7 @@ impl<L: Ledger> Backend<L> {
             genesis,
             funder: Arc::new(funder),
             witness,
-            rate: tokio::sync::Mutex::default(),
+            quote: tokio::sync::Mutex::default(),
         }
     }
 

@@ -20,13 +20,13 @@ pub fn run(data: &[u8]) {
                 _ => Some(Height(swap.anchor.0)),
             },
         };
-        wants(&swap);
+        let _wanted = wants(&swap);
         if let Step::To(next) = step(&swap, now, &event) {
             assert_eq!((next.id, next.peer, &next.keys), (swap.id, swap.peer, &swap.keys));
             swap = *next;
         }
     }
-    wants(&swap);
+    let _wanted = wants(&swap);
     let written = serde_json::to_vec(&swap).expect("a swap has text keys");
     let again: Swap = serde_json::from_slice(&written).expect("what we store is read");
     assert_eq!(again, swap);

@@ -118,6 +118,9 @@ pub trait Chain: Send + Sync {
     async fn info(&self) -> Result<ChainInfo, PortError>;
     /// The newest tip seen, pushed; None until the node has answered, and again while it does not.
     fn tips(&self) -> watch::Receiver<Option<Tip>>;
+    /// Why the chain that the node shows may not be the one: a second node shows another. None: they agree, or there
+    /// is no second node. An error means: not known now.
+    async fn doubt(&self) -> Result<Option<String>, PortError>;
     /// Blocks undone by the deepest reorg that this adapter has seen.
     fn deepest_reorg(&self) -> Blocks;
     /// Asks the node for its tip now.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::{Backend, Ledger};
+use super::{Backend, Ledger, witness};
 use crate::chain::watch::{ChainTx, Source};
 use crate::ports::{Chain, ChainInfo, FeeQuote, PortError, Sighting, Tip, Watch};
 use crate::units::{Asset, Blocks, FeeRate, RawTx, SwapId, Timestamp, TxId};
@@ -37,6 +37,13 @@ impl<L: Ledger> Chain for Backend<L> {
 
     fn tips(&self) -> watch::Receiver<Option<Tip>> {
         self.watcher.tips()
+    }
+
+    async fn doubt(&self) -> Result<Option<String>, PortError> {
+        match &self.witness {
+            Some(witness) => Ok(witness::difference(&self.rpc, witness).await?),
+            None => Ok(None),
+        }
     }
 
     fn deepest_reorg(&self) -> Blocks {

@@ -332,6 +332,9 @@ pub async fn between_blocks_nothing_is_called_but_the_long_poll<B: Bench>(world:
 
 pub async fn the_fee_rate_costs_no_call_per_swap<B: Bench>(world: World<B>) {
     assert_eq!(world.adapter.fee_rate().await.unwrap(), B::RATE);
+    let quote = world.adapter.fee_quote().await.unwrap();
+    assert_eq!((quote.rate, quote.ceiling), (B::RATE, world.config.fee_ceiling));
+    assert!(!quote.estimated, "a test's chain has not seen enough");
     let before = world.adapter.rpc().calls();
     for _ in 0..10 {
         world.adapter.fee_rate().await.unwrap();

@@ -11,7 +11,7 @@ use futures::stream::BoxStream;
 use tokio::sync::watch;
 
 use crate::swap::event::{InvoiceStatus, PaymentStatus};
-use crate::swap::state::Opening;
+use crate::swap::state::{Claim, Opening};
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
 use crate::units::{
@@ -170,6 +170,14 @@ pub trait Wallet: Send + Sync {
     async fn release(&self, opening: &Opening) -> Result<(), PortError>;
     /// Signs a transaction that spends an input of the opening to the wallet itself. Never publishes it.
     async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError>;
+    /// Signs a transaction that gets the opening into a block sooner: a child that spends the opening's change back to
+    /// the wallet, with a fee by which both together pay `rate` (on Liquid by their discounted sizes). It takes the
+    /// place of `replaced`, the child that was made before, and pays for that (BIP 125, rules 3 and 4; on Liquid by its
+    /// undiscounted size). What it spends stays locked. Never publishes it.
+    ///
+    /// `Refused` in a plain sentence: the opening has no change of this wallet or too little, it is not in the mempool,
+    /// or its change is spent by a transaction that must not be undone. Another block may change each but the first.
+    async fn push(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError>;
     /// Names a transaction's address for the operator's books. A failure is of no consequence.
     async fn label(&self, address: &str, label: &str) -> Result<(), PortError>;
     /// Sends money to an address, for the operator.

@@ -322,7 +322,8 @@ pub struct Opening {
     pub cost: TxCost,
 }
 
-/// A signed spend of the opening by us. A taker's lacks the preimage, which no signature depends on.
+/// A signed spend of the opening by us: of the swap's output, or of the change to push the opening into a block. A
+/// taker's lacks the preimage, which no signature depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Claim {
     /// The transaction.

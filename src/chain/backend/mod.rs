@@ -10,6 +10,7 @@
 
 mod chain;
 mod funding;
+mod pushing;
 mod source;
 mod wallet;
 
@@ -18,7 +19,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bitcoin::{Amount, BlockHash};
+use bitcoin::{Amount, BlockHash, ScriptBuf};
 
 use self::funding::Funder;
 use self::source::Node;
@@ -62,6 +63,16 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     async fn fund(rpc: &Self::Rpc, template: &[u8], rate: FeeRate) -> Result<Funded, RpcError>;
     /// Makes a funded transaction ready for the network, at no more than what the rate asks for.
     async fn finish(&self, rpc: &Self::Rpc, funded: Funded, rate: FeeRate) -> Result<(Self::Tx, TxCost), RpcError>;
+    /// The outputs of a transaction whose value the wallet can read, with that value.
+    async fn readable(&self, rpc: &Self::Rpc, tx: &Self::Tx) -> Result<Vec<(u32, ScriptBuf, Amount)>, RpcError>;
+    /// Signs a transaction that spends these outputs of the wallet to that one and leaves that fee.
+    async fn spend(
+        &self,
+        rpc: &Self::Rpc,
+        spent: &[OutPoint],
+        output: &OpeningOutput,
+        fee: Amount,
+    ) -> Result<(Self::Tx, TxCost), PortError>;
     /// A fresh address of the wallet.
     async fn new_address(rpc: &Self::Rpc, label: &str) -> Result<Payout, RpcError>;
     /// What the wallet holds.

@@ -11,6 +11,7 @@ use futures::stream::BoxStream;
 use tokio::sync::watch;
 
 use crate::swap::event::{InvoiceStatus, PaymentStatus};
+use crate::swap::fees::FeeRates;
 use crate::swap::state::{Claim, Opening};
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
@@ -120,8 +121,14 @@ pub trait Chain: Send + Sync {
     async fn broadcast(&self, tx: &RawTx) -> Result<(), PortError>;
     /// Whether the node has a transaction in its mempool. The mempool is asked for once per block, whoever asks.
     async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError>;
-    /// The rate to pay now: the node's estimate within the operator's floor and ceiling.
-    async fn fee_rate(&self) -> Result<FeeRate, PortError>;
+    /// What the network asks for, what the node takes, and what the operator allows, now.
+    async fn fee_rates(&self) -> Result<FeeRates, PortError>;
+    /// The rate of what may as well be left, such as a new opening: within the operator's bounds. `Refused` while the
+    /// node takes nothing that the operator allows.
+    async fn fee_rate(&self) -> Result<FeeRate, PortError> {
+        let rate = self.fee_rates().await?.for_new();
+        rate.map_err(|error| PortError::Refused(error.to_string()))
+    }
 }
 
 /// The wallet's money.

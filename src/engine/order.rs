@@ -104,7 +104,7 @@ async fn begin(shared: &Arc<Shared>, new: &NewSwap, asset: Asset, chosen: Option
         let limit = premium_limit;
         return Err(Denial::TooDear { premium, limit }.into());
     }
-    let rate = side.chain.fee_rate().await?;
+    let rate = admit::rate(asset, &side.chain.fee_rates().await?)?;
     let role = match new.kind {
         Kind::Out => Role::Taker,
         Kind::In => Role::Maker,

@@ -26,6 +26,7 @@ use self::source::Node;
 use super::rpc::{BlockchainInfo, Btc, Endpoint, Funded, NetworkInfo, NodeRpc, RpcError};
 use super::watch::{Block, ChainTx, Watcher};
 use crate::ports::PortError;
+use crate::swap::fees::FeeRates;
 use crate::swap::state::TxCost;
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
@@ -118,7 +119,7 @@ pub struct BackendConfig {
     pub endpoint: Endpoint,
     /// No transaction of ours pays less.
     pub fee_floor: FeeRate,
-    /// No transaction of ours pays more, unless the node takes nothing that pays less.
+    /// No transaction of ours pays more, unless money is at stake ([`crate::swap::fees`]).
     pub fee_ceiling: FeeRate,
 }
 
@@ -131,7 +132,7 @@ pub struct Backend<L: Ledger> {
     chain: String,
     genesis: BlockHash,
     funder: Arc<Funder<L>>,
-    rate: tokio::sync::Mutex<Option<(BlockHash, FeeRate)>>,
+    rates: tokio::sync::Mutex<Option<(BlockHash, FeeRates)>>,
 }
 
 /// What a node says of itself.
@@ -179,7 +180,7 @@ impl<L: Ledger> Backend<L> {
             chain: answered.chain.chain,
             genesis,
             funder: Arc::new(funder),
-            rate: tokio::sync::Mutex::default(),
+            rates: tokio::sync::Mutex::default(),
         }
     }
 

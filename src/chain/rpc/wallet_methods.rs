@@ -85,7 +85,10 @@ impl NodeRpc {
         let template = hex::encode(template);
         // Elements 23 takes no null for what is left out
         match is_witness {
-            Some(is_witness) => self.wallet_call(METHOD, rpc_params![template, options, is_witness]).await,
+            Some(is_witness) => {
+                self.wallet_call(METHOD, rpc_params![template, options, is_witness])
+                    .await
+            }
             None => self.wallet_call(METHOD, rpc_params![template, options]).await,
         }
     }

@@ -108,6 +108,9 @@ pub trait Chain: Send + Sync {
     async fn info(&self) -> Result<ChainInfo, PortError>;
     /// The newest tip seen, pushed; None until the node has answered, and again while it does not.
     fn tips(&self) -> watch::Receiver<Option<Tip>>;
+    /// Why the chain that the node shows may not be the one: a second node shows another. None: they agree, or there
+    /// is no second node. An error means: not known now.
+    async fn doubt(&self) -> Result<Option<String>, PortError>;
     /// Blocks undone by the deepest reorg that this adapter has seen.
     fn deepest_reorg(&self) -> Blocks;
     /// Asks the node for its tip now.
@@ -121,7 +124,8 @@ pub trait Chain: Send + Sync {
     async fn broadcast(&self, tx: &RawTx) -> Result<(), PortError>;
     /// Whether the node has a transaction in its mempool. The mempool is asked for once per block, whoever asks.
     async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError>;
-    /// What the network asks for, what the node takes, and what the operator allows, now.
+    /// What the network asks for, what the node takes, and what the operator allows, now. The node is asked once per
+    /// block, whoever asks.
     async fn fee_rates(&self) -> Result<FeeRates, PortError>;
     /// The rate of what may as well be left, such as a new opening: within the operator's bounds. `Refused` while the
     /// node takes nothing that the operator allows.

@@ -21,6 +21,8 @@ use crate::units::{Blocks, FeeRate, Height};
 pub struct FeeRates {
     /// What the network asks for: the node's estimate, at least the operator's floor and what the node takes.
     pub asked: FeeRate,
+    /// Whether the node had an estimate. If not, the operator's floor stands for it, and says nothing of what others pay.
+    pub estimated: bool,
     /// The least that the node takes now.
     pub least: FeeRate,
     /// The most that the operator allows.

@@ -14,6 +14,7 @@ use crate::fixtures::{claim, claiming, deal, offer, opened, paying, swap};
 
 const RATES: FeeRates = FeeRates {
     asked: FeeRate(200),
+    estimated: true,
     least: FeeRate(100),
     ceiling: FeeRate(10_000),
 };

@@ -207,6 +207,7 @@ impl SluiceApiServer for Fake {
             tip: Some(Height(510)),
             rates: FeeRates {
                 asked: FeeRate(200),
+                estimated: true,
                 least: FeeRate(100),
                 ceiling: FeeRate(10_000),
             },

@@ -27,6 +27,7 @@ fn most(of: Bumped, left: Option<u32>, operator: u64, wish: Option<Wish>) -> u64
 fn rates(asked: u64, least: u64, ceiling: u64) -> FeeRates {
     FeeRates {
         asked: FeeRate(asked),
+        estimated: true,
         least: FeeRate(least),
         ceiling: FeeRate(ceiling),
     }

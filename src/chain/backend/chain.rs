@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tracing::debug;
 
-use super::{Backend, Ledger};
+use super::{Backend, Ledger, witness};
 use crate::chain::watch::{ChainTx, Source};
 use crate::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
 use crate::swap::fees::FeeRates;
@@ -38,6 +38,13 @@ impl<L: Ledger> Chain for Backend<L> {
 
     fn tips(&self) -> watch::Receiver<Option<Tip>> {
         self.watcher.tips()
+    }
+
+    async fn doubt(&self) -> Result<Option<String>, PortError> {
+        match &self.witness {
+            Some(witness) => Ok(witness::difference(&self.rpc, witness).await?),
+            None => Ok(None),
+        }
     }
 
     fn deepest_reorg(&self) -> Blocks {
@@ -103,6 +110,7 @@ impl<L: Ledger> Backend<L> {
             asked: estimate.unwrap_or(floor).max(floor).max(least),
             least,
             ceiling: self.config.fee_ceiling,
+            estimated: estimate.is_some(),
         })
     }
 }

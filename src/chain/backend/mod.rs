@@ -13,6 +13,7 @@ mod funding;
 mod pushing;
 mod source;
 mod wallet;
+mod witness;
 
 use std::fmt;
 use std::ops::Deref;
@@ -23,6 +24,7 @@ use bitcoin::{Amount, BlockHash, ScriptBuf};
 
 use self::funding::Funder;
 use self::source::Node;
+pub(super) use self::witness::must_share_block_0;
 use super::rpc::{BlockchainInfo, Btc, Endpoint, Funded, NetworkInfo, NodeRpc, RpcError};
 use super::watch::{Block, ChainTx, Watcher};
 use crate::ports::PortError;
@@ -117,6 +119,8 @@ impl Holdings {
 pub struct BackendConfig {
     /// The node and the wallet.
     pub endpoint: Endpoint,
+    /// A second node of the same chain, asked at every block whether it shows the same.
+    pub witness: Option<Endpoint>,
     /// No transaction of ours pays less.
     pub fee_floor: FeeRate,
     /// No transaction of ours pays more, unless money is at stake ([`crate::swap::fees`]).
@@ -132,6 +136,7 @@ pub struct Backend<L: Ledger> {
     chain: String,
     genesis: BlockHash,
     funder: Arc<Funder<L>>,
+    witness: Option<L::Rpc>,
     rates: tokio::sync::Mutex<Option<(BlockHash, FeeRates)>>,
 }
 
@@ -155,7 +160,13 @@ impl Answered {
 
 impl<L: Ledger> Backend<L> {
     /// Begins to follow the chain of a node that has answered.
-    pub(super) fn start(rpc: L::Rpc, ledger: L, config: BackendConfig, answered: Answered) -> Self {
+    pub(super) fn start(
+        rpc: L::Rpc,
+        witness: Option<L::Rpc>,
+        ledger: L,
+        config: BackendConfig,
+        answered: Answered,
+    ) -> Self {
         let rpc = Arc::new(rpc);
         let genesis = answered.genesis;
         tracing::info!(
@@ -180,6 +191,7 @@ impl<L: Ledger> Backend<L> {
             chain: answered.chain.chain,
             genesis,
             funder: Arc::new(funder),
+            witness,
             rates: tokio::sync::Mutex::default(),
         }
     }

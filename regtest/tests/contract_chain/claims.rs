@@ -65,6 +65,7 @@ impl Parties {
             rate: FeeRate(1_000),
             basis: FeeBasis::Full,
             min_fee,
+            ceiling: None,
         };
         let mut claim = tx::build_claim(&request, &mut StdRng::seed_from_u64(1)).unwrap();
         if matches!(spend, SpendPath::Preimage) {

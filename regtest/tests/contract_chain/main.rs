@@ -14,6 +14,7 @@ mod faults;
 mod large;
 mod liquid;
 mod node;
+mod pushing;
 mod start;
 mod wallet;
 mod walletless;
@@ -65,6 +66,10 @@ macro_rules! whole_contract {
                 wallet a_caller_that_goes_away_leaves_no_coin_locked
                 wallet an_opening_can_be_voided
                 wallet addresses_are_the_wallets_own_and_can_be_paid
+                pushing a_child_pays_for_its_opening_and_confirms_with_it
+                pushing a_push_takes_the_place_of_the_one_before
+                pushing what_cannot_be_pushed_is_refused_in_a_sentence
+                pushing a_push_undoes_no_other_transaction_of_the_wallet
                 faults a_wrong_password_is_unreachable_and_names_the_method
                 faults a_restarted_node_is_found_again_with_its_new_cookie
                 faults locks_survive_the_restart_of_the_node
@@ -94,6 +99,7 @@ contract! {
     chain a_double_spend_is_refused
     wallet too_little_money_is_refused_with_both_amounts
     wallet addresses_are_the_wallets_own_and_can_be_paid
+    pushing a_child_pays_for_its_opening_and_confirms_with_it
     faults a_restarted_node_is_found_again_with_its_new_cookie
     faults errors_name_daemon_method_and_number
 }

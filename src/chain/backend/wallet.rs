@@ -11,7 +11,7 @@ use tracing::debug;
 use super::{Backend, Ledger};
 use crate::chain::rpc::{RpcError, code};
 use crate::ports::{Chain, PortError, SendError, Wallet, WalletBalance};
-use crate::swap::state::Opening;
+use crate::swap::state::{Claim, Opening};
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
 use crate::units::{FeeRate, OutPoint, RawTx, TxId};
@@ -74,6 +74,10 @@ impl<L: Ledger> Wallet for Backend<L> {
 
     async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
         self.funder.void(opening, rate).await
+    }
+
+    async fn push(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
+        self.funder.push(&self.chain, opening, replaced, rate).await
     }
 
     async fn label(&self, address: &str, label: &str) -> Result<(), PortError> {

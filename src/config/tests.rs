@@ -63,7 +63,7 @@ fn where_only_the_chains_are_named_the_defaults_hold() {
     assert_eq!(config.data_dir, home.join(".sluice"));
     assert_eq!(config.api.token_file, home.join(".sluice/api.token"));
     assert_eq!(config.api.listen.to_string(), "127.0.0.1:9738");
-    let (liquid, bitcoin) = (config.liquid.unwrap().node, config.bitcoin.unwrap());
+    let (liquid, bitcoin) = (config.liquid.unwrap().node, config.bitcoin.unwrap().node);
     assert_eq!(liquid.auth, RpcAuth::Cookie(home.join(".elements/liquidv1/.cookie")));
     assert_eq!((liquid.fee_floor, liquid.fee_ceiling), (FeeRate(100), FeeRate(10_000)));
     assert_eq!(bitcoin.auth, RpcAuth::Cookie(home.join(".bitcoin/.cookie")));

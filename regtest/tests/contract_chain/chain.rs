@@ -187,7 +187,7 @@ pub async fn an_input_spent_elsewhere_is_a_conflict<B: Bench>(world: World<B>) {
     let (opening, script) = world.opening(AMOUNT).await;
     let watch = watch(1, &script, &opening, since);
     world.view(&watch).await;
-    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, B::RATE)
+    let rival = world.wallet.void(&opening, B::RATE)
         .await
         .unwrap();
     world.adapter.broadcast(&rival).await.unwrap();
@@ -227,7 +227,7 @@ pub async fn broadcasting_twice_is_ok<B: Bench>(world: World<B>) {
 
 pub async fn a_double_spend_is_refused<B: Bench>(world: World<B>) {
     let (opening, _) = world.opening(AMOUNT).await;
-    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, B::RATE)
+    let rival = world.wallet.void(&opening, B::RATE)
         .await
         .unwrap();
     world.adapter.broadcast(&rival).await.unwrap();

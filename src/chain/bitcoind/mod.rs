@@ -4,8 +4,6 @@
 
 mod ledger;
 
-use tracing::warn;
-
 pub use self::ledger::Bitcoin;
 use super::backend::{Answered, Backend, BackendConfig};
 use super::bitcoin_rpc::BitcoinRpc;
@@ -29,13 +27,17 @@ impl Bitcoind {
         let rpc = BitcoinRpc::new(&config.endpoint);
         let answered = Answered::ask(&rpc).await?;
         let has_wallet = rpc.ensure_wallet().await?;
-        if !has_wallet {
-            warn!("bitcoind has no wallets (disablewallet=1, or built without): it serves the chain only");
-        }
         Ok(Self::start(rpc, Bitcoin { has_wallet }, config, answered))
     }
 
-    /// Whether the node has wallets. Without them every call of the port `Wallet` is `Refused`.
+    /// The same for the chain alone: wallets are neither looked for nor made.
+    pub async fn connect_without_wallet(config: BitcoindConfig) -> Result<Self, PortError> {
+        let rpc = BitcoinRpc::new(&config.endpoint);
+        let answered = Answered::ask(&rpc).await?;
+        Ok(Self::start(rpc, Bitcoin { has_wallet: false }, config, answered))
+    }
+
+    /// Whether the node has wallets, and one was asked for. Without them every call of the port `Wallet` is `Refused`.
     #[must_use]
     pub fn has_wallet(&self) -> bool {
         self.ledger().has_wallet

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bitcoin::{Address, Amount, Network, TxOut};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, oneshot};
 use tracing::{debug, warn};
 
@@ -45,6 +46,10 @@ impl<P: Purse> NodeWallet<P> {
 
 #[async_trait]
 impl<P: Purse> Wallet for NodeWallet<P> {
+    fn holder(&self) -> String {
+        P::DAEMON.into()
+    }
+
     async fn balance(&self) -> Result<WalletBalance, PortError> {
         Ok(balance_of(&self.funder.holdings().await?))
     }
@@ -58,12 +63,14 @@ impl<P: Purse> Wallet for NodeWallet<P> {
         let (done, made) = oneshot::channel();
         // a task of its own: a caller that goes away in the middle must not leave coins locked
         tokio::spawn(async move {
-            if let Err(Ok(unwanted)) = done.send(funder.open(&wanted, rate).await) {
-                funder.free(&unwanted.inputs).await;
-            }
+            let opening = funder.open(&wanted, rate).await;
+            // nobody to take it: dropped here or in the channel, it frees its coins
+            drop(done.send(opening.map(|opening| Untaken::new(opening, funder))));
         });
-        made.await
-            .unwrap_or_else(|_| Err(broken::<P>("funding ended without a result")))
+        match made.await {
+            Ok(opening) => Ok(opening?.take()),
+            Err(_) => Err(broken::<P>("funding ended without a result")),
+        }
     }
 
     async fn keep_only(&self, openings: &[Opening]) -> Result<(), PortError> {
@@ -120,6 +127,36 @@ impl<P: Purse> Wallet for NodeWallet<P> {
         match self.funder.purse.pay(&address, amount, rate).await {
             Err(PortError::Refused(reason)) if P::is_too_little(&reason) => Err(too_little(available)),
             sent => Ok(sent?),
+        }
+    }
+}
+
+/// An opening on its way to the caller. If the caller has gone, its coins are freed.
+struct Untaken<P: Purse> {
+    opening: Option<Opening>,
+    funder: Arc<Funder<P>>,
+    runtime: Handle,
+}
+
+impl<P: Purse> Untaken<P> {
+    fn new(opening: Opening, funder: Arc<Funder<P>>) -> Self {
+        Self {
+            opening: Some(opening),
+            funder,
+            runtime: Handle::current(),
+        }
+    }
+
+    fn take(mut self) -> Opening {
+        self.opening.take().expect("it is taken once")
+    }
+}
+
+impl<P: Purse> Drop for Untaken<P> {
+    fn drop(&mut self) {
+        if let Some(opening) = self.opening.take() {
+            let funder = Arc::clone(&self.funder);
+            self.runtime.spawn(async move { funder.free(&opening.inputs).await });
         }
     }
 }

@@ -17,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 const CHANNEL_LIMIT: Duration = Duration::from_secs(30);
 
 /// What no test needs: each plugin is a process.
-const UNUSED_PLUGINS: [&str; 11] = [
+const UNUSED_PLUGINS: [&str; 10] = [
     "autoclean",
     "bookkeeper",
     "chanbackup",
@@ -28,7 +28,6 @@ const UNUSED_PLUGINS: [&str; 11] = [
     "keysend",
     "recover",
     "sql",
-    "txprepare",
 ];
 
 /// A Lightning node.

@@ -78,18 +78,17 @@ impl Holder for Lnd {
 
     async fn follow(&self, bitcoind: &Daemon) {
         let height = bitcoind.height().await.unwrap();
-        eventually(async || (self.cli(&["getinfo"]).await.unwrap()["block_height"] == height).then_some(())).await;
-        // the wallet reads blocks on its own
-        eventually(async || {
-            let recent = self.cli(&["getrecoveryinfo"]).await.is_ok();
-            recent.then_some(())
-        })
-        .await;
+        // it calls itself synced once its wallet is
+        let synced = async || {
+            let info = self.cli(&["getinfo"]).await.unwrap();
+            (info["block_height"] == height && info["synced_to_chain"] == true).then_some(())
+        };
+        eventually(synced).await;
     }
 
     async fn locked(&self) -> HashSet<OutPoint> {
         let leases = self.cli(&["wallet", "listleases"]).await.unwrap();
-        let leases = leases["locked_utxos"].as_array().unwrap();
+        let leases = leases.as_array().unwrap();
         leases
             .iter()
             .map(|lease| parse(lease["outpoint"].as_str().unwrap()))
@@ -97,16 +96,15 @@ impl Holder for Lnd {
     }
 
     async fn lock_for_another(&self, coin: OutPoint) {
-        let (place, id) = (format!("{}:{}", coin.txid, coin.vout), "ab".repeat(32));
-        self.cli(&[
+        let (place, id) = (format!("--outpoint={}:{}", coin.txid, coin.vout), "ab".repeat(32));
+        let lease = [
             "wallet",
             "leaseoutput",
             &place,
             &format!("--lockid={id}"),
             "--expiry=3600",
-        ])
-        .await
-        .unwrap();
+        ];
+        self.cli(&lease).await.unwrap();
     }
 
     async fn taproot_address(&self) -> String {

@@ -386,3 +386,11 @@ fn the_patience_with_a_chain_without_blocks_is_the_chains_own_unless_set() {
         "`liquid.stalled_after_minutes` is \"-1\" from a flag, must be an integer of 0 to 10080"
     );
 }
+
+#[test]
+fn btc_is_paid_from_where_the_operator_wants() {
+    let funds = |key: &str| load(&format!("[bitcoin]\n{key}"), &[], &[]).map(|config| config.bitcoin.unwrap().funds);
+    assert_eq!(funds("").unwrap(), Funds::Auto);
+    assert_eq!(funds("funds = \"lightning\"").unwrap(), Funds::Lightning);
+    assert!(funds("funds = \"lnd\"").is_err());
+}

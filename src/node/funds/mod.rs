@@ -13,6 +13,8 @@
 
 mod selection;
 mod signing;
+#[cfg(test)]
+mod tests;
 mod wallet;
 
 use async_trait::async_trait;

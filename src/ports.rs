@@ -168,6 +168,8 @@ pub enum SendError {
 /// The operator's wallet on a chain.
 #[async_trait]
 pub trait Wallet: Send + Sync {
+    /// Whose it is, for people.
+    fn holder(&self) -> String;
     /// What it holds of the chain's asset.
     async fn balance(&self) -> Result<WalletBalance, PortError>;
     /// A fresh address.

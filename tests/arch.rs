@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("config", &["units"]),
     ("store", &["policy", "protocol", "swap", "trail", "units"]),
     ("chain", &["ports", "swap", "tx", "units"]),
-    ("node", &["ports", "protocol", "swap", "units"]),
+    ("node", &["ports", "protocol", "swap", "tx", "units"]),
     (
         "engine",
         &["keys", "policy", "ports", "protocol", "store", "swap", "tx", "units"],

@@ -165,6 +165,7 @@ impl SluiceApiServer for Fake {
                 asset: Asset::Lbtc,
                 chain: "liquidregtest".into(),
                 version: "23.3.4".into(),
+                wallet: "elementsd (`sluice`)".into(),
                 height: Some(502),
                 new_swaps: true,
                 problem_since: None,

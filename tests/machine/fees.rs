@@ -165,7 +165,7 @@ fn ceiling(sat: u64, left: u32, operator: u64, wish: Option<Wish>) -> Ceiling {
 proptest! {
     #[test]
     fn nothing_pays_more_than_half_of_what_is_at_stake(
-        sat in 0u64..21_000_000_0000_0000, left in 0u32..2_000, operator: u64, size in 1u64..100_000, rate: Option<u64>,
+        sat in 0u64..2_100_000_000_000_000, left in 0u32..2_000, operator: u64, size in 1u64..100_000, rate: Option<u64>,
     ) {
         let fee = ceiling(sat, left, operator, wished(rate)).fee(size);
         prop_assert!(fee.to_sat() <= sat / 2);
@@ -173,7 +173,7 @@ proptest! {
 
     #[test]
     fn a_ceiling_grows_with_the_stake_and_as_blocks_pass(
-        sat in 0u64..21_000_000_0000_0000, left in 1u32..2_000, operator in 0u64..1_000_000, size in 1u64..100_000,
+        sat in 0u64..2_100_000_000_000_000, left in 1u32..2_000, operator in 0u64..1_000_000, size in 1u64..100_000,
     ) {
         let fee = |sat, left| ceiling(sat, left, operator, None).fee(size);
         prop_assert!(fee(sat, left) <= fee(sat, left - 1));
@@ -183,7 +183,7 @@ proptest! {
 
     #[test]
     fn far_from_the_deadline_the_operators_ceiling_holds(
-        sat in 0u64..21_000_000_0000_0000, left in 145u32.., operator in 0u64..1_000_000, size in 1u64..100_000,
+        sat in 0u64..2_100_000_000_000_000, left in 145u32.., operator in 0u64..1_000_000, size in 1u64..100_000,
     ) {
         prop_assert!(ceiling(sat, left, operator, None).fee(size) <= FeeRate(operator).fee(size));
     }

@@ -19,7 +19,7 @@ const CHANNEL_LIMIT: Duration = Duration::from_secs(30);
 const SYNC_LIMIT: Duration = Duration::from_secs(150);
 
 /// What no test needs: each plugin is a process.
-const UNUSED_PLUGINS: [&str; 11] = [
+const UNUSED_PLUGINS: [&str; 10] = [
     "autoclean",
     "bookkeeper",
     "chanbackup",
@@ -30,7 +30,6 @@ const UNUSED_PLUGINS: [&str; 11] = [
     "keysend",
     "recover",
     "sql",
-    "txprepare",
 ];
 
 /// A Lightning node.

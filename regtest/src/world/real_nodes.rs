@@ -136,9 +136,10 @@ impl RealLightning {
         kinds: [Program; 2],
         channels: usize,
         capacity: Amount,
+        bitcoind: &[&str],
     ) -> Result<(RealLightning, Vec<Scid>)> {
         let programs = [require(kinds[0].name())?, require(kinds[1].name())?];
-        let bitcoind = Bitcoind::start(&require("bitcoind")?).await?;
+        let bitcoind = Bitcoind::start_with(&require("bitcoind")?, bitcoind).await?;
         // lnd calls itself synced only when the tip is recent.
         bitcoind.mine(1).await?;
         let start = |node: usize, name| RealNode::start(kinds[node], &programs[node], name, &bitcoind);

@@ -2,7 +2,7 @@
 
 use bitcoin::Amount;
 use sluice::chain::watch::ChainTx;
-use sluice::ports::{Chain, Wallet};
+use sluice::ports::Chain;
 use sluice::swap::state::{Claim, Opening, TxCost};
 use sluice::units::{FeeRate, OutPoint, TxId};
 
@@ -13,7 +13,7 @@ const AMOUNT: Amount = Amount::from_sat(200_000);
 
 /// An opening in the mempool, at the least rate.
 async fn waiting<B: Bench>(world: &World<B>) -> Opening {
-    let opening = world.adapter.fund(&foreign_output::<B>(AMOUNT), B::RATE).await.unwrap();
+    let opening = world.wallet.fund(&foreign_output::<B>(AMOUNT), B::RATE).await.unwrap();
     world.adapter.broadcast(&opening.tx).await.unwrap();
     world.await_mempool(&opening.tx).await;
     opening
@@ -61,9 +61,9 @@ fn change_of<B: Bench>(opening: &Opening, child: &Claim) -> OutPoint {
 }
 
 pub async fn a_child_pays_for_its_opening_and_confirms_with_it<B: Bench>(world: World<B>) {
-    let before = world.adapter.balance().await.unwrap();
+    let before = world.wallet.balance().await.unwrap();
     let opening = waiting(&world).await;
-    let child = world.adapter.push(&opening, None, times::<B>(10)).await.unwrap();
+    let child = world.wallet.push(&opening, None, times::<B>(10)).await.unwrap();
     assert_reaches(&opening, &child, times::<B>(10));
     assert_eq!(
         in_mempool(&world).await,
@@ -71,10 +71,7 @@ pub async fn a_child_pays_for_its_opening_and_confirms_with_it<B: Bench>(world: 
         "nothing is published"
     );
     let change = change_of::<B>(&opening, &child);
-    assert!(
-        world.adapter.rpc().locked().await.unwrap().contains(&change),
-        "kept for the child"
-    );
+    assert!(B::locked(&world).await.contains(&change), "kept for the child");
 
     world.adapter.broadcast(&child.tx).await.expect("the node takes it");
     world.await_mempool(&child.tx).await;
@@ -84,7 +81,7 @@ pub async fn a_child_pays_for_its_opening_and_confirms_with_it<B: Bench>(world: 
     );
     world.mine(1).await;
     assert!(in_mempool(&world).await.is_empty(), "one block holds both");
-    let after = world.adapter.balance().await.unwrap();
+    let after = world.wallet.balance().await.unwrap();
     let fees = opening.cost.fee + child.cost.fee;
     assert_eq!(
         (after.spendable, after.locked),
@@ -94,11 +91,11 @@ pub async fn a_child_pays_for_its_opening_and_confirms_with_it<B: Bench>(world: 
 
 pub async fn a_push_takes_the_place_of_the_one_before<B: Bench>(world: World<B>) {
     let opening = waiting(&world).await;
-    let first = world.adapter.push(&opening, None, times::<B>(5)).await.unwrap();
+    let first = world.wallet.push(&opening, None, times::<B>(5)).await.unwrap();
     world.adapter.broadcast(&first.tx).await.unwrap();
     world.await_mempool(&first.tx).await;
     // a rate that is hardly more is not enough for a replacement, so more than it is paid
-    let second = world.adapter.push(&opening, Some(&first), times::<B>(5)).await.unwrap();
+    let second = world.wallet.push(&opening, Some(&first), times::<B>(5)).await.unwrap();
     world
         .adapter
         .broadcast(&second.tx)
@@ -107,7 +104,7 @@ pub async fn a_push_takes_the_place_of_the_one_before<B: Bench>(world: World<B>)
     world.await_mempool(&second.tx).await;
     assert!(second.cost.fee > first.cost.fee);
     let third = world
-        .adapter
+        .wallet
         .push(&opening, Some(&second), times::<B>(40))
         .await
         .unwrap();
@@ -122,25 +119,25 @@ pub async fn a_push_takes_the_place_of_the_one_before<B: Bench>(world: World<B>)
 
 pub async fn what_cannot_be_pushed_is_refused_in_a_sentence<B: Bench>(world: World<B>) {
     let rate = times::<B>(10);
-    let unpublished = world.adapter.fund(&foreign_output::<B>(AMOUNT), B::RATE).await.unwrap();
-    let reason = refusal(world.adapter.push(&unpublished, None, rate).await);
+    let unpublished = world.wallet.fund(&foreign_output::<B>(AMOUNT), B::RATE).await.unwrap();
+    let reason = refusal(world.wallet.push(&unpublished, None, rate).await);
     assert!(reason.contains("not in the mempool"), "{reason}");
 
     let opening = waiting(&world).await;
-    let reason = refusal(world.adapter.push(&opening, None, FeeRate(1_000_000_000)).await);
+    let reason = refusal(world.wallet.push(&opening, None, FeeRate(1_000_000_000)).await);
     assert!(
         reason.contains("change of") && reason.contains("too little"),
         "{reason}"
     );
 
-    let child = world.adapter.push(&opening, None, rate).await.unwrap();
+    let child = world.wallet.push(&opening, None, rate).await.unwrap();
     let change = change_of::<B>(&opening, &child);
     // taking the change for the swap's output leaves the other one, which is not ours
     let nothing_ours = Opening {
         outpoint: change,
         ..opening.clone()
     };
-    let reason = refusal(world.adapter.push(&nothing_ours, None, rate).await);
+    let reason = refusal(world.wallet.push(&nothing_ours, None, rate).await);
     assert!(reason.contains("no change of this wallet"), "{reason}");
     assert_eq!(
         in_mempool(&world).await,
@@ -152,9 +149,9 @@ pub async fn what_cannot_be_pushed_is_refused_in_a_sentence<B: Bench>(world: Wor
 pub async fn a_push_undoes_no_other_transaction_of_the_wallet<B: Bench>(world: World<B>) {
     let rate = times::<B>(10);
     let opening = waiting(&world).await;
-    let child = world.adapter.push(&opening, None, rate).await.unwrap();
+    let child = world.wallet.push(&opening, None, rate).await.unwrap();
     let change = change_of::<B>(&opening, &child);
-    let reason = refusal(world.adapter.push(&opening, None, rate).await);
+    let reason = refusal(world.wallet.push(&opening, None, rate).await);
     assert!(reason.contains("another transaction"), "its coins are locked: {reason}");
 
     // the change goes another way, as into the opening of another swap
@@ -162,24 +159,37 @@ pub async fn a_push_undoes_no_other_transaction_of_the_wallet<B: Bench>(world: W
         inputs: vec![output],
         ..opening.clone()
     };
-    let other = world.adapter.void(&spending(change), B::RATE).await.unwrap();
+    let other = world.wallet.void(&spending(change), B::RATE).await.unwrap();
     world.adapter.broadcast(&other).await.unwrap();
     world.await_mempool(&other).await;
-    let reason = refusal(world.adapter.push(&opening, None, rate).await);
+    let reason = refusal(world.wallet.push(&opening, None, rate).await);
     assert!(reason.contains("another transaction"), "{reason}");
 
     // what the first push left is spent further
     let opening = waiting(&world).await;
-    let child = world.adapter.push(&opening, None, rate).await.unwrap();
+    let child = world.wallet.push(&opening, None, rate).await.unwrap();
     world.adapter.broadcast(&child.tx).await.unwrap();
     world.await_mempool(&child.tx).await;
     let left = OutPoint {
         txid: child.txid,
         vout: 0,
     };
-    let further = world.adapter.void(&spending(left), B::RATE).await.unwrap();
+    let further = world.wallet.void(&spending(left), B::RATE).await.unwrap();
     world.adapter.broadcast(&further).await.unwrap();
     world.await_mempool(&further).await;
-    let reason = refusal(world.adapter.push(&opening, Some(&child), times::<B>(50)).await);
+    let reason = refusal(world.wallet.push(&opening, Some(&child), times::<B>(50)).await);
     assert!(reason.contains("may not be undone"), "{reason}");
+}
+
+pub async fn an_opening_whose_change_is_not_known_yet_is_not_pushed<B: Bench>(world: World<B>) {
+    let opening = world.wallet.fund(&foreign_output::<B>(AMOUNT), B::RATE).await.unwrap();
+    let early = world.wallet.push(&opening, None, times::<B>(10)).await;
+    assert!(refusal(early).contains("was not in the mempool"));
+    world.adapter.broadcast(&opening.tx).await.unwrap();
+    world.await_mempool(&opening.tx).await;
+    // the mempool is looked at once for every block
+    let block = world.mine_empty().await;
+    world.await_tip(block).await;
+    let reason = refusal(world.wallet.push(&opening, None, times::<B>(10)).await);
+    assert!(reason.contains("does not let go of the opening's change"), "{reason}");
 }

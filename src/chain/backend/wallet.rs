@@ -18,6 +18,10 @@ use crate::units::{FeeRate, OutPoint, RawTx, TxId};
 
 #[async_trait]
 impl<L: Ledger> Wallet for Backend<L> {
+    fn holder(&self) -> String {
+        format!("{} (`{}`)", self.rpc.daemon(), self.config.endpoint.wallet)
+    }
+
     async fn balance(&self) -> Result<WalletBalance, PortError> {
         let held = self.ledger().holdings(&self.rpc).await?;
         // two calls: a block between them may make the difference negative for a moment

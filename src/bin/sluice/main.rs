@@ -1,13 +1,16 @@
 //! `sluice`, the command line of `sluiced`: types commands into calls of the API and answers into words.
 
 mod args;
+mod ask;
 mod chain;
 mod connect;
 mod exit;
 mod follow;
 mod operate;
 mod progress;
+mod rescue;
 mod screen;
+mod seed;
 mod swap;
 mod values;
 
@@ -41,6 +44,8 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
     let asked = match cli.command {
         Command::Asked(asked) => asked,
+        Command::Seed(command) => return seed::run(command, &cli.global, screen),
+        Command::Rescue(args) => return rescue::run(&args, screen).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
             return Ok(Exit::Done);

@@ -35,6 +35,13 @@ impl Bitcoind {
         Ok(Self::start(rpc, Bitcoin { has_wallet }, config, answered))
     }
 
+    /// As [`Bitcoind::connect`], but for the chain alone: no wallet is loaded or made.
+    pub async fn observe(config: BitcoindConfig) -> Result<Self, PortError> {
+        let rpc = BitcoinRpc::new(&config.endpoint);
+        let answered = Answered::ask(&rpc).await?;
+        Ok(Self::start(rpc, Bitcoin { has_wallet: false }, config, answered))
+    }
+
     /// Whether the node has wallets. Without them every call of the port `Wallet` is `Refused`.
     #[must_use]
     pub fn has_wallet(&self) -> bool {

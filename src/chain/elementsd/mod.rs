@@ -41,9 +41,20 @@ impl Elementsd {
     pub async fn connect(config: ElementsdConfig) -> Result<Self, PortError> {
         let rpc = ElementsRpc::new(&config.endpoint)?;
         let answered = Answered::ask(&rpc).await?;
+        rpc.ensure_wallet().await?;
+        Self::begin(rpc, config, answered).await
+    }
+
+    /// As [`Elementsd::connect`], but for the chain alone: no wallet is loaded or made.
+    pub async fn observe(config: ElementsdConfig) -> Result<Self, PortError> {
+        let rpc = ElementsRpc::new(&config.endpoint)?;
+        let answered = Answered::ask(&rpc).await?;
+        Self::begin(rpc, config, answered).await
+    }
+
+    async fn begin(rpc: ElementsRpc, config: ElementsdConfig, answered: Answered) -> Result<Self, PortError> {
         let asset = rpc.sidechain_info().await?.pegged_asset;
         let discount = rpc.knows_discount(&transactions::probe(asset)).await?;
-        rpc.ensure_wallet().await?;
         if !discount {
             warn!(
                 "elementsd does not accept discounted fees (acceptdiscountct=0): transactions pay for their full size"

@@ -24,20 +24,23 @@ use connect::Daemon;
 use exit::{Exit, Failure};
 use screen::Screen;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
     let screen = Screen::new(&cli.global);
-    let exit = match run(cli, screen).await {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("the system gives a runtime its threads");
+    let exit = match runtime.block_on(run(cli, screen)) {
         Ok(exit) => exit,
         Err(failure) => {
             screen.failure(&failure);
             failure.exit()
         }
     };
+    // a thread may be waiting for a node's next block
+    runtime.shutdown_background();
     exit.into()
 }
 

@@ -88,6 +88,7 @@ fn record(role: Role, asset: Asset) -> Record {
             blinding_key: announced.then(|| parties.blinding.clone()),
             confirmed_at: Some(Height(502)),
         },
+        paid: false,
         payout: Payout {
             blinding_key: parties.payout(asset == Asset::Lbtc).blinding_key,
             ..parties.payout(false)
@@ -274,6 +275,16 @@ fn a_maker_that_was_given_the_takers_key_does_not_wait() {
     for place in [Place::Mempool, Place::Block(Height(502))] {
         assert_eq!(rescue::way(&record, None, at(502, place)), Ok(Way::Coop));
     }
+}
+
+#[test]
+fn a_maker_that_was_paid_leaves_the_coins_to_the_taker() {
+    let mut record = record(Role::Maker, Asset::Lbtc);
+    record.paid = true;
+    let hash = record.payment_hash;
+    let facts = at(20_000, Place::Block(Height(502)));
+    assert_eq!(rescue::way(&record, None, facts), Err(NoWay::Paid { hash }));
+    assert_eq!(rescue::way(&record, None, None), Err(NoWay::Paid { hash }));
 }
 
 #[test]

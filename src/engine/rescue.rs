@@ -17,7 +17,7 @@ use tracing::{Instrument, debug, error, info, warn};
 use super::Shared;
 use crate::keys::Seed;
 use crate::rescue::{Folder, Key, Record, Signed, sign_refund};
-use crate::swap::event::{InvoiceKind, SpendPath, TxKind};
+use crate::swap::event::{SpendPath, TxKind};
 use crate::swap::{Effect, Maker, Outcome, Role, State, Swap};
 use crate::tx::FeeBasis;
 use crate::units::{FeeRate, SwapId};
@@ -149,24 +149,17 @@ impl Shared {
     }
 }
 
-/// Whether an effect puts coins at stake that were not before. What brings coins back never waits.
-pub(super) fn puts_coins_at_stake(swap: &Swap, effect: &Effect) -> bool {
-    match effect {
-        Effect::Pay(payee) => payee.kind == InvoiceKind::Claim,
-        Effect::Broadcast { kind, .. } => {
-            *kind == TxKind::Opening && matches!(swap.state, State::Maker(_, Maker::Publishing { .. }))
+/// Whether an effect is the first to publish an opening. With the call that pays a claim (`perform/lightning.rs`) it is
+/// all that puts coins at stake; what brings them back never waits.
+pub(super) fn is_first_publication(swap: &Swap, effect: &Effect) -> bool {
+    let opening = matches!(
+        effect,
+        Effect::Broadcast {
+            kind: TxKind::Opening,
+            ..
         }
-        Effect::Send { .. }
-        | Effect::MakeInvoice { .. }
-        | Effect::MakeOpening(_)
-        | Effect::MakeClaim(_)
-        | Effect::MakeVoid
-        | Effect::WatchPayment(..)
-        | Effect::WatchInvoice(..)
-        | Effect::WatchChain
-        | Effect::CancelInvoice(_)
-        | Effect::WakeAt(_) => false,
-    }
+    );
+    opening && matches!(swap.state, State::Maker(_, Maker::Publishing { .. }))
 }
 
 /// Begins to keep a swap's file. True, once a file that brings its coins back is on the disk.
@@ -248,12 +241,13 @@ impl Keeper {
         if self.own.as_ref().is_some_and(|own| own.rescues(&record)) {
             self.kept.send_replace(true);
         }
-        if record.signed.is_empty() {
+        let may_refund = record.role == Role::Maker && !record.paid;
+        if may_refund && record.signed.is_empty() {
             record.signed.extend(self.ahead.clone());
         }
         self.put(&record).await?;
         self.kept.send_replace(true);
-        if record.role == Role::Maker && record.signed.is_empty() {
+        if may_refund && record.signed.is_empty() {
             self.ahead = self.refund(&record).await;
             record.signed.extend(self.ahead.clone());
             self.put(&record).await?;

@@ -47,6 +47,14 @@ pub enum RescueError {
 /// Why no transaction brings the coins now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoWay {
+    /// We were paid: who takes the coins as well has taken both.
+    #[error(
+        "the peer has paid the claim invoice, your Lightning node said so of payment {hash}: the coins are the peer's"
+    )]
+    Paid {
+        /// The payment.
+        hash: PaymentHash,
+    },
     /// The refund has to wait.
     #[error(
         "the refund is not possible yet: it fits into block {from}, the chain is at block {tip}; {} blocks to go",

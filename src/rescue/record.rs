@@ -3,7 +3,7 @@
 use bitcoin::{Amount, BlockHash, ScriptBuf, SignedAmount};
 use serde::{Deserialize, Serialize};
 
-use crate::swap::event::SpendPath;
+use crate::swap::event::{InvoiceStatus, SpendPath};
 use crate::swap::state::{Claim, TxCost};
 use crate::swap::terms::{Deal, KeyPath, Kind, Payout, Role};
 use crate::swap::{Maker, State, Swap, Taker};
@@ -53,6 +53,9 @@ pub struct Record {
     pub csv: Blocks,
     /// The opening.
     pub opening: Opening,
+    /// Maker: our node has said that the claim invoice is paid. The coins are the taker's then (decision 0006).
+    #[serde(default)]
+    pub paid: bool,
     /// Where our spend pays to, unless told otherwise.
     pub payout: Payout,
     /// The preimage, once known (taker), which opens the opening with the taker's key.
@@ -99,6 +102,7 @@ struct Stake<'a> {
     deal: &'a Deal,
     hash: PaymentHash,
     opening: Opening,
+    paid: bool,
     preimage: Option<&'a Preimage>,
     revealed_key: Option<&'a SwapSecret>,
     signed: (SpendPath, &'a [Claim]),
@@ -151,6 +155,7 @@ impl Record {
             payment_hash: stake.hash,
             csv,
             opening: stake.opening,
+            paid: stake.paid,
             payout: swap.terms.payout.clone(),
             preimage: stake.preimage.cloned(),
             revealed_key: stake.revealed_key.cloned(),
@@ -215,8 +220,18 @@ fn of_maker<'a>(swap: &Swap, deal: &'a Deal, maker: &'a Maker) -> Option<Stake<'
             (None, (SpendPath::Csv, &[][..]))
         }
     };
+    let status = match maker {
+        Maker::Voiding { status, .. } => Some(*status),
+        Maker::AwaitingFee { .. }
+        | Maker::Funding { .. }
+        | Maker::Publishing { .. }
+        | Maker::Opened(_)
+        | Maker::ClaimingCoop { .. }
+        | Maker::ClaimingCsv { .. } => maker.opened().map(|opened| opened.status),
+    };
     Some(Stake {
         deal,
+        paid: status == Some(InvoiceStatus::Paid),
         hash: swap.keys.claim_hash?,
         opening: Opening {
             txid: made.outpoint.txid,
@@ -252,6 +267,7 @@ fn of_taker<'a>(swap: &Swap, deal: &'a Deal, taker: &'a Taker) -> Option<Stake<'
     };
     Some(Stake {
         deal,
+        paid: false,
         hash: offer.invoice.hash,
         opening: Opening {
             txid: offer.txid,

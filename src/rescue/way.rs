@@ -86,6 +86,11 @@ pub fn preimage_claim(record: &Record, given: Option<&Preimage>) -> Result<Way, 
 /// Why it cannot, or not yet.
 pub fn way(record: &Record, given: Option<&Preimage>, facts: Option<Facts>) -> Result<Way, NoWay> {
     let way = match record.role {
+        Role::Maker if record.paid => {
+            return Err(NoWay::Paid {
+                hash: record.payment_hash,
+            });
+        }
         Role::Maker => coop_or_refund(record),
         Role::Taker => preimage_claim(record, given)?,
     };

@@ -380,6 +380,31 @@ async fn a_taker_pays_nothing_while_its_folder_cannot_be_written() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_taker_whose_folder_stays_unwritable_gives_up_in_time_and_gives_the_coins_back() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    let swap = order(&world.alice, Kind::Out, world.channels[0], AMOUNT).await?;
+    opening_is_known(&world, swap).await?;
+    block(&world.alice.daemon.data_dir().join("rescue"))?;
+    world.liquid.mine(2).await?;
+    status(&world.alice, |status| status.problem.is_some()).await?;
+    world.liquid.mine(60).await?;
+    let closing = |view: &sluice::api::types::SwapView| view.stage == Stage::Closing;
+    world.wait_for_swap(&world.alice, swap, "closing", closing).await?;
+    let refunding = |view: &sluice::api::types::SwapView| view.timings_ms.spend_published.is_some();
+    world
+        .wait_for_swap(&world.bob, swap, "taking its coins back", refunding)
+        .await?;
+    finish(&world, &[swap]).await?;
+    let ends = [look(&world.alice, swap).await, look(&world.bob, swap).await];
+    let ends = ends.map(|view| view.as_ref().and_then(outcome));
+    ensure!(
+        ends == [Some(OutcomeKind::CoopClosed), Some(OutcomeKind::ClaimedByCoop)],
+        "{ends:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_file_is_copied_to_the_second_folder_which_holds_nothing_up_while_it_is_away() -> Result<()> {
     let mut world = World::start(Options::default()).await?;
     let copies = world.folder().join("usb");

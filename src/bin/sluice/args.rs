@@ -21,7 +21,7 @@ Exit codes:
   2  the command line is wrong
   3  the swap was canceled: nothing was opened
   4  the swap was not paid: the coins went back, cooperatively or after the timelock
-  5  the daemon does not answer, or does not take the token
+  5  the daemon (or the node that a rescue asks) does not answer, or does not take the token
   6  the time is over; the swap goes on
   7  coins were lost: this must never happen
 

@@ -27,13 +27,16 @@ pub(super) struct Task {
     kept: watch::Receiver<bool>,
 }
 
+/// How long what must have a rescue file waits for one that is being written.
+const KEPT_WITHIN: Duration = Duration::from_secs(1);
+
 /// The swap's chain is not configured any more: nothing can be done until it is.
 #[derive(Debug, thiserror::Error)]
 #[error("no backend is configured for the swap's chain")]
 struct NoSide;
 
 pub(super) async fn perform(task: &Task, effect: &Effect) {
-    if rescue::puts_coins_at_stake(&task.swap(), effect) && !task.is_rescuable(effect).await {
+    if rescue::is_first_publication(&task.swap(), effect) && !task.is_rescuable(effect).await {
         return;
     }
     match effect {
@@ -75,6 +78,13 @@ impl Task {
             signals,
             kept,
         }
+    }
+
+    /// Whether the swap's rescue file is on the disk, or comes there in a moment.
+    async fn is_kept(&self) -> bool {
+        let mut kept = self.kept.clone();
+        let told = tokio::time::timeout(KEPT_WITHIN, kept.wait_for(|kept| *kept)).await;
+        matches!(told, Ok(Ok(_)))
     }
 
     /// Waits until the swap's rescue file is on the disk. False: the effect is not wanted any more.

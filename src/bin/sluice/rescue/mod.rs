@@ -79,10 +79,10 @@ pub async fn run(args: &RescueArgs, screen: Screen) -> Result<Exit, Failure> {
             Err(failure) => Err(failure),
         };
         // the others may be rescued all the same
-        if let Err(failure) = rescued {
-            if let Some(earlier) = failed.replace(failure) {
-                screen.failure(&earlier);
-            }
+        if let Err(failure) = rescued
+            && let Some(earlier) = failed.replace(failure)
+        {
+            screen.failure(&earlier);
         }
     }
     failed.map_or(Ok(Exit::Done), Err)

@@ -119,9 +119,10 @@ fn claims(record: &Record, at: Option<Height>, tip: Option<Height>) -> String {
         Role::Maker if record.revealed_key.is_some() => {
             "you can take them back now: the peer has given its key away, it will not pay".into()
         }
+        Role::Maker if record.paid => "the peer has paid the claim invoice: the coins are the peer's".into(),
         Role::Maker => format!(
-            "the peer can take them as soon as it has paid the claim invoice (look for the payment hash in your \
-             Lightning node)\nyou can take them back: {maker_waits}"
+            "the peer can take them as soon as it has paid the claim invoice\nyou can take them back: {maker_waits}, if that \
+             payment did not arrive: look for its hash in your Lightning node, for who is paid leaves the coins to the peer"
         ),
         Role::Taker => format!(
             "you can take them at any time with the preimage, which the payment of the claim invoice gives: {}\nthe peer \

@@ -98,6 +98,17 @@ pub struct Sighting {
     pub conflict: Option<Found>,
 }
 
+/// What a place in a block costs now, as the node and the operator see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeeQuote {
+    /// The rate to pay: the node's estimate within the operator's floor and ceiling.
+    pub rate: FeeRate,
+    /// Whether the node had an estimate. If not, the rate is the operator's floor, and says nothing of what others pay.
+    pub estimated: bool,
+    /// The most that the operator pays.
+    pub ceiling: FeeRate,
+}
+
 /// A chain, as one node of it shows it.
 #[async_trait]
 pub trait Chain: Send + Sync {
@@ -107,6 +118,9 @@ pub trait Chain: Send + Sync {
     async fn info(&self) -> Result<ChainInfo, PortError>;
     /// The newest tip seen, pushed; None until the node has answered, and again while it does not.
     fn tips(&self) -> watch::Receiver<Option<Tip>>;
+    /// Why the chain that the node shows may not be the one: a second node shows another. None: they agree, or there
+    /// is no second node. An error means: not known now.
+    async fn doubt(&self) -> Result<Option<String>, PortError>;
     /// Blocks undone by the deepest reorg that this adapter has seen.
     fn deepest_reorg(&self) -> Blocks;
     /// Asks the node for its tip now.
@@ -120,8 +134,12 @@ pub trait Chain: Send + Sync {
     async fn broadcast(&self, tx: &RawTx) -> Result<(), PortError>;
     /// Whether the node has a transaction in its mempool. The mempool is asked for once per block, whoever asks.
     async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError>;
-    /// The rate to pay now: the node's estimate within the operator's floor and ceiling.
-    async fn fee_rate(&self) -> Result<FeeRate, PortError>;
+    /// What a place in a block costs now. The node is asked once per block, whoever asks.
+    async fn fee_quote(&self) -> Result<FeeQuote, PortError>;
+    /// The rate to pay now: that of the quote.
+    async fn fee_rate(&self) -> Result<FeeRate, PortError> {
+        Ok(self.fee_quote().await?.rate)
+    }
 }
 
 /// The wallet's money.

@@ -171,6 +171,36 @@ async fn a_maker_whose_taker_is_gone_takes_the_coins_back_after_the_timelock() -
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn btc_is_swapped_as_lbtc_is() -> Result<()> {
+    let demo = |ending: &'static str, direction: &'static str| async move {
+        demo(&["--asset", "btc", "--ending", ending, "--direction", direction]).await
+    };
+    let (paid_out, paid_in) = tokio::try_join!(demo("paid", "out"), demo("paid", "in"))?;
+    let (coop, csv) = tokio::try_join!(demo("coop", "in"), demo("csv", "out"))?;
+    for ((report, _), outcome, spend) in [
+        (&paid_out, "claimed_by_invoice", "preimage"),
+        (&paid_in, "claim_paid", "preimage"),
+        (&coop, "claimed_by_coop", "coop"),
+        (&csv, "claimed_by_csv", "csv"),
+    ] {
+        assert_eq!((&report["asset"], &report["outcome"]), (&"btc".into(), &outcome.into()));
+        assert_eq!(report["spend"]["kind"], spend);
+        assert_eq!(report["opening"]["discount_vsize"], Value::Null);
+        assert_eq!(report["backends"]["bitcoin"], "embedded");
+        for tx in [&report["opening"], &report["spend"]] {
+            assert_eq!(tx["fee_sat"], tx["vsize"], "1 sat for each virtual byte: {tx}");
+        }
+    }
+    let (report, story) = paid_out;
+    let paid = fees(&report);
+    let lightning = 1_001_500 + paid.ahead;
+    let wanted = [1_000_000 - paid.spend, -lightning, -1_000_000 - paid.opening, lightning];
+    assert_eq!(changes(&story), wanted);
+    assert!(story.contains("the opening has 2 of 3 confirmations"), "{story}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_swap_that_is_too_dear_moves_nothing() -> Result<()> {
     for direction in ["out", "in"] {
         let (report, story) = demo(&["--ending", "cancel", "--direction", direction]).await?;

@@ -1,26 +1,37 @@
 //! The sections of the chains. Each is there if one of its keys, or its head, stands anywhere.
 
 use std::fs;
+use std::time::Duration;
 
 use http::Uri;
 use zeroize::Zeroizing;
 
 use super::read::Reader;
-use super::{ChainNode, ConfigError, Liquid, RpcAuth};
+use super::{ChainNode, ConfigError, Liquid, RpcAccess, RpcAuth};
 use crate::units::FeeRate;
+
+/// A week: who wants more wants no limit, and can have the chain's default.
+const LONGEST_STALL: u64 = 7 * 24 * 60;
 
 /// The keys of a chain's section, and their defaults.
 struct Section {
     name: &'static str,
+    node: AccessKeys,
+    witness: AccessKeys,
+    wallet: &'static str,
+    fee_floor: &'static str,
+    fee_ceiling: &'static str,
+    stall: &'static str,
+    defaults: Defaults,
+}
+
+/// The keys that say how a node is reached.
+struct AccessKeys {
     rpc_url: &'static str,
     cookie_file: &'static str,
     user: &'static str,
     password: &'static str,
     password_file: &'static str,
-    wallet: &'static str,
-    fee_floor: &'static str,
-    fee_ceiling: &'static str,
-    defaults: Defaults,
 }
 
 struct Defaults {
@@ -35,18 +46,28 @@ struct Defaults {
     max_fee_rate: u64,
 }
 
+macro_rules! access_keys {
+    ($prefix:expr) => {
+        AccessKeys {
+            rpc_url: concat!($prefix, "rpc_url"),
+            cookie_file: concat!($prefix, "cookie_file"),
+            user: concat!($prefix, "user"),
+            password: concat!($prefix, "password"),
+            password_file: concat!($prefix, "password_file"),
+        }
+    };
+}
+
 macro_rules! section {
     ($name:literal, $defaults:expr) => {
         Section {
             name: $name,
-            rpc_url: concat!($name, ".rpc_url"),
-            cookie_file: concat!($name, ".cookie_file"),
-            user: concat!($name, ".user"),
-            password: concat!($name, ".password"),
-            password_file: concat!($name, ".password_file"),
+            node: access_keys!(concat!($name, ".")),
+            witness: access_keys!(concat!($name, ".witness_")),
             wallet: concat!($name, ".wallet"),
             fee_floor: concat!($name, ".fee_floor_sat_per_kvb"),
             fee_ceiling: concat!($name, ".fee_ceiling_sat_per_kvb"),
+            stall: concat!($name, ".stalled_after_minutes"),
             defaults: $defaults,
         }
     };
@@ -102,10 +123,11 @@ pub(super) fn bitcoin(reader: &mut Reader) -> Result<Option<ChainNode>, ConfigEr
 
 fn chain_node(reader: &mut Reader, section: &Section) -> Result<ChainNode, ConfigError> {
     let defaults = &section.defaults;
-    let rpc_url = reader.parsed(section.rpc_url, defaults.rpc_url, defaults.urls, |text| {
+    let url = reader.parsed(section.node.rpc_url, defaults.rpc_url, defaults.urls, |text| {
         rpc_url(text, defaults.schemes)
     });
-    let auth = rpc_auth(reader, section);
+    let auth = rpc_auth(reader, &section.node, Some(defaults.cookie_file));
+    let witness = witness(reader, section);
     let wallet = reader.parsed(
         section.wallet,
         "sluice",
@@ -118,13 +140,35 @@ fn chain_node(reader: &mut Reader, section: &Section) -> Result<ChainNode, Confi
     let fee_floor = reader.number(section.fee_floor, defaults.fee_floor, 1, defaults.max_fee_rate);
     let least = *fee_floor.as_ref().unwrap_or(&1);
     let fee_ceiling = reader.number(section.fee_ceiling, defaults.fee_ceiling, least, defaults.max_fee_rate);
+    let minutes = reader.number(section.stall, 0, 0, LONGEST_STALL);
     Ok(ChainNode {
-        rpc_url: rpc_url?,
-        auth: auth?,
+        access: RpcAccess { url: url?, auth: auth? },
+        witness: witness?,
         wallet: wallet?,
         fee_floor: FeeRate(fee_floor?),
         fee_ceiling: FeeRate(fee_ceiling?),
+        stalled_after: Some(minutes?)
+            .filter(|minutes| *minutes > 0)
+            .map(|minutes| Duration::from_secs(60 * minutes)),
     })
+}
+
+/// The second node, if its address is given.
+fn witness(reader: &mut Reader, section: &Section) -> Result<Option<RpcAccess>, ConfigError> {
+    let keys = &section.witness;
+    let url = reader.optional_text(keys.rpc_url)?;
+    let given = url.is_some();
+    for key in [keys.cookie_file, keys.user, keys.password, keys.password_file] {
+        if !given && reader.optional_text(key)?.is_some() {
+            return Err(reader.refuse(key, format!("empty unless `{}` is set", keys.rpc_url)));
+        }
+    }
+    let Some(url) = url else { return Ok(None) };
+    let Some(url) = rpc_url(url.trim(), section.defaults.schemes) else {
+        return Err(reader.refuse(keys.rpc_url, section.defaults.urls));
+    };
+    let auth = rpc_auth(reader, keys, None)?;
+    Ok(Some(RpcAccess { url, auth }))
 }
 
 fn rpc_url(text: &str, schemes: &[&str]) -> Option<String> {
@@ -145,43 +189,45 @@ fn is_release_range(text: &str) -> bool {
 }
 
 /// A user with a password or its file, or a cookie; not both.
-fn rpc_auth(reader: &mut Reader, section: &Section) -> Result<RpcAuth, ConfigError> {
-    let cookie = reader.optional_text(section.cookie_file);
-    let user = reader.optional_text(section.user);
-    let password = reader.optional_text(section.password);
-    let password_file = reader.optional_text(section.password_file);
+fn rpc_auth(reader: &mut Reader, keys: &AccessKeys, default_cookie: Option<&str>) -> Result<RpcAuth, ConfigError> {
+    let cookie = reader.optional_text(keys.cookie_file);
+    let user = reader.optional_text(keys.user);
+    let password = reader.optional_text(keys.password);
+    let password_file = reader.optional_text(keys.password_file);
     let (cookie, user, password_file) = (cookie?, user?, password_file?);
     let password = password?.map(Zeroizing::new);
     let Some(user) = user else {
         for (key, given) in [
-            (section.password, password.is_some()),
-            (section.password_file, password_file.is_some()),
+            (keys.password, password.is_some()),
+            (keys.password_file, password_file.is_some()),
         ] {
             if given {
-                return Err(reader.refuse(key, format!("empty unless `{}` is set", section.user)));
+                return Err(reader.refuse(key, format!("empty unless `{}` is set", keys.user)));
             }
         }
-        let cookie = cookie.unwrap_or_else(|| section.defaults.cookie_file.into());
-        return Ok(RpcAuth::Cookie(reader.expand(section.cookie_file, cookie)?));
+        let Some(cookie) = cookie.or_else(|| default_cookie.map(str::to_owned)) else {
+            return Err(reader.refuse(keys.cookie_file, format!("set, unless `{}` is", keys.user)));
+        };
+        return Ok(RpcAuth::Cookie(reader.expand(keys.cookie_file, cookie)?));
     };
     if cookie.is_some() {
-        return Err(reader.refuse(section.cookie_file, format!("empty if `{}` is set", section.user)));
+        return Err(reader.refuse(keys.cookie_file, format!("empty if `{}` is set", keys.user)));
     }
     let password = match (password, password_file) {
         (Some(password), None) => password,
         (None, Some(file)) => {
-            let path = reader.expand(section.password_file, file)?;
+            let path = reader.expand(keys.password_file, file)?;
             let read = fs::read_to_string(&path).map(Zeroizing::new);
             let text = read.map_err(|source| ConfigError::File { path, source })?;
             Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
         }
         (Some(_), Some(_)) => {
-            let allowed = format!("empty if `{}` is set", section.password);
-            return Err(reader.refuse(section.password_file, allowed));
+            let allowed = format!("empty if `{}` is set", keys.password);
+            return Err(reader.refuse(keys.password_file, allowed));
         }
         (None, None) => {
-            let allowed = format!("set with `{}` or `{}`", section.password, section.password_file);
-            return Err(reader.refuse(section.user, allowed));
+            let allowed = format!("set with `{}` or `{}`", keys.password, keys.password_file);
+            return Err(reader.refuse(keys.user, allowed));
         }
     };
     Ok(RpcAuth::Password { user, password })

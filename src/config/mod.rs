@@ -20,6 +20,7 @@ mod tests;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -147,16 +148,27 @@ impl fmt::Debug for RpcAuth {
 /// A chain's node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainNode {
-    /// Its JSON-RPC, without a wallet's path.
-    pub rpc_url: String,
-    /// Who we are to it.
-    pub auth: RpcAuth,
+    /// How it is reached.
+    pub access: RpcAccess,
+    /// A second node of the same chain, which must show the same blocks.
+    pub witness: Option<RpcAccess>,
     /// The wallet's name.
     pub wallet: String,
     /// No transaction pays less.
     pub fee_floor: FeeRate,
     /// No transaction pays more.
     pub fee_ceiling: FeeRate,
+    /// How long the chain may be without a block before no new swaps are made; None: what fits the chain.
+    pub stalled_after: Option<Duration>,
+}
+
+/// How a chain's node is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RpcAccess {
+    /// Its JSON-RPC, without a wallet's path.
+    pub url: String,
+    /// Who we are to it.
+    pub auth: RpcAuth,
 }
 
 /// The Elements node.

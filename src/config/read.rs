@@ -283,7 +283,7 @@ impl Reader {
 
 fn show(key: &str, kind: &ValueKind) -> String {
     match kind {
-        _ if key.ends_with(".password") => "…".into(),
+        _ if key.ends_with("password") => "…".into(),
         ValueKind::String(text) => format!("{text:?}"),
         ValueKind::Table(_) => "a section".into(),
         ValueKind::Array(elements) => {

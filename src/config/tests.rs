@@ -64,9 +64,12 @@ fn where_only_the_chains_are_named_the_defaults_hold() {
     assert_eq!(config.api.token_file, home.join(".sluice/api.token"));
     assert_eq!(config.api.listen.to_string(), "127.0.0.1:9738");
     let (liquid, bitcoin) = (config.liquid.unwrap().node, config.bitcoin.unwrap());
-    assert_eq!(liquid.auth, RpcAuth::Cookie(home.join(".elements/liquidv1/.cookie")));
+    assert_eq!(
+        liquid.access.auth,
+        RpcAuth::Cookie(home.join(".elements/liquidv1/.cookie"))
+    );
     assert_eq!((liquid.fee_floor, liquid.fee_ceiling), (FeeRate(100), FeeRate(10_000)));
-    assert_eq!(bitcoin.auth, RpcAuth::Cookie(home.join(".bitcoin/.cookie")));
+    assert_eq!(bitcoin.access.auth, RpcAuth::Cookie(home.join(".bitcoin/.cookie")));
     assert_eq!(
         (bitcoin.fee_floor, bitcoin.fee_ceiling),
         (FeeRate(1_000), FeeRate(200_000))
@@ -127,7 +130,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
         user: "environment".into(),
         password: Zeroizing::new("file".into()),
     };
-    assert_eq!(liquid.auth, expected);
+    assert_eq!(liquid.access.auth, expected);
 }
 
 #[test]
@@ -155,7 +158,7 @@ fn variables_of_the_command_line_tool_are_no_configuration() {
         ("PATH", "/bin"),
     ];
     assert_eq!(
-        load(BOTH, &environment, &[]).map(|config| liquid_of(config).rpc_url),
+        load(BOTH, &environment, &[]).map(|config| liquid_of(config).access.url),
         Ok("http://127.0.0.1:7041".into())
     );
 }
@@ -257,7 +260,7 @@ fn a_user_needs_one_password_and_excludes_the_cookie() {
     }
     let dir = home("[liquid]\nuser = \"u\"\npassword_file = \"~/password\"");
     fs::write(dir.path().join("password"), "hunter2\n").unwrap();
-    let auth = liquid_of(Config::load(&sources(&dir, &[], &[])).unwrap()).auth;
+    let auth = liquid_of(Config::load(&sources(&dir, &[], &[])).unwrap()).access.auth;
     let password = Zeroizing::new("hunter2".to_owned());
     assert_eq!(
         auth,
@@ -339,4 +342,47 @@ fn without_a_home_folder_paths_must_be_given() {
         ..nowhere
     };
     assert!(Config::load(&given).is_ok());
+}
+
+#[test]
+fn a_witness_has_its_own_access_and_none_of_it_without_an_address() {
+    let toml = "[bitcoin]\nwitness_rpc_url = \"http://box:8332/\"\nwitness_user = \"u\"\nwitness_password = \"p\"\n";
+    let witness = load(toml, &[], &[]).unwrap().bitcoin.unwrap().witness.unwrap();
+    assert_eq!(witness.url, "http://box:8332");
+    let auth = RpcAuth::Password {
+        user: "u".into(),
+        password: Zeroizing::new("p".into()),
+    };
+    assert_eq!(witness.auth, auth);
+    for (keys, expected) in [
+        (
+            "witness_user = \"u\"",
+            "`bitcoin.witness_user` is \"u\" from ~/.sluice/sluice.toml, must be empty unless `bitcoin.witness_rpc_url` is set",
+        ),
+        (
+            "witness_password = \"5551234\"",
+            "`bitcoin.witness_password` is … from ~/.sluice/sluice.toml, must be empty unless `bitcoin.witness_rpc_url` is set",
+        ),
+        (
+            "witness_rpc_url = \"box:8332\"",
+            "`bitcoin.witness_rpc_url` is \"box:8332\" from ~/.sluice/sluice.toml, must be http://host:port, without a path",
+        ),
+        (
+            "witness_rpc_url = \"http://box:8332\"",
+            "`bitcoin.witness_cookie_file` is not set from the defaults, must be set, unless `bitcoin.witness_user` is",
+        ),
+    ] {
+        assert_eq!(refusal(&format!("[bitcoin]\n{keys}\n"), &[], &[]), expected);
+    }
+}
+
+#[test]
+fn the_patience_with_a_chain_without_blocks_is_the_chains_own_unless_set() {
+    assert_eq!(liquid_of(load(BOTH, &[], &[]).unwrap()).stalled_after, None);
+    let set = load(BOTH, &[], &["liquid.stalled_after_minutes=25"]).unwrap();
+    assert_eq!(liquid_of(set).stalled_after, Some(Duration::from_secs(25 * 60)));
+    assert_eq!(
+        refusal(BOTH, &[], &["liquid.stalled_after_minutes=-1"]),
+        "`liquid.stalled_after_minutes` is \"-1\" from a flag, must be an integer of 0 to 10080"
+    );
 }

@@ -20,9 +20,10 @@ use super::Shared;
 use super::perform::{self, Task};
 use super::rescue;
 use crate::store::state_name;
-use crate::swap::event::{InvoiceKind, Made, PaymentStatus, TxKind};
+use crate::swap::event::{InvoiceKind, Made, OpeningView, PaymentStatus, TxKind};
 use crate::swap::state::Maker;
 use crate::swap::{Effect, Event, Now, State, Step, Swap, step, wants};
+use crate::units::Height;
 
 /// What reaches a driver from outside.
 pub(super) enum Inbox {
@@ -211,6 +212,9 @@ impl Driver {
                 alarm_about_nonsense(&swap, event);
                 self.note_published(&swap, event);
                 self.free_what_is_unused(&swap, event);
+                if is_confirming(&swap, event) {
+                    self.shared.announce(swap);
+                }
                 return true;
             }
             Step::To(next) => *next,
@@ -278,6 +282,24 @@ impl Driver {
             }
         }
     }
+}
+
+/// Whether a block has brought the opening or its spend another confirmation that counts: it changes nothing, but people
+/// watch it come.
+fn is_confirming(swap: &Swap, event: &Event) -> bool {
+    let (Event::Chain(view), Some(limits)) = (event, swap.terms.timelocks()) else {
+        return false;
+    };
+    let opening = match &view.opening {
+        OpeningView::Confirmed { at, .. } => Some(*at),
+        OpeningView::Mempool | OpeningView::Unseen => None,
+    };
+    let counts = |at: Height| {
+        let depth = at.confirmations_at(view.tip);
+        depth.is_some_and(|depth| depth <= limits.confirmations)
+    };
+    let spend = view.spend.as_ref().map(|spend| spend.at);
+    opening.into_iter().chain(spend).any(counts)
 }
 
 /// What cannot be: it changes nothing, and the operator must know.

@@ -10,6 +10,7 @@ mod answers;
 mod driver;
 mod inbox;
 mod judging;
+mod opening_fee;
 mod openings;
 mod order;
 mod peers;
@@ -96,7 +97,7 @@ pub struct Parts {
     pub rescue: RescueFolders,
     /// How long to wait between things.
     pub pace: Pace,
-    /// Fee invoices up to this multiple of our own estimate are paid: estimates of two nodes differ.
+    /// Fee invoices up to this multiple of our own estimate are paid: see [`opening_fee::bound`].
     pub fee_invoice_factor: u64,
 }
 

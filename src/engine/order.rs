@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bitcoin::{Amount, SignedAmount};
 use tracing::info;
 
-use super::Shared;
 use super::admit::{self, Denial};
-use super::start::{Draft, StartError, check_money, fit, fresh_id, go_opening_size};
+use super::start::{Draft, StartError, check_money, fit, fresh_id};
+use super::{Shared, opening_fee};
 use crate::policy;
 use crate::store::{Created, StoreError};
 use crate::swap::state::{State, Swap};
@@ -104,13 +104,13 @@ async fn begin(shared: &Arc<Shared>, new: &NewSwap, asset: Asset, chosen: Option
         let limit = premium_limit;
         return Err(Denial::TooDear { premium, limit }.into());
     }
-    let rate = side.chain.fee_rate().await?;
+    let quote = side.chain.fee_quote().await?;
     let role = match new.kind {
         Kind::Out => Role::Taker,
         Kind::In => Role::Maker,
     };
     let terms = (new.kind, new.amount, premium.min(premium_limit));
-    check_money(shared, &side, channel, role, terms, rate).await?;
+    check_money(shared, &side, channel, role, terms, quote.rate).await?;
     let draft = Draft {
         id: fresh_id(),
         peer,
@@ -121,7 +121,7 @@ async fn begin(shared: &Arc<Shared>, new: &NewSwap, asset: Asset, chosen: Option
         scid: channel.scid,
         amount: new.amount,
         premium_limit,
-        fee_invoice: rate.fee(go_opening_size(asset).saturating_mul(shared.fee_invoice_factor)),
+        fee_invoice: opening_fee::bound(asset, quote, shared.fee_invoice_factor),
     };
     let deadline = shared.clock.now().plus_secs(REQUEST_SECS);
     let requested = State::Requested { sent: false, deadline };

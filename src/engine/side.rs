@@ -33,6 +33,10 @@ struct Health {
     newest_block: Timestamp,
     /// No block has come for too long.
     stalled: Option<String>,
+    /// A second node shows another chain.
+    doubt: Option<String>,
+    /// The second node did not answer when it was asked last.
+    witness_away: bool,
 }
 
 /// One chain: its node, the wallet on it, and what the node is.
@@ -42,23 +46,36 @@ pub struct Side {
     /// The operator's wallet on it.
     pub wallet: Arc<dyn Wallet>,
     info: RwLock<ChainInfo>,
+    /// How long the chain may be without a block before new swaps wait for the next one; None: as long as it likes.
+    patience: Option<Duration>,
     health: Mutex<Health>,
 }
 
 impl Side {
-    /// A chain whose node has just said what it is.
+    /// A chain whose node has just said what it is. `stalled_after`: how long it may be without a block before new
+    /// swaps wait for the next one; None: what fits the chain.
     #[must_use]
-    pub fn new(chain: Arc<dyn Chain>, wallet: Arc<dyn Wallet>, info: ChainInfo) -> Side {
+    pub fn new(
+        chain: Arc<dyn Chain>,
+        wallet: Arc<dyn Wallet>,
+        info: ChainInfo,
+        stalled_after: Option<Duration>,
+    ) -> Side {
         let now = Timestamp::now();
+        let usual = STALL.iter().find(|(name, _)| *name == info.chain);
+        let patience = stalled_after.or(usual.map(|(_, limit)| *limit));
         let newest_block = info.tip_time.map_or(now, |time| time.min(now));
         Side {
             chain,
             wallet,
             info: RwLock::new(info),
+            patience,
             health: Mutex::new(Health {
                 problem_since: None,
                 newest_block,
                 stalled: None,
+                doubt: None,
+                witness_away: false,
             }),
         }
     }
@@ -75,7 +92,10 @@ impl Side {
         if self.chain.tips().borrow().is_none() {
             return Some("its node does not answer".into());
         }
-        self.info().unfit.or_else(|| self.health().stalled.clone())
+        self.info().unfit.or_else(|| {
+            let health = self.health();
+            health.doubt.clone().or_else(|| health.stalled.clone())
+        })
     }
 
     /// Since when there is a problem; None when all is well, or when it has come this moment.
@@ -90,16 +110,15 @@ impl Side {
 
     /// Notes a look at the chain: whether a block has come, and what is wrong now. True if that has changed.
     fn note(&self, block: bool, now: Timestamp) -> bool {
-        let chain = self.info().chain;
-        let limit = STALL.iter().find(|(name, _)| *name == chain).map(|(_, limit)| *limit);
         {
             let mut health = self.health();
             if block {
                 health.newest_block = now;
             }
             let quiet = now.since(health.newest_block);
-            health.stalled = limit
-                .filter(|limit| quiet > *limit)
+            health.stalled = self
+                .patience
+                .filter(|patience| quiet > *patience)
                 .map(|_| format!("no block for {} minutes", quiet.as_secs() / 60));
         }
         // One problem that follows another, and a count of minutes that grows, are the same to peers.
@@ -108,6 +127,28 @@ impl Side {
         let changed = health.problem_since.is_some() != wrong;
         health.problem_since = wrong.then(|| health.problem_since.unwrap_or(now));
         changed
+    }
+
+    /// Asks the second node, if there is one. While it does not answer, what it said last holds.
+    async fn ask_witness(&self) {
+        let answer = self.chain.doubt().await;
+        let mut health = self.health();
+        match answer {
+            Ok(doubt) => {
+                health.witness_away = false;
+                match (&health.doubt, &doubt) {
+                    (None, Some(reason)) => error!(reason, "ALARM: no new swaps on this chain while its nodes differ"),
+                    (Some(_), None) => info!("both nodes show the same chain again"),
+                    (None, None) | (Some(_), Some(_)) => {}
+                }
+                health.doubt = doubt;
+            }
+            Err(reason) if !health.witness_away => {
+                health.witness_away = true;
+                warn!(%reason, "the chain's two nodes cannot be compared for now");
+            }
+            Err(_) => {}
+        }
     }
 
     async fn look_again(&self) -> Result<(), PortError> {
@@ -142,6 +183,9 @@ pub(super) async fn look_after(shared: Arc<Shared>, side: Arc<Side>) {
             in_order = put_in_order(&shared, &side).await;
         } else if answering && side.info().unfit.is_some() {
             told(side.look_again().await);
+        }
+        if answering {
+            side.ask_witness().await;
         }
         // The first tip after a start is no news: its block may be old.
         let block = tip.is_some() && newest.is_some() && tip != newest;

@@ -8,7 +8,7 @@ use rand::rngs::OsRng;
 use tracing::info;
 
 use super::admit::{self, Denial};
-use super::{Shared, Side};
+use super::{Shared, Side, opening_fee};
 use crate::keys;
 use crate::ports::{Channel, PortError};
 use crate::protocol::{Request, RequestChain};
@@ -19,24 +19,6 @@ use crate::swap::timelocks::Timelocks;
 use crate::swap::{Kind, Role};
 use crate::tx;
 use crate::units::{Asset, FeeRate, NodeId, PubKey, Scid, SwapId, Timestamp};
-
-/// The size that an opening with one or two inputs is charged for, for estimates. Measured with one input and change:
-/// 281 discounted on Liquid, 154 on Bitcoin; another input is 68.
-fn opening_size(asset: Asset) -> u64 {
-    match asset {
-        Asset::Lbtc => 300,
-        Asset::Btc => 225,
-    }
-}
-
-/// Go PeerSwap charges for these flat sizes (onchain/liquid.go:401 and bitcoin.go:45 at 816a5bb), so a bound from exact
-/// sizes would refuse it.
-pub(super) fn go_opening_size(asset: Asset) -> u64 {
-    match asset {
-        Asset::Lbtc => 750,
-        Asset::Btc => 350,
-    }
-}
 
 /// Why a swap did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -102,7 +84,12 @@ pub(super) async fn check_money(
     if role == Role::Maker {
         let balance = side.wallet.balance().await?;
         let asset = side.chain.asset();
-        admit::wallet(asset, balance.spendable, amounts.opening, rate.fee(opening_size(asset)))?;
+        admit::wallet(
+            asset,
+            balance.spendable,
+            amounts.opening,
+            opening_fee::expected(asset, rate),
+        )?;
     }
     if let Some(holder) = shared.store.channel_holder(channel.scid)? {
         let scid = channel.scid;
@@ -211,7 +198,7 @@ pub(super) async fn respond(
         scid: channel.scid,
         amount: request.amount,
         premium_limit: request.acceptable_premium,
-        fee_invoice: rate.fee(opening_size(asset)),
+        fee_invoice: opening_fee::expected(asset, rate),
     };
     let state = match role {
         Role::Maker => State::Maker(deal, Maker::AwaitingFee { fee: None }),

@@ -68,6 +68,8 @@ impl Bitcoind {
             "-server=1".into(),
             "-listen=0".into(),
             "-txindex=1".into(),
+            // As other chains have it: on regtest it checks its whole index at every block.
+            "-checkblockindex=0".into(),
             // Twice what is relayed at least: a transaction that pays the least by an estimate is sometimes refused.
             "-fallbackfee=0.00002".into(),
             "-rpcbind=127.0.0.1".into(),

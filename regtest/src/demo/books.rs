@@ -2,13 +2,14 @@
 
 use anyhow::Result;
 use sluice::api::SluiceApiClient;
+use sluice::api::types::WalletRef;
 use sluice::swap::Role;
 
 use super::play::Played;
 use super::stage::{Side, Stage};
 use crate::play::Ending;
-use crate::play::cost::Cost;
 use crate::play::ledger::{Balance, Facts, Ledger};
+use crate::world::seen::Seen;
 
 /// What both have now.
 ///
@@ -19,11 +20,12 @@ pub async fn balances(stage: &Stage) -> Result<[Balance; 2]> {
 }
 
 async fn balance(stage: &Stage, side: Side) -> Result<Balance> {
+    let asset = stage.narrator.terms().asset;
     let chain_sat = if stage.is_gone(side) {
-        stage.world.liquid.wallet_total(side.name()).await?.to_sat()
+        stage.world.wallet_total(asset, side.name()).await?.to_sat()
     } else {
         let client = stage.operator(side).client()?;
-        let held = client.wallet_balance(Default::default()).await?;
+        let held = client.wallet_balance(WalletRef { asset }).await?;
         held.spendable_sat + held.pending_sat + held.locked_sat
     };
     let channel = stage.narrator.terms().channel;
@@ -43,7 +45,7 @@ pub async fn settle(stage: &Stage, ending: Ending, before: [Balance; 2], played:
 fn facts(stage: &Stage, ending: Ending, played: &Played) -> Result<Facts> {
     let terms = stage.narrator.terms();
     let maker = terms.side(Role::Maker);
-    let fee_of = |tx: Option<&elements::Transaction>| i64::try_from(tx.map_or(0, |tx| Cost::of(tx).fee_sat));
+    let fee_of = |tx: Option<&Seen>| i64::try_from(tx.map_or(0, |tx| tx.fee_sat));
     let invoiced = stage.view(maker).and_then(|swap| swap.fee_invoice_sat);
     Ok(Facts {
         kind: terms.kind,

@@ -5,7 +5,6 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use bitcoin::Amount;
 use sluice::api::view::text::sats;
-use sluice::units::Asset;
 
 use super::options::{Args, name_of};
 use super::{built, duration};
@@ -37,7 +36,7 @@ pub(super) async fn show(args: &Args) -> Result<()> {
             Program::Peerswap => Side::Bob,
         },
         kind: args.direction.into(),
-        asset: Asset::Lbtc,
+        asset: args.asset,
         ending: args.ending,
     };
     if let Some(missing) = row.missing() {
@@ -62,7 +61,7 @@ pub(super) async fn show(args: &Args) -> Result<()> {
     let story = Story::on(page);
     let ledger = script::play(&mut pair, &row, Amount::from_sat(args.amount), &story).await?;
     ledger.show(&page)?;
-    page.hanging("", 0, &duration(args.ending, ordered.elapsed()))
+    page.hanging("", 0, &duration(args, ordered.elapsed()))
 }
 
 fn title(args: &Args) -> String {

@@ -71,9 +71,10 @@ async fn show(args: &Args) -> Result<()> {
     let page = Page::new(args.json);
     let binary = built(&page).await?;
     let began = Instant::now();
-    page.line(&page.paint(title(args), Tone::Strong))?;
+    page.line(&page.paint(&title(args), Tone::Strong))?;
     let world = World::start(Options {
         liquid: args.liquid,
+        bitcoin: (args.asset == Asset::Btc).then_some(args.bitcoin),
         lightning: args.lightning,
         binary: Some(binary),
         ..Options::default()
@@ -93,18 +94,19 @@ async fn show(args: &Args) -> Result<()> {
     let ledger = books::settle(&stage, args.ending, before, &played).await?;
     ledger.show(&page)?;
     let report = Report::new(&stage, args, &played)?;
-    page.hanging("", 0, &duration(args.ending, played.total))?;
+    page.hanging("", 0, &duration(args, played.total))?;
     if args.json {
         report.print()?;
     }
     Ok(())
 }
 
-fn duration(ending: Ending, total: Duration) -> String {
-    let real = match ending {
-        Ending::Paid | Ending::Coop => " On Liquid, with a block every minute: two minutes.",
-        Ending::Csv => " On Liquid, with a block every minute: a week.",
-        Ending::Cancel => "",
+fn duration(args: &Args, total: Duration) -> String {
+    let real = match (args.ending, args.asset) {
+        (Ending::Paid | Ending::Coop, Asset::Lbtc) => " On Liquid, with a block every minute: two minutes.",
+        (Ending::Paid | Ending::Coop, Asset::Btc) => " On Bitcoin, with a block every ten minutes: half an hour.",
+        (Ending::Csv, _) => " In the real world: a week.",
+        (Ending::Cancel, _) => "",
     };
     format!("From order to end: {:.2} s.{real}", total.as_secs_f64())
 }
@@ -119,14 +121,19 @@ async fn built(page: &Page) -> Result<std::path::PathBuf> {
     building.await
 }
 
-fn title(args: &Args) -> &'static str {
-    match (args.ending, args.direction) {
-        (Ending::Paid, Direction::Out) => "Sluice demo: a swap-out, Lightning balance for L-BTC",
-        (Ending::Paid, Direction::In) => "Sluice demo: a swap-in, L-BTC for Lightning balance",
-        (Ending::Coop, _) => "Sluice demo: a swap that the taker cannot pay for",
-        (Ending::Csv, _) => "Sluice demo: a swap whose taker is gone for good",
-        (Ending::Cancel, _) => "Sluice demo: a swap that is too dear",
-    }
+fn title(args: &Args) -> String {
+    let coin = match args.asset {
+        Asset::Lbtc => "L-BTC",
+        Asset::Btc => "BTC",
+    };
+    let swap = match (args.ending, args.direction) {
+        (Ending::Paid, Direction::Out) => format!("a swap-out, Lightning balance for {coin}"),
+        (Ending::Paid, Direction::In) => format!("a swap-in, {coin} for Lightning balance"),
+        (Ending::Coop, _) => "a swap that the taker cannot pay for".to_owned(),
+        (Ending::Csv, _) => "a swap whose taker is gone for good".to_owned(),
+        (Ending::Cancel, _) => "a swap that is too dear".to_owned(),
+    };
+    format!("Sluice demo: {swap}")
 }
 
 /// Bob names his price, for both directions.
@@ -134,7 +141,7 @@ async fn set_premium(world: &World, terms: &Terms) -> Result<()> {
     for direction in [Kind::In, Kind::Out] {
         let change = PremiumChange {
             peer: None,
-            asset: Asset::Lbtc,
+            asset: terms.asset,
             direction,
             ppm: Some(terms.rate.0),
         };
@@ -144,8 +151,12 @@ async fn set_premium(world: &World, terms: &Terms) -> Result<()> {
 }
 
 async fn introduce(page: &Page, args: &Args, world: &World, terms: &Terms) -> Result<()> {
-    let height = world.liquid.height().await?;
-    page.fact("liquid", &format!("{}, block {height}", name_of(&args.liquid)))?;
+    let height = world.chains().height(terms.asset).await?;
+    let (chain, node) = match terms.asset {
+        Asset::Lbtc => ("liquid", name_of(&args.liquid)),
+        Asset::Btc => ("bitcoin", name_of(&args.bitcoin)),
+    };
+    page.fact(chain, &format!("{node}, block {height}"))?;
     let channel = format!("{}, channel {}", name_of(&args.lightning), terms.channel);
     page.fact("lightning", &channel)?;
     for side in Side::BOTH {

@@ -3,15 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use elements::Transaction;
 use sluice::api::types::{Stage as Phase, SwapView};
 use sluice::api::view::text::{grouped, sats};
 use sluice::swap::{Kind, Role};
 
 use super::stage::Side;
 use super::terms::Terms;
-use crate::play::cost::Cost;
 use crate::play::page::{Page, Tone};
+use crate::world::seen::Seen;
 
 /// Tells the story of one swap; time counts from its order.
 #[derive(Debug)]
@@ -56,10 +55,10 @@ impl Narrator {
     pub fn ordered(&mut self) -> Result<()> {
         self.began = Instant::now();
         self.last = self.began;
-        let amount = sats(self.terms.amount_sat);
+        let (amount, coin) = (sats(self.terms.amount_sat), self.terms.coin());
         let wish = match self.terms.kind {
-            Kind::Out => format!("asks bob for {amount} of L-BTC for Lightning balance (swap-out)"),
-            Kind::In => format!("offers bob {amount} of L-BTC for Lightning balance (swap-in)"),
+            Kind::Out => format!("asks bob for {amount} of {coin} for Lightning balance (swap-out)"),
+            Kind::In => format!("offers bob {amount} of {coin} for Lightning balance (swap-in)"),
         };
         let limit = sats(self.terms.premium_sat(self.terms.limit)?);
         self.says(Side::Alice, &format!("{wish}; premium at most {limit}"), &[])
@@ -86,15 +85,13 @@ impl Narrator {
     ///
     /// # Errors
     /// If nobody reads any more.
-    pub fn published(&mut self, at: Instant, side: Side, text: &str, tx: &Transaction) -> Result<()> {
-        let cost = Cost::of(tx);
-        let size = format!(
-            "fee {} for {} discounted vB ({} vB)",
-            sats(cost.fee_sat),
-            grouped(cost.discount_vsize),
-            grouped(cost.vsize),
-        );
-        self.tell(at, side, text, &[tx.txid().to_string(), size])
+    pub fn published(&mut self, at: Instant, side: Side, text: &str, tx: &Seen) -> Result<()> {
+        let (fee, vsize) = (sats(tx.fee_sat), grouped(tx.vsize));
+        let size = match tx.discount_vsize {
+            Some(discounted) => format!("fee {fee} for {} discounted vB ({vsize} vB)", grouped(discounted)),
+            None => format!("fee {fee} for {vsize} vB"),
+        };
+        self.tell(at, side, text, &[tx.id.to_string(), size])
     }
 
     /// What a side's daemon says anew.

@@ -1,10 +1,11 @@
 //! What can be chosen on the command line.
 
 use clap::ValueEnum;
+use sluice::units::Asset;
 
 use crate::play::{Direction, Ending};
 use crate::world::party::Program;
-use crate::world::{lightning, liquid};
+use crate::world::{bitcoin, lightning, liquid};
 
 /// Options of the demo.
 #[derive(Debug, Clone, clap::Args)]
@@ -12,6 +13,9 @@ pub struct Args {
     /// Which way the Lightning balance of who asks moves: out, for L-BTC; in, for L-BTC that is given
     #[arg(long, value_enum, default_value_t = Direction::Out)]
     pub direction: Direction,
+    /// What is swapped for Lightning balance
+    #[arg(long, value_name = "lbtc|btc", default_value_t = Asset::Lbtc)]
+    pub asset: Asset,
     /// The amount swapped, without premium; underscores set thousands apart
     #[arg(long, value_name = "SAT", default_value = "1_000_000", value_parser = satoshi)]
     pub amount: u64,
@@ -27,6 +31,9 @@ pub struct Args {
     /// What the Liquid chain is
     #[arg(long, value_enum, default_value_t = liquid::Kind::Embedded)]
     pub liquid: liquid::Kind,
+    /// What the Bitcoin chain is, where BTC is swapped
+    #[arg(long, value_enum, default_value_t = bitcoin::Kind::Embedded)]
+    pub bitcoin: bitcoin::Kind,
     /// What the Lightning nodes are
     #[arg(long, value_enum, default_value_t = lightning::Kind::Embedded)]
     pub lightning: lightning::Kind,

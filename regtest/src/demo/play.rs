@@ -9,13 +9,11 @@ use sluice::api::SluiceApiClient;
 use sluice::api::types::{OutcomeKind, SwapRequest};
 use sluice::api::view::text::{grouped, sats};
 use sluice::swap::{Kind, Role};
-use sluice::units::{Asset, SwapId};
+use sluice::units::SwapId;
 
 use super::stage::{Side, Stage};
 use crate::play::Ending;
 
-/// Blocks until the maker may take an opening back alone (PeerSwap protocol version 7, L-BTC).
-const CSV: u32 = 10_080;
 /// Blocks mined at a time, so that everything else in this process goes on meanwhile.
 const BATCH: u32 = 250;
 
@@ -69,7 +67,7 @@ async fn order(stage: &mut Stage) -> Result<SwapId> {
     let request = SwapRequest {
         channel: terms.channel,
         amount_sat: terms.amount_sat,
-        asset: Asset::Lbtc.into(),
+        asset: terms.asset.into(),
         max_premium_ppm: terms.limit.0,
         idempotency_key: None,
     };
@@ -137,16 +135,17 @@ async fn confirm(stage: &mut Stage, ending: Ending, played: &mut Played) -> Resu
     let maker = stage.view(taker.other()).and_then(|swap| swap.opening.clone());
     let confirmed = maker.and_then(|opening| opening.height);
     let confirmed = confirmed.context("the maker does not know the opening's block")?;
+    let csv = stage.narrator.terms().timelocks()?.csv.0;
     let text = format!(
         "waits: nobody pays, and the coins are locked for {} blocks",
-        grouped(CSV)
+        grouped(csv)
     );
     stage.narrator.says(taker.other(), &text, &[])?;
     // the refund fits into the block after this one
-    let last = confirmed + CSV - 1;
-    let left = last.saturating_sub(stage.world.liquid.height().await?);
+    let last = confirmed + csv - 1;
+    let left = last.saturating_sub(stage.world.chains().height(stage.narrator.terms().asset).await?);
     let text = format!(
-        "{} blocks later, on Liquid about a week; sluiced reads them all",
+        "{} blocks later, in the real world about a week; sluiced reads them all",
         grouped(left)
     );
     mine(stage, left, &text).await?;
@@ -158,14 +157,15 @@ fn confirmations(depth: u32, needed: u32) -> String {
 }
 
 async fn mine(stage: &mut Stage, blocks: u32, text: &str) -> Result<()> {
+    let asset = stage.narrator.terms().asset;
     let mut left = blocks;
     while left > 0 {
         let batch = left.min(BATCH);
-        stage.world.liquid.mine(batch).await?;
+        stage.world.mine(asset, batch).await?;
         tokio::task::yield_now().await;
         left -= batch;
     }
-    let height = stage.world.liquid.height().await?;
+    let height = stage.world.chains().height(asset).await?;
     stage.narrator.block(height, text)
 }
 

@@ -12,7 +12,7 @@ use sluice::units::{Asset, SwapId, TxId};
 use super::options::{Args, name_of};
 use super::play::Played;
 use super::stage::{Side, Stage};
-use crate::play::cost::Cost;
+use crate::world::seen::Seen;
 
 /// A swap that is over. What did not come to be is null.
 #[derive(Debug, Serialize)]
@@ -47,7 +47,7 @@ struct Opening {
     vout: Option<u32>,
     fee_sat: u64,
     vsize: u64,
-    discount_vsize: u64,
+    discount_vsize: Option<u64>,
     confidential: Option<bool>,
 }
 
@@ -56,12 +56,14 @@ struct Spend {
     txid: TxId,
     fee_sat: u64,
     vsize: u64,
-    discount_vsize: u64,
+    discount_vsize: Option<u64>,
     kind: SpendPath,
 }
 
 #[derive(Debug, Serialize)]
 struct Backends {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bitcoin: Option<String>,
     liquid: String,
     lightning: String,
 }
@@ -97,6 +99,7 @@ impl Report {
             payment_ms: payment,
             total_ms: played.total.as_millis().try_into()?,
             backends: Backends {
+                bitcoin: (terms.asset == Asset::Btc).then(|| name_of(&args.bitcoin)),
                 liquid: name_of(&args.liquid),
                 lightning: name_of(&args.lightning),
             },
@@ -131,13 +134,13 @@ fn opening(stage: &Stage) -> Result<Option<Opening>> {
         discount_vsize,
         ..
     } = *said;
-    let cost = agreed("opening", tx, said.txid, [fee_sat, vsize, discount_vsize])?;
+    check("opening", tx, said.txid, [fee_sat, vsize, discount_vsize])?;
     Ok(Some(Opening {
         txid: said.txid,
         vout: said.vout,
-        fee_sat: cost.fee_sat,
-        vsize: cost.vsize,
-        discount_vsize: cost.discount_vsize,
+        fee_sat: tx.fee_sat,
+        vsize: tx.vsize,
+        discount_vsize: tx.discount_vsize,
         confidential: said.confidential,
     }))
 }
@@ -156,25 +159,27 @@ fn spend(stage: &Stage) -> Result<Option<Spend>> {
         ..
     } = *said;
     let txid = said.txid.context("a spend of its own without an id")?;
-    let cost = agreed("spend", &seen.tx, txid, [fee_sat, vsize, discount_vsize])?;
+    let tx = &seen.tx;
+    check("spend", tx, txid, [fee_sat, vsize, discount_vsize])?;
     Ok(Some(Spend {
         txid,
-        fee_sat: cost.fee_sat,
-        vsize: cost.vsize,
-        discount_vsize: cost.discount_vsize,
+        fee_sat: tx.fee_sat,
+        vsize: tx.vsize,
+        discount_vsize: tx.discount_vsize,
         kind: said.kind.clone(),
     }))
 }
 
-/// What a transaction costs, if a daemon says the same as the chain.
-fn agreed(what: &str, tx: &elements::Transaction, txid: TxId, said: [Option<u64>; 3]) -> Result<Cost> {
-    let cost = Cost::of(tx);
-    let seen = [cost.fee_sat, cost.vsize, cost.discount_vsize].map(Some);
-    if tx.txid().to_string() != txid.to_string() || said != seen {
+/// Holds what a daemon says of a transaction against the chain.
+fn check(what: &str, tx: &Seen, txid: TxId, said: [Option<u64>; 3]) -> Result<()> {
+    let seen = [Some(tx.fee_sat), Some(tx.vsize), tx.discount_vsize];
+    // without a discount, that size is the whole one
+    let said = [said[0], said[1], said[2].filter(|_| tx.discount_vsize.is_some())];
+    if tx.id != txid || said != seen {
         bail!(
             "a daemon says that the {what} {txid} has fee, vsize and discounted vsize {said:?}; the chain has {}: {seen:?}",
-            tx.txid()
+            tx.id
         );
     }
-    Ok(cost)
+    Ok(())
 }

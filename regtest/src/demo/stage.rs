@@ -3,21 +3,22 @@
 //! ```text
 //! sluiced alice ── swap_subscribe ──┐
 //! sluiced bob ──── swap_subscribe ──┼──► until(…) ──► the narrator
-//! Liquid's mempool ── looked at ────┘
+//! the chain's mempool ── looked at ─┘
 //! ```
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bitcoin::hashes::Hash;
-use elements::{Transaction, Txid};
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{SwapTopic, SwapView};
-use sluice::units::TxId;
+use sluice::chain::bitcoin_rpc::BitcoinRpc;
+use sluice::units::{Asset, TxId};
 use tokio::sync::mpsc;
 
 use super::narrator::Narrator;
 use crate::world::operator::Operator;
+use crate::world::seen::{Onlooker, Seen, bitcoin_rpc};
 use crate::world::{PATIENCE, World};
 
 pub use crate::world::side::Side;
@@ -29,7 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone)]
 pub struct Sighting {
     /// The transaction.
-    pub tx: Transaction,
+    pub tx: Seen,
     /// When it was seen.
     pub at: Instant,
 }
@@ -47,9 +48,11 @@ pub struct Stage {
     /// What tells the story.
     pub narrator: Narrator,
     /// The opening as the chain showed it.
-    pub opening: Option<Transaction>,
+    pub opening: Option<Seen>,
     /// The opening's spend, once seen.
     pub spend: Option<Sighting>,
+    /// A client of the Bitcoin chain, where BTC is swapped.
+    bitcoin: Option<Arc<BitcoinRpc>>,
     views: [Option<SwapView>; 2],
     gone: [bool; 2],
     changes: mpsc::UnboundedReceiver<Change>,
@@ -65,8 +68,13 @@ impl Stage {
         for side in Side::BOTH {
             listen(operator(&world, side), side, to.clone()).await?;
         }
+        let bitcoin = match narrator.terms().asset {
+            Asset::Lbtc => None,
+            Asset::Btc => Some(Arc::new(bitcoin_rpc(world.bitcoin_chain()?.access(), ""))),
+        };
         Ok(Stage {
             world,
+            bitcoin,
             narrator,
             opening: None,
             spend: None,
@@ -169,19 +177,12 @@ impl Stage {
 
     /// Looks for a spend of the opening in the mempool.
     async fn look(&mut self) -> Result<()> {
-        let Some(opening) = self.opening.as_ref().map(Transaction::txid) else {
+        let Some(opening) = &self.opening else {
             return Ok(());
         };
-        for id in self.world.liquid.mempool().await? {
-            if id == opening {
-                continue;
-            }
-            let tx = self.world.liquid.transaction(&id).await?;
-            let spends = |tx: &Transaction| tx.input.iter().any(|input| input.previous_output.txid == opening);
-            if let Some(tx) = tx.filter(spends) {
-                let at = Instant::now();
-                self.spend = Some(Sighting { tx, at });
-            }
+        if let Some(tx) = self.onlooker().spend_of(opening).await? {
+            let at = Instant::now();
+            self.spend = Some(Sighting { tx, at });
         }
         Ok(())
     }
@@ -190,13 +191,19 @@ impl Stage {
     ///
     /// # Errors
     /// If it does not.
-    pub async fn waiting(&self, id: TxId) -> Result<Transaction> {
-        let id = Txid::from_byte_array(id.0.to_byte_array());
-        if !self.world.liquid.mempool().await?.contains(&id) {
+    pub async fn waiting(&self, id: TxId) -> Result<Seen> {
+        let onlooker = self.onlooker();
+        if !onlooker.mempool().await?.contains(&id) {
             bail!("{id} is not in the mempool, though a daemon says that it was published");
         }
-        let tx = self.world.liquid.transaction(&id).await?;
-        tx.with_context(|| format!("{id} is in the mempool, but cannot be read"))
+        onlooker.waiting(id).await
+    }
+
+    fn onlooker(&self) -> Onlooker<'_> {
+        match &self.bitcoin {
+            Some(client) => Onlooker::Bitcoin(client.clone()),
+            None => Onlooker::Liquid(&self.world.liquid),
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 use anyhow::{Context, Result, bail};
 use bitcoin::Amount;
 use sluice::api::types::SwapView;
+use sluice::protocol;
+use sluice::swap::timelocks::Timelocks;
 use sluice::swap::{Kind, Role};
-use sluice::units::{Ppm, Scid};
+use sluice::units::{Asset, Ppm, Scid};
 
 use super::options::Args;
 use super::stage::Side;
@@ -22,6 +24,8 @@ const LOW_LIMIT: Ppm = Ppm(1_000);
 pub struct Terms {
     /// As alice sees it.
     pub kind: Kind,
+    /// What is swapped for Lightning balance.
+    pub asset: Asset,
     /// The channel.
     pub channel: Scid,
     /// The amount, without premium.
@@ -38,6 +42,7 @@ impl Terms {
     pub fn new(args: &Args, channel: Scid) -> Terms {
         Terms {
             kind: args.direction.into(),
+            asset: args.asset,
             channel,
             amount_sat: args.amount,
             rate: RATE,
@@ -55,6 +60,24 @@ impl Terms {
         match (self.kind, role) {
             (Kind::Out, Role::Taker) | (Kind::In, Role::Maker) => Side::Alice,
             (Kind::Out, Role::Maker) | (Kind::In, Role::Taker) => Side::Bob,
+        }
+    }
+
+    /// The time limits of such a swap.
+    ///
+    /// # Errors
+    /// None: this version has them for both assets.
+    pub fn timelocks(&self) -> Result<&'static Timelocks> {
+        let timelocks = Timelocks::of(self.asset, protocol::VERSION);
+        timelocks.with_context(|| format!("there are no swaps of {}", self.asset))
+    }
+
+    /// The asset's name, for people.
+    #[must_use]
+    pub fn coin(&self) -> &'static str {
+        match self.asset {
+            Asset::Lbtc => "L-BTC",
+            Asset::Btc => "BTC",
         }
     }
 

@@ -1,24 +1,26 @@
 //! `cargo regtest matrix`: every kind of swap that there is, on real daemons, with all balances checked.
 //!
 //! ```text
-//! rows ─► workers, each with a world ─► script ─► ledger ─► table
+//! rows ─► lots ─► workers, a world for each lot ─► script ─► ledger ─► record ─► table
 //! ```
 
+mod lot;
+mod record;
 mod table;
 
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 use bitcoin::Amount;
-use sluice::units::Asset;
-use tokio::sync::Mutex;
 
+use crate::daemons::peerswapd;
 use crate::play::page::Page;
 use crate::play::row::{self, Row};
-use crate::play::script;
-use crate::play::story::Story;
-use crate::world::pair::{Options, Pair};
-use crate::world::{build, liquid};
+use crate::world::build;
+use crate::world::party::Program;
+use lot::{Bench, Lot};
+use record::Record;
 use table::Table;
 
 /// The amount of every swap, without premium.
@@ -34,7 +36,7 @@ pub struct Args {
     #[arg(long, value_name = "WORDS", default_value = "")]
     pub only: String,
     /// Worlds that are played in at a time, each of about seven processes
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 3)]
     pub jobs: usize,
     /// Tells what happens in every swap
     #[arg(long)]
@@ -44,131 +46,72 @@ pub struct Args {
     pub list: bool,
 }
 
-/// How a row came out.
-#[derive(Debug)]
-pub enum Verdict {
-    /// As it should.
-    Ok,
-    /// Otherwise, with the reason.
-    Failed(String),
-    /// It could not be played: the reason.
-    Skipped(String),
-}
-
-/// A row that was played.
-#[derive(Debug)]
-pub struct Played {
-    row: Row,
-    verdict: Verdict,
-    took: Duration,
-}
-
-/// Plays all rows and prints the table.
+/// Plays all rows and prints the table, also when it is interrupted.
 ///
 /// # Errors
-/// If a row failed, or nothing was played.
+/// If a row failed, or nothing was played, or not all because of an interrupt.
 pub async fn run(args: Args) -> Result<()> {
+    let page = Page::new(false);
     let rows: Vec<Row> = row::all().into_iter().filter(|row| row.fits(&args.only)).collect();
     if rows.is_empty() {
         bail!("no row has all of these words: {}", args.only);
     }
-    let page = Page::new(false);
+    let go = go_version(&rows).await?;
+    let (rows, left_out): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.is_safe_with(go));
+    if let (Some(version), false) = (go, left_out.is_empty()) {
+        let count = left_out.len();
+        page.line(&format!(
+            "Go PeerSwap speaks protocol version {version}: {count} rows are left out, unsafe in it"
+        ))?;
+    }
     if args.list {
         return rows.iter().try_for_each(|row| page.line(&row.to_string()));
     }
-    tokio::select! {
-        done = play_all(&args, page, rows) => done,
-        // what was started ends with the worlds
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            bail!("interrupted")
-        }
+    play_all(&args, page, &rows, go).await
+}
+
+/// The version of the Go PeerSwap that is there, if one is wanted.
+async fn go_version(rows: &[Row]) -> Result<Option<u8>> {
+    let wanted = rows.iter().any(|row| row.programs.contains(&Program::Peerswap));
+    match peerswapd::programs() {
+        Ok((program, _)) if wanted => peerswapd::protocol_version(&program).await.map(Some),
+        // the rows that want it are skipped with the reason
+        Ok(_) | Err(_) => Ok(None),
     }
 }
 
-async fn play_all(args: &Args, page: Page, rows: Vec<Row>) -> Result<()> {
+async fn play_all(args: &Args, page: Page, rows: &[Row], go: Option<u8>) -> Result<()> {
     let binary = build::sluiced().await?;
-    // A peer of an older version swaps BTC alone: no world waits for an asset that no row wants.
-    let wanted = |asset: &Asset| rows.iter().any(|row| row.asset == *asset);
-    let assets: Vec<Asset> = Asset::ALL.into_iter().filter(wanted).collect();
-    let mut queue: Vec<Row> = (0..args.runs).flat_map(|_| rows.iter().copied()).collect();
-    queue.reverse();
-    let (queue, played) = (Mutex::new(queue), Mutex::new(Vec::new()));
+    let record = Record::new(page, rows.len(), args.runs);
+    let queue: VecDeque<Lot> = (1..=args.runs).flat_map(|run| Lot::all(run, rows)).collect();
+    let queue = Mutex::new(queue);
     let worker = || async {
-        let mut bench = Bench::new(args.tell.then_some(page), binary.clone(), assets.clone());
         loop {
-            let Some(row) = queue.lock().await.pop() else {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(lot) = next else {
                 return anyhow::Ok(());
             };
-            let done = bench.play(row).await;
-            page.line(&table::line(&done))?;
-            played.lock().await.push(done);
+            let mut bench = Bench::new(&lot, args.tell.then_some(page), &binary, go);
+            for row in &lot.rows {
+                record.add(bench.play(lot.run, *row).await)?;
+            }
         }
     };
-    futures::future::try_join_all((0..args.jobs.max(1)).map(|_| worker())).await?;
-    let table = Table::new(&rows, &played.into_inner());
+    let workers = futures::future::try_join_all((0..args.jobs.max(1)).map(|_| worker()));
+    let interrupted = tokio::select! {
+        done = workers => done.map(|_| false)?,
+        // what was started ends with the worlds
+        signal = tokio::signal::ctrl_c() => signal.map(|()| true)?,
+    };
+    let played = record.into_played();
+    let table = Table::new(rows, &played);
     page.line(&table.to_string())?;
+    if interrupted {
+        bail!(
+            "interrupted: {} of {} swaps were played",
+            played.len(),
+            rows.len() * args.runs as usize
+        );
+    }
     table.verdict()
-}
-
-/// A place to play at: a world that is kept while it serves.
-struct Bench {
-    page: Option<Page>,
-    binary: std::path::PathBuf,
-    assets: Vec<Asset>,
-    world: Option<(Row, Pair)>,
-}
-
-impl Bench {
-    fn new(page: Option<Page>, binary: std::path::PathBuf, assets: Vec<Asset>) -> Bench {
-        Bench {
-            page,
-            binary,
-            assets,
-            world: None,
-        }
-    }
-
-    async fn play(&mut self, row: Row) -> Played {
-        let began = Instant::now();
-        let verdict = match row.missing() {
-            Some(missing) => Verdict::Skipped(missing),
-            None => match self.try_play(row).await {
-                Ok(()) => Verdict::Ok,
-                Err(error) => {
-                    // Whatever state it is in, the next row begins in another.
-                    self.world = None;
-                    Verdict::Failed(format!("{error:#}"))
-                }
-            },
-        };
-        Played {
-            row,
-            verdict,
-            took: began.elapsed(),
-        }
-    }
-
-    async fn try_play(&mut self, row: Row) -> Result<()> {
-        let fits = |(made_for, _): &(Row, Pair)| made_for.shares_world(&row);
-        if !self.world.as_ref().is_some_and(fits) {
-            // One goes before the next comes.
-            self.world = None;
-            let pair = Pair::start(&Options {
-                programs: row.programs,
-                liquid: liquid::Kind::Elementsd,
-                lightning: row.lightning,
-                assets: self.assets.clone(),
-                binary: Some(self.binary.clone()),
-            })
-            .await?;
-            self.world = Some((row, pair));
-        }
-        let Some((_, pair)) = self.world.as_mut() else {
-            bail!("a world that was just made is not there");
-        };
-        pair.ready().await?;
-        let story = self.page.map_or_else(Story::untold, Story::on);
-        script::play(pair, &row, AMOUNT, &story).await.map(drop)
-    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Result, bail};
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 
-use super::{Played, Verdict};
+use super::record::{Played, Verdict};
 use crate::play::row::Row;
 
 /// One line when a row is done.
@@ -88,6 +88,7 @@ impl fmt::Display for Table {
                     let first = why.lines().next().unwrap_or_default();
                     format!("FAILED {} of {runs}: {first}", cell.failed.len())
                 }
+                (None, None) if runs == 0 => "not played".into(),
                 (None, None) if runs == 1 => "ok".into(),
                 (None, None) => format!("ok, {runs} times"),
             };

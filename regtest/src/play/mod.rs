@@ -6,7 +6,6 @@
 //!           └──► ledger: every satoshi that moved, and why
 //! ```
 
-pub mod cost;
 mod ending;
 pub mod ledger;
 pub mod page;

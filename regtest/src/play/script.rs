@@ -14,9 +14,9 @@ use super::ledger::{Balance, Facts, Ledger};
 use super::row::Row;
 use super::story::Story;
 use crate::daemons::wait_for;
-use crate::world::coins::Seen;
 use crate::world::pair::{PATIENCE, Pair};
 use crate::world::party::{Order, Party, Sight};
+use crate::world::seen::Seen;
 use crate::world::side::Side;
 
 /// What the responder asks for.

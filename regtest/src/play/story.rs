@@ -6,7 +6,7 @@ use anyhow::Result;
 use sluice::api::view::text::{grouped, sats};
 
 use super::page::{Page, Tone};
-use crate::world::coins::Seen;
+use crate::world::seen::Seen;
 use crate::world::side::Side;
 
 /// The story of one swap, told to whoever listens.

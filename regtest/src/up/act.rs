@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
+use sluice::units::Asset;
 
 use super::control::{self, Done, MOST_BLOCKS, Request};
 use super::{place, values};
@@ -36,15 +37,18 @@ pub struct Mine {
     /// How many blocks
     #[arg(value_name = "N", default_value_t = 1, value_parser = blocks())]
     blocks: u32,
+    /// Of which chain
+    #[arg(long, value_name = "lbtc|btc", default_value_t = Asset::Lbtc)]
+    asset: Asset,
     #[command(flatten)]
     target: Target,
 }
 
 impl Mine {
     pub(super) async fn run(self) -> Result<()> {
-        let blocks = self.blocks;
+        let (asset, blocks) = (self.asset, self.blocks);
         let say = |done: &Done| format!("mined {}, the tip is at height {}", count(blocks), done.height);
-        self.target.ask(&Request::Mine { blocks }, say).await
+        self.target.ask(&Request::Mine { asset, blocks }, say).await
     }
 }
 
@@ -54,25 +58,28 @@ pub struct Reorg {
     /// How many blocks are replaced, by one more; what was in them is mined again
     #[arg(value_name = "N", value_parser = blocks())]
     depth: u32,
+    /// Of which chain
+    #[arg(long, value_name = "lbtc|btc", default_value_t = Asset::Lbtc)]
+    asset: Asset,
     #[command(flatten)]
     target: Target,
 }
 
 impl Reorg {
     pub(super) async fn run(self) -> Result<()> {
-        let depth = self.depth;
+        let (asset, depth) = (self.asset, self.depth);
         let say = |done: &Done| {
             let (old, new) = (count(depth), depth.saturating_add(1));
             format!("replaced {old} by {new}, the tip is at height {}", done.height)
         };
-        self.target.ask(&Request::Reorg { depth }, say).await
+        self.target.ask(&Request::Reorg { asset, depth }, say).await
     }
 }
 
 /// `fund`
 #[derive(Debug, clap::Args)]
 pub struct Fund {
-    /// An address of the chain: el1… (the amount is hidden) or ert1…
+    /// An address: el1… (the amount is hidden) or ert1… on Liquid, bcrt1… on Bitcoin
     address: String,
     /// How much, in whole satoshi, such as 1_000_000
     #[arg(value_name = "SAT", value_parser = values::satoshi)]

@@ -12,6 +12,7 @@ use super::site::Site;
 use super::stay::{Ending, stay};
 use super::{Common, env, screen};
 use crate::liquid::{Auth, LiquidChain, Options, Release};
+use crate::world::chains::Chains;
 use crate::world::liquid::Liquid;
 
 /// How.
@@ -89,5 +90,5 @@ pub(super) async fn run(args: Args) -> Result<()> {
         };
         Ok(std::io::stdout().write_all(text.as_bytes())?)
     };
-    stay(&place, &liquid, &args.common, ready, &mut ending).await
+    stay(&place, Chains::of_liquid(&liquid), &args.common, ready, &mut ending).await
 }

@@ -5,18 +5,21 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use ::bitcoin::address::NetworkUnchecked;
+use ::bitcoin::{Amount, Network};
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use bitcoin::Amount;
-use elements::{Address, Txid};
+use elements::Address;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
+use sluice::units::{Asset, TxId};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_stream::wrappers::UnixListenerStream;
 
+use crate::bitcoin::{self, BitcoinChain};
 use crate::liquid::params::{ADDRESS_PARAMS, CHAIN_NAME};
-use crate::liquid::{LiquidChain, Snapshot};
-use crate::world::liquid::Liquid;
+use crate::liquid::{self, LiquidChain};
+use crate::world::chains::Chains;
 
 /// So many blocks may be asked for at a time: ten times what a refund on Liquid has to wait for.
 pub(super) const MOST_BLOCKS: u32 = 100_000;
@@ -31,10 +34,10 @@ const LONGEST_REQUEST: u64 = 64 * 1024;
 #[serde(tag = "method", rename_all = "snake_case")]
 pub(super) enum Request {
     /// Mines blocks.
-    Mine { blocks: u32 },
+    Mine { asset: Asset, blocks: u32 },
     /// Replaces the newest blocks by one more.
-    Reorg { depth: u32 },
-    /// Pays from the faucet.
+    Reorg { asset: Asset, depth: u32 },
+    /// Pays from the faucet of the chain that the address is of.
     Fund { address: String, amount_sat: u64 },
     /// Remembers the chain.
     Snapshot { name: String },
@@ -49,7 +52,7 @@ pub(super) struct Done {
     pub height: u32,
     /// The payment of [`Request::Fund`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub txid: Option<Txid>,
+    pub txid: Option<TxId>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,16 +88,22 @@ fn line(value: &impl Serialize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A world's chain, as the socket's callers see it.
+/// Both chains as they were.
+struct Remembered {
+    liquid: liquid::Snapshot,
+    bitcoin: Option<bitcoin::Snapshot>,
+}
+
+/// A world's chains, as the socket's callers see them.
 pub(super) struct Control<'a> {
-    liquid: &'a Liquid,
-    snapshots: Mutex<BTreeMap<String, Snapshot>>,
+    chains: Chains<'a>,
+    snapshots: Mutex<BTreeMap<String, Remembered>>,
 }
 
 impl<'a> Control<'a> {
-    pub(super) fn new(liquid: &'a Liquid) -> Control<'a> {
+    pub(super) fn new(chains: Chains<'a>) -> Control<'a> {
         Control {
-            liquid,
+            chains,
             snapshots: Mutex::default(),
         }
     }
@@ -132,19 +141,29 @@ impl<'a> Control<'a> {
     }
 
     async fn act(&self, request: Request) -> Result<Done> {
-        let mut txid = None;
+        let (mut asset, mut txid) = (Asset::Lbtc, None);
         match request {
-            Request::Mine { blocks } => self.mine(blocks).await?,
-            Request::Reorg { depth } => self.reorg(depth).await?,
-            Request::Fund { address, amount_sat } => txid = Some(self.fund(&address, amount_sat).await?),
+            Request::Mine { asset: of, blocks } => {
+                asset = of;
+                self.mine(asset, blocks).await?;
+            }
+            Request::Reorg { asset: of, depth } => {
+                asset = of;
+                self.reorg(asset, depth).await?;
+            }
+            Request::Fund { address, amount_sat } => {
+                asset = asset_of(&address)?;
+                let paid = self.chains.pay(asset, &address, Amount::from_sat(amount_sat)).await;
+                txid = Some(paid.with_context(|| format!("{amount_sat} sat to {address}"))?);
+            }
             Request::Snapshot { name } => self.snapshot(name)?,
             Request::Revert { name } => self.revert(&name)?,
         }
-        let height = self.liquid.height().await?;
+        let height = self.chains.height(asset).await?;
         Ok(Done { height, txid })
     }
 
-    async fn mine(&self, blocks: u32) -> Result<()> {
+    async fn mine(&self, asset: Asset, blocks: u32) -> Result<()> {
         ensure!(
             (1..=MOST_BLOCKS).contains(&blocks),
             "{blocks} blocks to mine: 1 to {MOST_BLOCKS} at a time"
@@ -152,40 +171,43 @@ impl<'a> Control<'a> {
         let mut left = blocks;
         while left > 0 {
             let now = left.min(AT_A_TIME);
-            self.liquid.mine(now).await?;
+            self.chains.mine(asset, now).await?;
             left -= now;
             tokio::task::yield_now().await;
         }
         Ok(())
     }
 
-    async fn reorg(&self, depth: u32) -> Result<()> {
-        let height = self.liquid.height().await?;
+    async fn reorg(&self, asset: Asset, depth: u32) -> Result<()> {
+        let height = self.chains.height(asset).await?;
         ensure!(depth > 0, "a reorganisation of 0 blocks changes nothing");
         ensure!(depth <= height, "{depth} blocks to replace, the chain has {height}");
-        self.liquid.reorg(depth).await
-    }
-
-    async fn fund(&self, address: &str, amount_sat: u64) -> Result<Txid> {
-        check_address(address)?;
-        let paid = self.liquid.fund(address, Amount::from_sat(amount_sat)).await;
-        paid.with_context(|| format!("{amount_sat} sat to {address}"))
+        self.chains.reorg(asset, depth).await
     }
 
     fn snapshot(&self, name: String) -> Result<()> {
-        let snapshot = self.embedded()?.snapshot();
+        let (liquid, bitcoin) = self.embedded()?;
+        let remembered = Remembered {
+            liquid: liquid.snapshot(),
+            bitcoin: bitcoin.map(BitcoinChain::snapshot),
+        };
         self.snapshots
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(name, snapshot);
+            .insert(name, remembered);
         Ok(())
     }
 
     fn revert(&self, name: &str) -> Result<()> {
-        let chain = self.embedded()?;
+        let (liquid, bitcoin) = self.embedded()?;
         let snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
         match snapshots.get(name) {
-            Some(snapshot) => chain.revert(snapshot),
+            Some(remembered) => {
+                liquid.revert(&remembered.liquid);
+                if let (Some(chain), Some(snapshot)) = (bitcoin, &remembered.bitcoin) {
+                    chain.revert(snapshot);
+                }
+            }
             None if snapshots.is_empty() => bail!("no snapshot was taken"),
             None => {
                 let known: Vec<&str> = snapshots.keys().map(String::as_str).collect();
@@ -195,14 +217,23 @@ impl<'a> Control<'a> {
         Ok(())
     }
 
-    fn embedded(&self) -> Result<&LiquidChain> {
-        self.liquid
-            .embedded()
-            .context("a real elementsd takes no snapshots: `reorg` works on it")
+    fn embedded(&self) -> Result<(&LiquidChain, Option<&BitcoinChain>)> {
+        let liquid = self.chains.liquid.embedded();
+        let liquid = liquid.context("a real elementsd takes no snapshots: `reorg` works on it")?;
+        let bitcoin = self.chains.bitcoin.map(|bitcoin| {
+            let embedded = bitcoin.embedded();
+            embedded.context("a real bitcoind takes no snapshots: `reorg` works on it")
+        });
+        Ok((liquid, bitcoin.transpose()?))
     }
 }
 
-fn check_address(text: &str) -> Result<()> {
+/// Which chain an address is of.
+fn asset_of(text: &str) -> Result<Asset> {
+    let bitcoin = text.parse::<::bitcoin::Address<NetworkUnchecked>>();
+    if bitcoin.is_ok_and(|address| address.is_valid_for_network(Network::Regtest)) {
+        return Ok(Asset::Btc);
+    }
     if let Err(error) = Address::parse_with_params(text, ADDRESS_PARAMS) {
         // One of another network can be read, but not with this chain's parameters.
         match text.parse::<Address>() {
@@ -210,7 +241,7 @@ fn check_address(text: &str) -> Result<()> {
             Err(_) => bail!("{text} is no address of {CHAIN_NAME}: {error}"),
         }
     }
-    Ok(())
+    Ok(Asset::Lbtc)
 }
 
 #[cfg(test)]
@@ -218,12 +249,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_those_of_the_chain() {
-        assert!(check_address("ert1qw508d6qejxtdg4y5r3zarvary0c5xw7kxtwpqg").is_err());
+    fn an_address_tells_its_chain() {
+        let regtest = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
+        assert_eq!(asset_of(regtest).unwrap(), Asset::Btc);
+        assert!(
+            asset_of("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4").is_err(),
+            "of the main network"
+        );
+        assert!(asset_of("ert1qw508d6qejxtdg4y5r3zarvary0c5xw7kxtwpqg").is_err());
         let other = "ex1q7gkeyjut0mrxc3j0kjlt7rmcnvsh0gt45d3fud";
-        let error = check_address(other).unwrap_err().to_string();
+        let error = asset_of(other).unwrap_err().to_string();
         assert!(error.contains("another network"), "{error}");
-        let error = check_address("nonsense").unwrap_err().to_string();
+        let error = asset_of("nonsense").unwrap_err().to_string();
         assert!(error.starts_with("nonsense is no address of liquidregtest"), "{error}");
     }
 }

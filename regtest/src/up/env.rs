@@ -37,26 +37,29 @@ fn text(site: &Site, sluice: Option<&Path>, this: &Path) -> Result<String> {
     ] {
         writeln!(text, "export {name}={}", quote(value))?;
     }
-    writeln!(text, "# EL_WALLET names the wallet that el and elrpc speak to.")?;
-    let elements_cli = elements_cli(site);
-    writeln!(
-        text,
-        "el() {{ {elements_cli} ${{EL_WALLET:+-rpcwallet=$EL_WALLET}} \"$@\"; }}"
-    )?;
-    writeln!(
-        text,
-        "# elrpc METHOD [PARAMS]: the same with curl, the parameters as JSON."
-    )?;
-    text.push_str(concat!(
-        r#"elrpc() { curl --silent --show-error --user "$EL_USER:$EL_PASSWORD" "#,
-        r#""$EL_RPC_URL${EL_WALLET:+/wallet/$EL_WALLET}" "#,
-        r#"--data "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":${2:-[]}}"; echo; }"#,
-        "\n"
-    ));
+    liquid_of(site).write(&mut text)?;
+    if let Some(btc) = &site.btc {
+        for (name, value) in [
+            ("BC_RPC_URL", &btc.rpc_url),
+            ("BC_USER", &btc.user),
+            ("BC_PASSWORD", &btc.password),
+        ] {
+            writeln!(text, "export {name}={}", quote(value))?;
+        }
+        let bitcoin = Client {
+            program: "bitcoin-cli",
+            functions: ["bc", "bcrpc"],
+            prefix: "BC",
+            rpc_url: &btc.rpc_url,
+            user: &btc.user,
+            password: &btc.password,
+        };
+        bitcoin.write(&mut text)?;
+    }
     let this = quote(&this.display().to_string());
     writeln!(
         text,
-        "# rt mine 2, rt reorg 1, rt fund ADDRESS SAT, rt snapshot, rt revert"
+        "# rt mine 2, rt mine 3 --asset btc, rt reorg 1, rt fund ADDRESS SAT, rt snapshot, rt revert"
     )?;
     writeln!(text, "rt() {{ {this} \"$@\" --world {}; }}", site.world)?;
     for (number, node) in (1..).zip(&site.nodes) {
@@ -81,17 +84,69 @@ fn text(site: &Site, sluice: Option<&Path>, this: &Path) -> Result<String> {
     Ok(text)
 }
 
+/// A chain's node, as a shell reaches it.
+struct Client<'a> {
+    /// The program that people have for it.
+    program: &'a str,
+    /// The functions: with that program, and with curl.
+    functions: [&'a str; 2],
+    /// How its variables begin.
+    prefix: &'a str,
+    rpc_url: &'a str,
+    user: &'a str,
+    password: &'a str,
+}
+
+impl Client<'_> {
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let (command, prefix, [cli, rpc]) = (self.command(), self.prefix, self.functions);
+        writeln!(
+            text,
+            "# {prefix}_WALLET names the wallet that {cli} and {rpc} speak to."
+        )?;
+        writeln!(
+            text,
+            "{cli}() {{ {command} ${{{prefix}_WALLET:+-rpcwallet=${prefix}_WALLET}} \"$@\"; }}"
+        )?;
+        writeln!(
+            text,
+            "# {rpc} METHOD [PARAMS]: the same with curl, the parameters as JSON."
+        )?;
+        writeln!(
+            text,
+            r#"{rpc}() {{ curl --silent --show-error --user "${prefix}_USER:${prefix}_PASSWORD" "${prefix}_RPC_URL${{{prefix}_WALLET:+/wallet/${prefix}_WALLET}}" --data "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":${{2:-[]}}}}"; }}"#
+        )
+    }
+
+    /// The start of a line for the program.
+    fn command(&self) -> String {
+        let address = self.rpc_url.trim_start_matches("http://");
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+        let secret = |name: &str, value: &str| format!("-{name}={}", quote(value));
+        format!(
+            "{} -rpcconnect={host} -rpcport={port} {} {}",
+            self.program,
+            secret("rpcuser", self.user),
+            secret("rpcpassword", self.password)
+        )
+    }
+}
+
 /// The start of a line for `elements-cli`.
 pub(super) fn elements_cli(site: &Site) -> String {
+    liquid_of(site).command()
+}
+
+fn liquid_of(site: &Site) -> Client<'_> {
     let liquid = &site.liquid;
-    let address = liquid.rpc_url.trim_start_matches("http://");
-    let (host, port) = address.rsplit_once(':').unwrap_or((address, "7041"));
-    let secret = |name: &str, value: &str| format!("-{name}={}", quote(value));
-    format!(
-        "elements-cli -rpcconnect={host} -rpcport={port} {} {}",
-        secret("rpcuser", &liquid.user),
-        secret("rpcpassword", &liquid.password)
-    )
+    Client {
+        program: "elements-cli",
+        functions: ["el", "elrpc"],
+        prefix: "EL",
+        rpc_url: &liquid.rpc_url,
+        user: &liquid.user,
+        password: &liquid.password,
+    }
 }
 
 /// A word of a shell's command line.

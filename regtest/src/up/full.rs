@@ -9,7 +9,7 @@ use super::place::Place;
 use super::site::Site;
 use super::stay::{Ending, stay};
 use super::{Common, env, screen};
-use crate::world::{Options, World, build, lightning, liquid};
+use crate::world::{Options, World, bitcoin, build, lightning, liquid};
 
 /// How long both daemons may take to end; then they are killed.
 const GRACE: Duration = Duration::from_millis(700);
@@ -20,6 +20,9 @@ pub struct Args {
     /// Which Liquid
     #[arg(long, value_enum, default_value_t = liquid::Kind::Embedded)]
     liquid: liquid::Kind,
+    /// Which Bitcoin BTC is swapped on; without it the world swaps L-BTC alone
+    #[arg(long, value_enum)]
+    bitcoin: Option<bitcoin::Kind>,
     /// Which Lightning
     #[arg(long, value_enum, default_value_t = lightning::Kind::Embedded)]
     lightning: lightning::Kind,
@@ -48,7 +51,7 @@ pub(super) async fn run(args: Args) -> Result<()> {
         };
         Ok(std::io::stdout().write_all(text.as_bytes())?)
     };
-    let stayed = stay(&place, &world.liquid, &args.common, ready, &mut ending).await;
+    let stayed = stay(&place, world.chains(), &args.common, ready, &mut ending).await;
     end(&mut world).await;
     stayed
 }
@@ -61,6 +64,7 @@ async fn start(args: &Args) -> Result<(World, Duration)> {
     let began = Instant::now();
     let options = Options {
         liquid: args.liquid,
+        bitcoin: args.bitcoin,
         lightning: args.lightning,
         channels: args.channels.into(),
         binary: Some(binary),

@@ -27,7 +27,7 @@ use anyhow::Result;
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Starts two operators with their nodes, a channel and a Liquid chain; stays until Ctrl-C
+    /// Starts two operators with their nodes, a channel and the chains; stays until Ctrl-C
     Up(full::Args),
     /// Starts a Liquid chain alone; stays until Ctrl-C
     Liquid(alone::Args),
@@ -35,11 +35,11 @@ pub enum Command {
     Mine(act::Mine),
     /// Replaces the newest blocks of the world that is up by a longer branch
     Reorg(act::Reorg),
-    /// Pays L-BTC to an address in the world that is up
+    /// Pays L-BTC or BTC to an address in the world that is up
     Fund(act::Fund),
-    /// Remembers the chain and its wallets as they are now
+    /// Remembers the chains and their wallets as they are now
     Snapshot(act::Named),
-    /// Puts the chain and its wallets back to a snapshot
+    /// Puts the chains and their wallets back to a snapshot
     Revert(act::Named),
 }
 
@@ -49,7 +49,7 @@ struct Common {
     /// A name for it [default: default, or default-2 and so on if that is up]
     #[arg(long, value_name = "NAME", value_parser = values::name)]
     world: Option<String>,
-    /// Mines a block by itself this often: 2s, 500ms, 1m
+    /// Mines a block of Liquid by itself this often (2s, 500ms, 1m), and one of Bitcoin with every tenth
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     block_time: Option<Duration>,
     /// Begins with the chain in this file, if it exists, and keeps the chain and its wallets there

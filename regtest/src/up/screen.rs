@@ -25,9 +25,12 @@ pub(super) fn text(site: &Site, sluice: Option<&Path>, took: Duration, block_tim
     row("", &format!("asset {}", liquid.asset))?;
     row("", &curl(site))?;
     row("", &format!("{} getblockchaininfo", elements_cli(site)))?;
-    if let Some(bitcoin) = &site.bitcoin {
-        row("bitcoin", &format!("regtest {}", bitcoin.rpc_url))?;
-        row("", &format!("user {}, password {}", bitcoin.user, bitcoin.password))?;
+    let bitcoins = [("bitcoin", &site.bitcoin), ("btc", &site.btc)];
+    for (label, bitcoin) in bitcoins {
+        if let Some(bitcoin) = bitcoin {
+            row(label, &format!("regtest {}", bitcoin.rpc_url))?;
+            row("", &format!("user {}, password {}", bitcoin.user, bitcoin.password))?;
+        }
     }
     for node in &site.nodes {
         node_rows(node, sluice, &mut row)?;
@@ -51,7 +54,10 @@ pub(super) fn text(site: &Site, sluice: Option<&Path>, took: Duration, block_tim
         "",
         &match site.nodes.as_slice() {
             [] => "then el, elrpc and rt are commands: elrpc getblockcount; rt mine 2".to_owned(),
-            [_, ..] => "then sl1, sl2, el, elrpc and rt are commands; a first swap:".to_owned(),
+            [_, ..] => {
+                let bitcoin = if site.btc.is_some() { ", bc, bcrpc" } else { "" };
+                format!("then sl1, sl2, el, elrpc{bitcoin} and rt are commands; a first swap:")
+            }
         },
     )?;
     if !site.nodes.is_empty() {

@@ -10,7 +10,7 @@ use crate::liquid::params::{CHAIN_NAME, genesis_block, policy_asset};
 use crate::world::World;
 use crate::world::access::NodeAccess;
 use crate::world::lightning::CAPACITY;
-use crate::world::liquid::Liquid;
+use crate::world::liquid::{Access, Liquid};
 use crate::world::operator::Operator;
 
 /// A whole world.
@@ -24,6 +24,8 @@ pub(super) struct Site {
     pub liquid: LiquidSite,
     /// The Bitcoin chain under real Lightning nodes.
     pub bitcoin: Option<BitcoinSite>,
+    /// The Bitcoin chain that BTC is swapped on.
+    pub btc: Option<BitcoinSite>,
     /// The Lightning nodes with their `sluiced`; none where the chain is alone.
     pub nodes: Vec<NodeSite>,
 }
@@ -47,6 +49,16 @@ pub(super) struct BitcoinSite {
     pub rpc_url: String,
     pub user: String,
     pub password: String,
+}
+
+impl From<Access> for BitcoinSite {
+    fn from(access: Access) -> BitcoinSite {
+        BitcoinSite {
+            rpc_url: access.rpc_url,
+            user: access.user,
+            password: access.password,
+        }
+    }
 }
 
 /// A Lightning node and its `sluiced`.
@@ -102,6 +114,7 @@ impl Site {
                 height: liquid.height().await?,
             },
             bitcoin: None,
+            btc: None,
             nodes: Vec::new(),
         })
     }
@@ -116,11 +129,8 @@ impl Site {
             node_site(world, 1, &world.bob).await?,
         ];
         let mut site = Site::of_chain(place, &world.liquid).await?;
-        site.bitcoin = world.lightning.bitcoin().map(|bitcoin| BitcoinSite {
-            rpc_url: bitcoin.rpc_url,
-            user: bitcoin.user,
-            password: bitcoin.password,
-        });
+        site.bitcoin = world.lightning.bitcoin().map(BitcoinSite::from);
+        site.btc = world.bitcoin.as_ref().map(|bitcoin| bitcoin.access().into());
         site.nodes = nodes;
         Ok(site)
     }

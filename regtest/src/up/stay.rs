@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use sluice::units::Asset;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
@@ -10,12 +11,16 @@ use super::Common;
 use super::control::Control;
 use super::place::Place;
 use crate::liquid::LiquidChain;
+use crate::world::chains::Chains;
 use crate::world::liquid::Liquid;
 
 /// How often a chain with a state file is saved, if it changed.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Saving may take this part of the time: a long chain is saved more rarely.
 const SAVE_SHARE: u32 = 20;
+
+/// A block of Bitcoin comes by itself with every tenth of Liquid, as in the real world.
+const LIQUID_PER_BITCOIN: u64 = 10;
 
 /// What ends a world: Ctrl-C, SIGTERM, or its terminal is closed.
 pub(super) struct Ending([Signal; 3]);
@@ -45,19 +50,20 @@ impl Ending {
 /// The chain cannot be saved, or a real node does not mine.
 pub(super) async fn stay(
     place: &Place,
-    liquid: &Liquid,
+    chains: Chains<'_>,
     common: &Common,
     ready: impl FnOnce() -> Result<()>,
     ending: &mut Ending,
 ) -> Result<()> {
-    let control = Control::new(liquid);
+    let control = Control::new(chains);
+    let liquid = chains.liquid;
     let listener = place.listen()?;
     ready()?;
     tokio::select! {
         () = ending.come() => {}
         () = stopped(liquid) => {}
         () = control.serve(listener) => {}
-        failed = mine_by_itself(liquid, common.block_time) => failed?,
+        failed = mine_by_itself(chains, common.block_time) => failed?,
         failed = save_by_itself(liquid) => failed?,
     }
     match liquid.embedded() {
@@ -74,17 +80,21 @@ async fn stopped(liquid: &Liquid) {
     }
 }
 
-async fn mine_by_itself(liquid: &Liquid, every: Option<Duration>) -> Result<()> {
+async fn mine_by_itself(chains: Chains<'_>, every: Option<Duration>) -> Result<()> {
     let Some(every) = every else {
         return std::future::pending().await;
     };
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
-    loop {
+    for ticked in 1u64.. {
         ticks.tick().await;
-        liquid.mine(1).await.context("mining by itself")?;
+        chains.mine(Asset::Lbtc, 1).await.context("mining by itself")?;
+        if chains.bitcoin.is_some() && ticked.is_multiple_of(LIQUID_PER_BITCOIN) {
+            chains.mine(Asset::Btc, 1).await.context("mining by itself")?;
+        }
     }
+    Ok(())
 }
 
 async fn save_by_itself(liquid: &Liquid) -> Result<()> {

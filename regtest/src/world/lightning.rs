@@ -8,6 +8,7 @@ use sluice::node::lnd::LndConfig;
 use sluice::units::{Msat, NodeId, Scid};
 
 use super::access::NodeAccess;
+use super::liquid::Access;
 use super::real_nodes::{Program, RealLightning};
 use crate::lightning::{ChannelSpec, Network, Node, Options};
 
@@ -53,17 +54,6 @@ pub enum Lightning {
     Real(Box<RealLightning>),
 }
 
-/// How to call the JSON-RPC of the Bitcoin chain under real nodes.
-#[derive(Debug, Clone)]
-pub struct BitcoinAccess {
-    /// Its address.
-    pub rpc_url: String,
-    /// The name for basic authentication.
-    pub user: String,
-    /// The password for basic authentication.
-    pub password: String,
-}
-
 impl Lightning {
     pub(super) async fn start(kind: Kind, folder: &Path, channels: usize) -> Result<(Lightning, Vec<Scid>)> {
         let Some(programs) = kind.programs() else {
@@ -99,13 +89,13 @@ impl Lightning {
 
     /// How to call the Bitcoin chain; None under embedded nodes, which need none.
     #[must_use]
-    pub fn bitcoin(&self) -> Option<BitcoinAccess> {
+    pub fn bitcoin(&self) -> Option<Access> {
         match self {
             Lightning::Embedded { .. } => None,
             Lightning::Real(real) => {
                 let bitcoind = real.bitcoind();
                 let (user, password) = bitcoind.credentials();
-                Some(BitcoinAccess {
+                Some(Access {
                     rpc_url: format!("http://{}", bitcoind.rpc_address()),
                     user: user.to_owned(),
                     password: password.to_owned(),

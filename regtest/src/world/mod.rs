@@ -9,6 +9,7 @@ pub mod access;
 pub mod bitcoin;
 pub mod bitcoind;
 pub mod build;
+pub mod chains;
 pub mod coins;
 pub mod elementsd;
 pub mod lightning;
@@ -18,6 +19,7 @@ pub mod pair;
 pub mod party;
 pub mod peer;
 pub mod real_nodes;
+pub mod seen;
 pub mod side;
 pub mod sluiced;
 mod wallet;
@@ -34,9 +36,11 @@ use sluice::units::{Asset, Scid, SwapId};
 use crate::bitcoin::Daemon;
 use crate::daemons;
 use bitcoin::Bitcoin;
+use chains::Chains;
 use lightning::Lightning;
 use liquid::Liquid;
 use operator::Operator;
+use seen::{bitcoin_rpc, bitcoin_total};
 
 /// How a world is made.
 #[derive(Debug, Clone)]
@@ -151,7 +155,7 @@ impl World {
                 // A chain from a file has wallets with money.
                 if client.wallet_balance(WalletRef { asset }).await?.spendable_sat < amount.to_sat() {
                     let address = client.wallet_address(WalletRef { asset }).await?.address;
-                    self.pay(asset, &address, amount).await?;
+                    self.chains().pay(asset, &address, amount).await?;
                 }
             }
         }
@@ -177,21 +181,31 @@ impl World {
         std::iter::once(Asset::Lbtc).chain(bitcoin)
     }
 
+    /// The chains that are swapped on.
+    #[must_use]
+    pub fn chains(&self) -> Chains<'_> {
+        Chains {
+            liquid: &self.liquid,
+            bitcoin: self.bitcoin.as_ref(),
+        }
+    }
+
     /// Mines blocks of an asset's chain.
     ///
     /// # Errors
     /// If its node does not, or the world has no such chain.
     pub async fn mine(&self, asset: Asset, blocks: u32) -> Result<()> {
-        match asset {
-            Asset::Lbtc => self.liquid.mine(blocks).await,
-            Asset::Btc => self.bitcoin_chain()?.mine(blocks).await,
-        }
+        self.chains().mine(asset, blocks).await
     }
 
-    async fn pay(&self, asset: Asset, address: &str, amount: Amount) -> Result<()> {
+    /// Everything in an operator's wallet, confirmed or not, asked of the chain's node: its `sluiced` may be away.
+    ///
+    /// # Errors
+    /// If the node does not tell, or the world has no such chain.
+    pub async fn wallet_total(&self, asset: Asset, wallet: &str) -> Result<Amount> {
         match asset {
-            Asset::Lbtc => self.liquid.fund(address, amount).await.map(drop),
-            Asset::Btc => self.bitcoin_chain()?.fund(address, amount).await.map(drop),
+            Asset::Lbtc => self.liquid.wallet_total(wallet).await,
+            Asset::Btc => bitcoin_total(&bitcoin_rpc(self.bitcoin_chain()?.access(), wallet)).await,
         }
     }
 

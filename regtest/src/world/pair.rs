@@ -249,7 +249,7 @@ async fn launch(
 }
 
 /// What connects a `sluiced` to the bitcoind under the nodes, with a wallet of that name.
-fn bitcoin_arguments(lightning: &Lightning, wallet: &str) -> Result<[String; 5]> {
+fn bitcoin_arguments(lightning: &Lightning, wallet: &str) -> Result<[String; 4]> {
     let access = lightning
         .bitcoin()
         .context("BTC needs real Lightning nodes on a bitcoind")?;
@@ -258,7 +258,5 @@ fn bitcoin_arguments(lightning: &Lightning, wallet: &str) -> Result<[String; 5]>
         format!("--set=bitcoin.user={}", access.user),
         format!("--set=bitcoin.password={}", access.password),
         format!("--set=bitcoin.wallet={wallet}"),
-        // What lnd, and Go PeerSwap through it, pays where there are no estimates: a peer's fee is judged by one's own.
-        "--set=bitcoin.fee_floor_sat_per_kvb=25000".into(),
     ])
 }

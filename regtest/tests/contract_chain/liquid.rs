@@ -54,9 +54,7 @@ macro_rules! liquid_bench {
 
 async fn connect(config: BackendConfig) -> Result<Elementsd, PortError> {
     Elementsd::connect(ElementsdConfig {
-        endpoint: config.endpoint,
-        fee_floor: config.fee_floor,
-        fee_ceiling: config.fee_ceiling,
+        node: config,
         safe_releases: KNOWN_SAFE.to_vec(),
     })
     .await

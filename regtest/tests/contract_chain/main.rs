@@ -10,7 +10,6 @@ mod bitcoin;
 mod chain;
 mod claims;
 mod discounts;
-
 mod faults;
 mod large;
 mod liquid;
@@ -18,6 +17,7 @@ mod node;
 mod start;
 mod wallet;
 mod walletless;
+mod witness;
 mod world;
 
 /// Runs cases against one backend.
@@ -69,6 +69,9 @@ macro_rules! whole_contract {
                 faults a_restarted_node_is_found_again_with_its_new_cookie
                 faults locks_survive_the_restart_of_the_node
                 faults errors_name_daemon_method_and_number
+                witness a_witness_with_the_same_blocks_raises_no_doubt
+                witness a_witness_with_other_blocks_is_told_with_both
+                witness a_witness_of_another_chain_is_refused
             }
         )*
     };

@@ -29,6 +29,7 @@ async fn the_embedded_chain_tells_the_same() {
 
 async fn is_told<B: Bench<Ledger = Bitcoin>>(node: B) {
     let config = BackendConfig {
+        witness: None,
         endpoint: endpoint(&node, "sluice"),
         fee_floor: BITCOIN_FEE_FLOOR,
         fee_ceiling: FeeRate(100_000),

@@ -53,6 +53,7 @@ impl<B: Bench> World<B> {
         eventually(async || B::ensure_wallet(&miner).await.ok()).await;
         let config = BackendConfig {
             endpoint: endpoint("sluice"),
+            witness: None,
             fee_floor: B::RATE,
             fee_ceiling: FeeRate(100 * B::RATE.0),
         };

@@ -7,6 +7,7 @@ use bitcoin::Amount;
 use futures::StreamExt;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{OutcomeKind, Stage, SwapRef};
+use sluice::chain::backend::BackendConfig;
 use sluice::chain::elements_rpc::{Auth, Endpoint};
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE, LIQUID_FEE_FLOOR};
 use sluice::ports::{Chain, InvoiceSpec, LightningNode, Wallet};
@@ -36,18 +37,21 @@ impl GoMaker {
         let peer = RawPeer::join(network(world), "gopher", node(world, 0)).await?;
         let liquid = chain(world);
         let wallet = Elementsd::connect(ElementsdConfig {
-            endpoint: Endpoint {
-                url: liquid.rpc_url(),
-                auth: Auth::Password {
-                    user: liquid.user().into(),
-                    password: liquid.password().to_owned().into(),
+            node: BackendConfig {
+                endpoint: Endpoint {
+                    url: liquid.rpc_url(),
+                    auth: Auth::Password {
+                        user: liquid.user().into(),
+                        password: liquid.password().to_owned().into(),
+                    },
+                    wallet: "gopher".into(),
+                    timeout: PATIENCE,
+                    poll: PATIENCE,
                 },
-                wallet: "gopher".into(),
-                timeout: PATIENCE,
-                poll: PATIENCE,
+                fee_floor: LIQUID_FEE_FLOOR,
+                fee_ceiling: FeeRate(10_000),
+                witness: None,
             },
-            fee_floor: LIQUID_FEE_FLOOR,
-            fee_ceiling: FeeRate(10_000),
             safe_releases: KNOWN_SAFE.to_vec(),
         })
         .await?;

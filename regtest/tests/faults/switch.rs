@@ -6,6 +6,7 @@ use sluice::api::types::{ChainPause, ChainRef, ChainStatus, PolicyChange};
 use sluice::policy::PausedBy;
 use sluice::swap::Kind;
 use sluice::units::Asset;
+use sluice_regtest::liquid::{self, LiquidChain};
 use sluice_regtest::world::operator::Operator;
 use sluice_regtest::world::{Options, World};
 
@@ -102,6 +103,38 @@ async fn a_reorg_deeper_than_the_confirmations_pauses_the_chain() -> Result<()> 
     ensure!(paused.by == PausedBy::DeepReorg, "{paused:?}");
     ensure!(paused.note == "3 blocks were undone", "{paused:?}");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_new_swaps_are_made_while_a_chains_two_nodes_differ() -> Result<()> {
+    let witness = LiquidChain::start(liquid::Options::default()).await?;
+    let arguments = vec![
+        format!("--set=liquid.witness_rpc_url={}", witness.rpc_url()),
+        format!("--set=liquid.witness_user={}", witness.user()),
+        format!("--set=liquid.witness_password={}", witness.password()),
+    ];
+    let world = World::start(Options {
+        arguments,
+        ..Options::default()
+    })
+    .await?;
+    world.liquid.mine(3).await?;
+    let swap = order(&world.alice, Kind::Out, world.channels[0], 500_000).await?;
+    world
+        .wait_for_swap(&world.alice, swap, "announced", |view| view.opening.is_some())
+        .await?;
+    let blocks = witness.mine(4);
+    world.liquid.mine(1).await?;
+    offered(&world.alice, &world.bob, false).await?;
+    let chain = lbtc(&world.bob).await?;
+    let problem = chain.problem.context("a problem")?;
+    ensure!(problem.contains("show different chains: block"), "{problem}");
+    ensure!(chain.problem_since.is_some(), "since when");
+    finish(&world, &[swap]).await?;
+
+    ensure!(witness.invalidate(&blocks[0]), "it is in the best chain");
+    world.liquid.mine(1).await?;
+    offered(&world.alice, &world.bob, true).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -69,6 +69,8 @@ fn wrong_input_gets_one_sentence() {
         (&["mine", "0"], "0 is not in 1..=100000"),
         (&["mine", "100001"], "100001 is not in 1..=100000"),
         (&["mine", "many"], "invalid digit"),
+        (&["mine", "--asset", "btc"], "this world swaps on Liquid alone"),
+        (&["mine", "--asset", "doge"], "must be `lbtc` or `btc`"),
         (&["reorg", "500"], "500 blocks to replace, the chain has 1"),
         (&["fund", "nonsense", "1000"], "nonsense is no address of liquidregtest"),
         (&["fund", liquidv1, "1000"], "of another network"),

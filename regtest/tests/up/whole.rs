@@ -11,7 +11,7 @@ use crate::program::{Runtime, post};
 #[test]
 fn everything_that_up_names_answers() {
     let runtime = Runtime::new();
-    let up = runtime.start(&["up"]);
+    let up = runtime.start(&["up", "--bitcoin", "embedded"]);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     assert!(up.site["bitcoin"].is_null());
     let info = up.liquid("", "getblockchaininfo", json!([]));
@@ -37,7 +37,10 @@ fn everything_that_up_names_answers() {
 
     // What env.sh defines works in a plain shell.
     let env = text(&up.site["env"]);
-    let script = format!(". {env}; sl1 --json info; rt mine 2 --json; echo $SCID");
+    let script = format!(
+        ". {env}; sl1 --json info; rt mine 2 --json; rt mine 3 --asset btc --json; bcrpc getblockcount; \
+         rt fund bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 1_000 --json; rt reorg 1 --asset btc --json; echo $SCID"
+    );
     let mut shell = Command::new("sh");
     shell
         .args(["-eu", "-c", &script])
@@ -47,11 +50,16 @@ fn everything_that_up_names_answers() {
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{printed}{errors}");
     let lines: Vec<&str> = printed.lines().collect();
-    let [info, mined, scid] = lines[..] else {
+    let [info, mined, btc, count, funded, replaced, scid] = lines[..] else {
         panic!("{printed}")
     };
     assert!(info.contains(&text(&nodes[0]["node_id"])), "{info}");
     assert_eq!(mined, r#"{"height":5}"#);
+    let parsed = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+    let height = parsed(btc)["height"].as_u64().unwrap();
+    assert_eq!(parsed(count)["result"], height);
+    assert_eq!(parsed(funded)["txid"].as_str().map(str::len), Some(64));
+    assert_eq!(parsed(replaced)["height"], height + 1);
     assert_eq!(scid, nodes[0]["channels"][0]["scid"]);
 
     let pids: Vec<u64> = nodes.iter().map(|n| n["sluiced"]["pid"].as_u64().unwrap()).collect();

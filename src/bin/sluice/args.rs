@@ -28,7 +28,7 @@ Exit codes:
 Example:
   sluice swap out --channel 812345x17x1 --amount 1_000_000 --max-premium-ppm 2000 --wait";
 
-/// Moves Lightning channel balance between you and a peer by atomic swaps with L-BTC.
+/// Moves Lightning channel balance between you and a peer by atomic swaps with L-BTC or BTC.
 #[derive(Debug, Parser)]
 #[command(name = "sluice", version, after_help = EXIT_CODES, max_term_width = 100, propagate_version = true)]
 pub struct Cli {

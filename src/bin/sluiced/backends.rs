@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::bail;
 use async_trait::async_trait;
 use sluice::api::service::Startup;
-use sluice::chain::bitcoind::{Bitcoind, BitcoindConfig};
+use sluice::chain::backend::BackendConfig;
+use sluice::chain::bitcoind::Bitcoind;
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE};
 use sluice::chain::rpc::{Auth, Endpoint};
-use sluice::config::{self, ChainNode, Config, Liquid, RpcAuth};
+use sluice::config::{self, ChainNode, Config, Liquid, RpcAccess, RpcAuth};
 use sluice::engine::Side;
 use sluice::node::cln::{Cln, ClnConfig};
 use sluice::node::lnd::{Lnd, LndConfig};
@@ -20,6 +21,8 @@ use tracing::{info, warn};
 
 /// How long an answer of a chain's node may take; blinding and signing are slow on small machines.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long an answer of a witness may take, which only says where it stands.
+const WITNESS_ANSWER: Duration = Duration::from_secs(5);
 /// How long a chain's node holds a call that waits for a block.
 const POLL: Duration = Duration::from_secs(60);
 /// The longest pause between two attempts to reach a backend.
@@ -114,14 +117,21 @@ where
 
 /// The configured chains with their wallets, once their nodes answer and are on the Lightning node's side of real money.
 pub async fn chains(config: &Config, node: &NodeInfo, startup: &Startup) -> anyhow::Result<BTreeMap<Asset, Side>> {
-    let mut sides = BTreeMap::new();
-    if let Some(configured) = &config.liquid {
-        sides.insert(Asset::Lbtc, liquid(configured, node, startup).await?);
-    }
-    if let Some(configured) = &config.bitcoin {
-        sides.insert(Asset::Btc, bitcoin(configured, node, startup).await?);
-    }
-    Ok(sides)
+    let lbtc = async {
+        match &config.liquid {
+            Some(configured) => liquid(configured, node, startup).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let btc = async {
+        match &config.bitcoin {
+            Some(configured) => bitcoin(configured, node, startup).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (lbtc, btc) = tokio::try_join!(lbtc, btc)?;
+    let sides = [(Asset::Lbtc, lbtc), (Asset::Btc, btc)].into_iter();
+    Ok(sides.filter_map(|(asset, side)| Some((asset, side?))).collect())
 }
 
 async fn liquid(liquid: &Liquid, node: &NodeInfo, startup: &Startup) -> anyhow::Result<Side> {
@@ -130,12 +140,10 @@ async fn liquid(liquid: &Liquid, node: &NodeInfo, startup: &Startup) -> anyhow::
         safe_releases.push(range.parse()?);
     }
     let settings = ElementsdConfig {
-        endpoint: endpoint(&liquid.node),
-        fee_floor: liquid.node.fee_floor,
-        fee_ceiling: liquid.node.fee_ceiling,
+        node: backend(&liquid.node),
         safe_releases,
     };
-    let what = format!("elementsd at {}", liquid.node.rpc_url);
+    let what = format!("elementsd at {}", liquid.node.access.url);
     let elementsd = Arc::new(waiting_for(&what, startup, || Elementsd::connect(settings.clone())).await?);
     let info = waiting_for(&what, startup, || elementsd.info()).await?;
     // Real L-BTC against test coins, or the reverse, would be a gift.
@@ -146,16 +154,17 @@ async fn liquid(liquid: &Liquid, node: &NodeInfo, startup: &Startup) -> anyhow::
             info.chain
         );
     }
-    Ok(Side::new(elementsd.clone(), elementsd, told(info)))
+    Ok(Side::new(
+        elementsd.clone(),
+        elementsd,
+        told(info),
+        liquid.node.stalled_after,
+    ))
 }
 
 async fn bitcoin(bitcoin: &ChainNode, node: &NodeInfo, startup: &Startup) -> anyhow::Result<Side> {
-    let settings = BitcoindConfig {
-        endpoint: endpoint(bitcoin),
-        fee_floor: bitcoin.fee_floor,
-        fee_ceiling: bitcoin.fee_ceiling,
-    };
-    let what = format!("bitcoind at {}", bitcoin.rpc_url);
+    let settings = backend(bitcoin);
+    let what = format!("bitcoind at {}", bitcoin.access.url);
     let bitcoind = Arc::new(waiting_for(&what, startup, || Bitcoind::connect(settings.clone())).await?);
     let info = waiting_for(&what, startup, || bitcoind.info()).await?;
     if network_of(&info.chain) != Some(node.network.as_str()) {
@@ -168,11 +177,20 @@ async fn bitcoin(bitcoin: &ChainNode, node: &NodeInfo, startup: &Startup) -> any
     if !bitcoind.has_wallet() {
         bail!("{what} has no wallets (disablewallet=1, or built without): swaps of BTC need one");
     }
-    Ok(Side::new(bitcoind.clone(), bitcoind, told(info)))
+    Ok(Side::new(bitcoind.clone(), bitcoind, told(info), bitcoin.stalled_after))
 }
 
-fn endpoint(node: &ChainNode) -> Endpoint {
-    let auth = match &node.auth {
+fn backend(node: &ChainNode) -> BackendConfig {
+    BackendConfig {
+        endpoint: endpoint(&node.access, &node.wallet, ANSWER),
+        witness: node.witness.as_ref().map(|access| endpoint(access, "", WITNESS_ANSWER)),
+        fee_floor: node.fee_floor,
+        fee_ceiling: node.fee_ceiling,
+    }
+}
+
+fn endpoint(access: &RpcAccess, wallet: &str, timeout: Duration) -> Endpoint {
+    let auth = match &access.auth {
         RpcAuth::Cookie(path) => Auth::Cookie(path.clone()),
         RpcAuth::Password { user, password } => Auth::Password {
             user: user.clone(),
@@ -180,10 +198,10 @@ fn endpoint(node: &ChainNode) -> Endpoint {
         },
     };
     Endpoint {
-        url: node.rpc_url.clone(),
+        url: access.url.clone(),
         auth,
-        wallet: node.wallet.clone(),
-        timeout: ANSWER,
+        wallet: wallet.to_owned(),
+        timeout,
         poll: POLL,
     }
 }

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::{Backend, Ledger};
+use super::{Backend, Ledger, witness};
 use crate::chain::watch::{ChainTx, Source};
-use crate::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
+use crate::ports::{Chain, ChainInfo, FeeQuote, PortError, Sighting, Tip, Watch};
 use crate::units::{Asset, Blocks, FeeRate, RawTx, SwapId, Timestamp, TxId};
 
 #[async_trait]
@@ -37,6 +37,13 @@ impl<L: Ledger> Chain for Backend<L> {
 
     fn tips(&self) -> watch::Receiver<Option<Tip>> {
         self.watcher.tips()
+    }
+
+    async fn doubt(&self) -> Result<Option<String>, PortError> {
+        match &self.witness {
+            Some(witness) => Ok(witness::difference(&self.rpc, witness).await?),
+            None => Ok(None),
+        }
     }
 
     fn deepest_reorg(&self) -> Blocks {
@@ -72,17 +79,17 @@ impl<L: Ledger> Chain for Backend<L> {
         self.watcher.has_in_mempool(txid::<L>(tx)?).await
     }
 
-    async fn fee_rate(&self) -> Result<FeeRate, PortError> {
+    async fn fee_quote(&self) -> Result<FeeQuote, PortError> {
         let tip = self.watcher.tips().borrow().map(|tip| tip.hash);
-        let mut known = self.rate.lock().await;
-        if let (Some((at, rate)), Some(tip)) = (*known, tip)
+        let mut known = self.quote.lock().await;
+        if let (Some((at, quote)), Some(tip)) = (*known, tip)
             && at == tip
         {
-            return Ok(rate);
+            return Ok(quote);
         }
-        let rate = self.ask_fee_rate().await?;
-        *known = tip.map(|tip| (tip, rate));
-        Ok(rate)
+        let quote = self.ask_fee_quote().await?;
+        *known = tip.map(|tip| (tip, quote));
+        Ok(quote)
     }
 }
 
@@ -93,7 +100,7 @@ fn txid<L: Ledger>(tx: &RawTx) -> Result<TxId, PortError> {
 }
 
 impl<L: Ledger> Backend<L> {
-    async fn ask_fee_rate(&self) -> Result<FeeRate, PortError> {
+    async fn ask_fee_quote(&self) -> Result<FeeQuote, PortError> {
         let estimate = self.rpc.fee_estimate(L::MINED_WITHIN).await?.feerate.map(FeeRate::from);
         let mempool = self.rpc.mempool_info().await?;
         let least = FeeRate::from(mempool.mempoolminfee).max(mempool.minrelaytxfee.into());
@@ -103,6 +110,10 @@ impl<L: Ledger> Backend<L> {
             let daemon = self.rpc.daemon();
             warn!(%least, %ceiling, "{daemon} takes nothing below a rate that is above the operator's ceiling");
         }
-        Ok(rate.max(least))
+        Ok(FeeQuote {
+            rate: rate.max(least),
+            estimated: estimate.is_some(),
+            ceiling,
+        })
     }
 }

@@ -12,6 +12,7 @@ mod chain;
 mod funding;
 mod source;
 mod wallet;
+mod witness;
 
 use std::fmt;
 use std::ops::Deref;
@@ -22,9 +23,10 @@ use bitcoin::{Amount, BlockHash};
 
 use self::funding::Funder;
 use self::source::Node;
+pub(super) use self::witness::must_share_block_0;
 use super::rpc::{BlockchainInfo, Btc, Endpoint, Funded, NetworkInfo, NodeRpc, RpcError};
 use super::watch::{Block, ChainTx, Watcher};
-use crate::ports::PortError;
+use crate::ports::{FeeQuote, PortError};
 use crate::swap::state::TxCost;
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
@@ -105,6 +107,8 @@ impl Holdings {
 pub struct BackendConfig {
     /// The node and the wallet.
     pub endpoint: Endpoint,
+    /// A second node of the same chain, asked at every block whether it shows the same.
+    pub witness: Option<Endpoint>,
     /// No transaction of ours pays less.
     pub fee_floor: FeeRate,
     /// No transaction of ours pays more, unless the node takes nothing that pays less.
@@ -120,7 +124,8 @@ pub struct Backend<L: Ledger> {
     chain: String,
     genesis: BlockHash,
     funder: Arc<Funder<L>>,
-    rate: tokio::sync::Mutex<Option<(BlockHash, FeeRate)>>,
+    witness: Option<L::Rpc>,
+    quote: tokio::sync::Mutex<Option<(BlockHash, FeeQuote)>>,
 }
 
 /// What a node says of itself.
@@ -143,7 +148,13 @@ impl Answered {
 
 impl<L: Ledger> Backend<L> {
     /// Begins to follow the chain of a node that has answered.
-    pub(super) fn start(rpc: L::Rpc, ledger: L, config: BackendConfig, answered: Answered) -> Self {
+    pub(super) fn start(
+        rpc: L::Rpc,
+        witness: Option<L::Rpc>,
+        ledger: L,
+        config: BackendConfig,
+        answered: Answered,
+    ) -> Self {
         let rpc = Arc::new(rpc);
         let genesis = answered.genesis;
         tracing::info!(
@@ -168,7 +179,8 @@ impl<L: Ledger> Backend<L> {
             chain: answered.chain.chain,
             genesis,
             funder: Arc::new(funder),
-            rate: tokio::sync::Mutex::default(),
+            witness,
+            quote: tokio::sync::Mutex::default(),
         }
     }
 

@@ -7,7 +7,7 @@ mod ledger;
 use tracing::warn;
 
 pub use self::ledger::Bitcoin;
-use super::backend::{Answered, Backend, BackendConfig};
+use super::backend::{Answered, Backend, BackendConfig, must_share_block_0};
 use super::bitcoin_rpc::BitcoinRpc;
 use crate::ports::PortError;
 use crate::units::FeeRate;
@@ -28,18 +28,22 @@ impl Bitcoind {
     pub async fn connect(config: BitcoindConfig) -> Result<Self, PortError> {
         let rpc = BitcoinRpc::new(&config.endpoint);
         let answered = Answered::ask(&rpc).await?;
+        let witness = config.witness.as_ref().map(BitcoinRpc::new);
+        if let (Some(witness), Some(at)) = (&witness, &config.witness) {
+            must_share_block_0(witness, &at.url, answered.genesis).await?;
+        }
         let has_wallet = rpc.ensure_wallet().await?;
         if !has_wallet {
             warn!("bitcoind has no wallets (disablewallet=1, or built without): it serves the chain only");
         }
-        Ok(Self::start(rpc, Bitcoin { has_wallet }, config, answered))
+        Ok(Self::start(rpc, witness, Bitcoin { has_wallet }, config, answered))
     }
 
-    /// As [`Bitcoind::connect`], but for the chain alone: no wallet is loaded or made.
+    /// As [`Bitcoind::connect`], but for the chain alone: no wallet is loaded or made, and no witness asked.
     pub async fn observe(config: BitcoindConfig) -> Result<Self, PortError> {
         let rpc = BitcoinRpc::new(&config.endpoint);
         let answered = Answered::ask(&rpc).await?;
-        Ok(Self::start(rpc, Bitcoin { has_wallet: false }, config, answered))
+        Ok(Self::start(rpc, None, Bitcoin { has_wallet: false }, config, answered))
     }
 
     /// Whether the node has wallets. Without them every call of the port `Wallet` is `Refused`.

@@ -11,8 +11,8 @@ use tracing::warn;
 
 pub use self::ledger::Liquid;
 pub use self::releases::{KNOWN_SAFE, Releases};
-use super::backend::{Answered, Backend, BackendConfig};
-use super::elements_rpc::{ElementsRpc, Endpoint};
+use super::backend::{Answered, Backend, BackendConfig, must_share_block_0};
+use super::elements_rpc::ElementsRpc;
 use crate::ports::PortError;
 use crate::units::FeeRate;
 
@@ -22,12 +22,8 @@ pub const LIQUID_FEE_FLOOR: FeeRate = FeeRate(100);
 /// How to reach a node, and the operator's bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ElementsdConfig {
-    /// The node and the wallet.
-    pub endpoint: Endpoint,
-    /// No transaction of ours pays less.
-    pub fee_floor: FeeRate,
-    /// No transaction of ours pays more, unless the node takes nothing that pays less.
-    pub fee_ceiling: FeeRate,
+    /// The node, the wallet, and the bounds on fees.
+    pub node: BackendConfig,
     /// On `liquidv1`, the releases that new swaps may rely on: [`KNOWN_SAFE`], or what the operator knows better.
     pub safe_releases: Vec<Releases>,
 }
@@ -39,20 +35,29 @@ impl Elementsd {
     /// Asks the node who it is, loads or makes the wallet, and begins to follow the chain.
     /// `Unreachable` until the node answers: try again.
     pub async fn connect(config: ElementsdConfig) -> Result<Self, PortError> {
-        let rpc = ElementsRpc::new(&config.endpoint)?;
+        let rpc = ElementsRpc::new(&config.node.endpoint)?;
         let answered = Answered::ask(&rpc).await?;
+        let witness = config.node.witness.as_ref().map(ElementsRpc::new).transpose()?;
+        if let (Some(witness), Some(at)) = (&witness, &config.node.witness) {
+            must_share_block_0(witness, &at.url, answered.genesis).await?;
+        }
         rpc.ensure_wallet().await?;
-        Self::begin(rpc, config, answered).await
+        Self::begin(rpc, witness, config, answered).await
     }
 
-    /// As [`Elementsd::connect`], but for the chain alone: no wallet is loaded or made.
+    /// As [`Elementsd::connect`], but for the chain alone: no wallet is loaded or made, and no witness asked.
     pub async fn observe(config: ElementsdConfig) -> Result<Self, PortError> {
-        let rpc = ElementsRpc::new(&config.endpoint)?;
+        let rpc = ElementsRpc::new(&config.node.endpoint)?;
         let answered = Answered::ask(&rpc).await?;
-        Self::begin(rpc, config, answered).await
+        Self::begin(rpc, None, config, answered).await
     }
 
-    async fn begin(rpc: ElementsRpc, config: ElementsdConfig, answered: Answered) -> Result<Self, PortError> {
+    async fn begin(
+        rpc: ElementsRpc,
+        witness: Option<ElementsRpc>,
+        config: ElementsdConfig,
+        answered: Answered,
+    ) -> Result<Self, PortError> {
         let asset = rpc.sidechain_info().await?.pegged_asset;
         let discount = rpc.knows_discount(&transactions::probe(asset)).await?;
         if !discount {
@@ -65,12 +70,7 @@ impl Elementsd {
             discount,
             safe_releases: config.safe_releases,
         };
-        let config = BackendConfig {
-            endpoint: config.endpoint,
-            fee_floor: config.fee_floor,
-            fee_ceiling: config.fee_ceiling,
-        };
-        Ok(Self::start(rpc, ledger, config, answered))
+        Ok(Self::start(rpc, witness, ledger, config.node, answered))
     }
 
     /// The asset that is L-BTC on this chain.

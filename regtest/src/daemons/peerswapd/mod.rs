@@ -86,6 +86,32 @@ pub fn programs() -> Result<(PathBuf, PathBuf)> {
     Ok((program, pscli))
 }
 
+/// The version of the PeerSwap protocol that a `peerswapd` speaks. It has no option that tells: it is started without
+/// a node, and says so before it misses one.
+///
+/// # Errors
+/// If it cannot be run, or does not say.
+pub async fn protocol_version(program: &Path) -> Result<u8> {
+    let folder = tempfile::Builder::new().prefix("sluice-peerswapd-").tempdir()?;
+    let nothing = folder.path().join("nothing");
+    let option = |name: &str| format!("--{name}={}", nothing.display());
+    let output = tokio::process::Command::new(program)
+        .env("HOME", folder.path())
+        .arg(format!("--datadir={}", folder.path().display()))
+        .args([option("configfile"), option("policyfile"), option("lnd.tlscertpath")])
+        .args([option("lnd.macaroonpath"), "--lnd.host=127.0.0.1:1".into()])
+        .arg("--bitcoinswaps")
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(START_LIMIT, output).await??;
+    let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    let said = said.join("\n");
+    let version = said.split("Protocol version: ").nth(1);
+    let digits = version.map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+    let version = digits.and_then(|digits| digits.parse().ok());
+    version.with_context(|| format!("{} does not tell its protocol version: {said}", program.display()))
+}
+
 impl Peerswapd {
     /// Starts it in a folder of its own and waits until it answers, which takes it more than 10 s. Its policy lets
     /// everybody swap.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use jsonrpsee::rpc_params;
-use sluice::chain::bitcoind::{BITCOIN_FEE_FLOOR, Bitcoind, BitcoindConfig};
+use sluice::chain::backend::BackendConfig;
+use sluice::chain::bitcoind::{BITCOIN_FEE_FLOOR, Bitcoind};
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE, LIQUID_FEE_FLOOR};
 use sluice::chain::rpc::{Auth, Endpoint, NodeRpc};
 use sluice::ports::{Chain, ChainInfo, PortError, Tip, Watch};
@@ -99,15 +100,19 @@ impl Node {
         };
         let client = match record.asset {
             Asset::Lbtc => Elementsd::observe(ElementsdConfig {
-                endpoint,
-                fee_floor: LIQUID_FEE_FLOOR,
-                fee_ceiling: LIQUID_CEILING,
+                node: BackendConfig {
+                    endpoint,
+                    witness: None,
+                    fee_floor: LIQUID_FEE_FLOOR,
+                    fee_ceiling: LIQUID_CEILING,
+                },
                 safe_releases: KNOWN_SAFE.to_vec(),
             })
             .await
             .map(Client::Liquid),
-            Asset::Btc => Bitcoind::observe(BitcoindConfig {
+            Asset::Btc => Bitcoind::observe(BackendConfig {
                 endpoint,
+                witness: None,
                 fee_floor: BITCOIN_FEE_FLOOR,
                 fee_ceiling: BITCOIN_CEILING,
             })

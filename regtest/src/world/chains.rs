@@ -1,0 +1,77 @@
+//! The chains of a world, by the asset that lives on them.
+
+use ::bitcoin::Amount;
+use ::bitcoin::hashes::Hash;
+use anyhow::{Context, Result};
+use sluice::units::{Asset, TxId};
+
+use super::bitcoin::Bitcoin;
+use super::liquid::Liquid;
+
+/// The chains that are swapped on.
+#[derive(Clone, Copy)]
+pub struct Chains<'a> {
+    /// Liquid.
+    pub liquid: &'a Liquid,
+    /// Bitcoin, if BTC is swapped.
+    pub bitcoin: Option<&'a Bitcoin>,
+}
+
+impl<'a> Chains<'a> {
+    /// Liquid alone.
+    #[must_use]
+    pub fn of_liquid(liquid: &'a Liquid) -> Chains<'a> {
+        Chains { liquid, bitcoin: None }
+    }
+
+    fn bitcoin(&self) -> Result<&'a Bitcoin> {
+        self.bitcoin.context("this world swaps on Liquid alone")
+    }
+
+    /// Mines blocks.
+    ///
+    /// # Errors
+    /// If the node does not, or there is no such chain.
+    pub async fn mine(&self, asset: Asset, blocks: u32) -> Result<()> {
+        match asset {
+            Asset::Lbtc => self.liquid.mine(blocks).await,
+            Asset::Btc => self.bitcoin()?.mine(blocks).await,
+        }
+    }
+
+    /// The height of the tip.
+    ///
+    /// # Errors
+    /// If the node does not tell, or there is no such chain.
+    pub async fn height(&self, asset: Asset) -> Result<u32> {
+        match asset {
+            Asset::Lbtc => self.liquid.height().await,
+            Asset::Btc => self.bitcoin()?.height().await,
+        }
+    }
+
+    /// Replaces the newest blocks by one more; their transactions are in the new ones.
+    ///
+    /// # Errors
+    /// If the node does not, or there is no such chain.
+    pub async fn reorg(&self, asset: Asset, depth: u32) -> Result<()> {
+        match asset {
+            Asset::Lbtc => self.liquid.reorg(depth).await,
+            Asset::Btc => self.bitcoin()?.reorg(depth).await,
+        }
+    }
+
+    /// Pays to an address from the faucet.
+    ///
+    /// # Errors
+    /// If the address is none of that chain, the faucet is empty, or there is no such chain.
+    pub async fn pay(&self, asset: Asset, address: &str, amount: Amount) -> Result<TxId> {
+        match asset {
+            Asset::Lbtc => {
+                let id = self.liquid.fund(address, amount).await?;
+                Ok(TxId(::bitcoin::Txid::from_byte_array(id.to_byte_array())))
+            }
+            Asset::Btc => Ok(TxId(self.bitcoin()?.fund(address, amount).await?)),
+        }
+    }
+}

@@ -105,7 +105,7 @@ fn claims(record: &Record, at: Option<Height>, tip: Option<Height>) -> String {
             format!("now, since block {}", grouped(from.0))
         }
         (Some(from), Some(tip)) => {
-            let left = Blocks(from.0.saturating_sub(tip.0));
+            let left = Blocks(from.0.saturating_sub(tip.0.saturating_add(1)));
             format!(
                 "from block {} on, in {} blocks (about {})",
                 grouped(from.0),

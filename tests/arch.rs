@@ -20,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("config", &["units"]),
     ("store", &["policy", "protocol", "swap", "trail", "units"]),
     ("chain", &["ports", "swap", "tx", "units"]),
-    ("node", &["ports", "protocol", "swap", "units"]),
+    ("node", &["ports", "protocol", "swap", "tx", "units"]),
     (
         "engine",
         &[

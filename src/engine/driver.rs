@@ -16,12 +16,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tracing::{debug, error, info, warn};
 
-use super::Shared;
 use super::perform::{self, Task};
-use super::rescue;
+use super::{Shared, rescue, side};
 use crate::store::state_name;
 use crate::swap::event::{InvoiceKind, Made, OpeningView, PaymentStatus, TxKind};
-use crate::swap::state::Maker;
+use crate::swap::state::{Claim, Maker, Opening};
 use crate::swap::{Effect, Event, Now, State, Step, Swap, step, wants};
 use crate::units::Height;
 
@@ -29,9 +28,9 @@ use crate::units::Height;
 pub(super) enum Inbox {
     /// An observation.
     Event(Event),
-    /// The operator wants out; the answer is the swap after that.
-    Abort {
-        reason: String,
+    /// The operator wants something; the answer is the swap after that.
+    Wish {
+        event: Event,
         answer: oneshot::Sender<Arc<Swap>>,
     },
 }
@@ -174,8 +173,8 @@ impl Driver {
     fn received(&mut self, message: Inbox) -> bool {
         match message {
             Inbox::Event(event) => self.observe(&event),
-            Inbox::Abort { reason, answer } => {
-                let going_on = self.observe(&Event::Abort(reason));
+            Inbox::Wish { event, answer } => {
+                let going_on = self.observe(&event);
                 // Who asked may have gone; the swap goes on all the same.
                 let _ = answer.send(self.swap.borrow().clone());
                 going_on
@@ -235,6 +234,7 @@ impl Driver {
         self.swap.send_replace(next.clone());
         // Only now: who puts the wallet's locks in order must find the opening here or there at any time.
         self.free_what_is_unused(&next, event);
+        self.free_change(&swap, &next);
         self.shared.announce(next);
         true
     }
@@ -253,6 +253,13 @@ impl Driver {
 
     /// An opening that was made when it was no longer wanted keeps coins locked for nothing.
     fn free_what_is_unused(&self, next: &Swap, event: &Event) {
+        if let (Event::Made(Made::Push(child)), State::Maker(_, maker)) = (event, &next.state)
+            && maker
+                .opened()
+                .is_none_or(|opened| opened.children.last() != Some(child))
+        {
+            self.free_inputs_of(next, child);
+        }
         let Event::Made(Made::Opening(made)) = event else {
             return;
         };
@@ -270,6 +277,41 @@ impl Driver {
             {
                 // `keep_only` frees them at the next start of the daemon or of the node.
                 warn!(%failure, "the inputs of an unused opening stay locked for now");
+            }
+        };
+        tokio::spawn(tracing::Instrument::in_current_span(freed));
+    }
+
+    /// A child that is not needed any more, since a block holds the opening, may never have got out.
+    fn free_change(&self, before: &Swap, next: &Swap) {
+        let waiting = |swap: &Swap| match &swap.state {
+            State::Maker(_, maker) => maker
+                .opened()
+                .filter(|opened| opened.confirmed_at.is_none())
+                .and_then(|opened| opened.children.last())
+                .cloned(),
+            State::Requested { .. } | State::Taker(..) | State::Canceling { .. } | State::Closed(_) => None,
+        };
+        if let (Some(child), None) = (waiting(before), waiting(next)) {
+            self.free_inputs_of(before, &child);
+        }
+    }
+
+    fn free_inputs_of(&self, swap: &Swap, child: &Claim) {
+        let opening = match &swap.state {
+            State::Maker(_, maker) => maker.opening(),
+            State::Requested { .. } | State::Taker(..) | State::Canceling { .. } | State::Closed(_) => None,
+        };
+        let (Some(opening), Some(side)) = (opening, self.shared.side(swap.terms.asset)) else {
+            return;
+        };
+        let spent = Opening {
+            inputs: side::inputs_of(swap, child),
+            ..opening.clone()
+        };
+        let freed = async move {
+            if let Err(failure) = side.wallet.release(&spent).await {
+                warn!(%failure, "the opening's change stays locked for now");
             }
         };
         tokio::spawn(tracing::Instrument::in_current_span(freed));

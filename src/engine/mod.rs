@@ -20,6 +20,7 @@ mod side;
 mod sight;
 mod start;
 mod switch;
+mod versions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -32,7 +33,8 @@ use crate::keys::Seed;
 use crate::policy::{Pauses, Policy, Premiums};
 use crate::ports::{Clock, LightningNode, NodeInfo, PeerMessenger};
 use crate::store::{Store, StoreError};
-use crate::swap::{Role, State, Swap};
+use crate::swap::fees::Wish;
+use crate::swap::{Event, Role, State, Swap};
 use crate::units::{Asset, Height, NodeId, SwapId};
 use answers::Answers;
 use driver::Inbox;
@@ -46,6 +48,7 @@ pub use peers::{PeerState, Peers};
 pub use rescue::{RescueFolders, RescueHealth};
 pub use side::Side;
 pub use start::StartError;
+pub use versions::{replacement_fee, size_with_child};
 
 /// How long the engine waits between things. Production uses the default; simulations are faster.
 #[derive(Debug, Clone, Copy)]
@@ -260,6 +263,19 @@ impl Engine {
     /// # Errors
     /// If the store cannot be read.
     pub async fn abort(&self, id: SwapId, reason: &str) -> Result<Option<(Arc<Swap>, Arc<Swap>)>, StoreError> {
+        self.tell(id, Event::Abort(reason.into())).await
+    }
+
+    /// Asks a running swap for another version of its transaction that waits for a block. Returns the swap before and
+    /// after; equal states mean that there is none.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn bump(&self, id: SwapId, wish: Wish) -> Result<Option<(Arc<Swap>, Arc<Swap>)>, StoreError> {
+        self.tell(id, Event::Bump(wish)).await
+    }
+
+    async fn tell(&self, id: SwapId, event: Event) -> Result<Option<(Arc<Swap>, Arc<Swap>)>, StoreError> {
         let running = self
             .shared
             .running()
@@ -267,13 +283,7 @@ impl Engine {
             .map(|running| (running.inbox.clone(), running.swap.borrow().clone()));
         if let Some((inbox, before)) = running {
             let (answer, answered) = oneshot::channel();
-            if inbox
-                .send(Inbox::Abort {
-                    reason: reason.into(),
-                    answer,
-                })
-                .await
-                .is_ok()
+            if inbox.send(Inbox::Wish { event, answer }).await.is_ok()
                 && let Ok(after) = answered.await
             {
                 return Ok(Some((before, after)));

@@ -69,6 +69,7 @@ fn sign(
         rate: payment.rate,
         basis: payment.basis,
         min_fee: None,
+        ceiling: None,
     };
     tx::build_claim(&request, rng)
 }

@@ -258,8 +258,9 @@ fn of_taker<'a>(swap: &Swap, deal: &'a Deal, taker: &'a Taker) -> Option<Stake<'
             opening,
             preimage,
             claims,
+            confirmed_at,
             ..
-        } => (offer, opening, None, Some(preimage), &claims[..]),
+        } => (offer, opening, *confirmed_at, Some(preimage), &claims[..]),
         Taker::PayingFee { .. }
         | Taker::AwaitingOpening
         | Taker::AwaitingConfirmation { .. }

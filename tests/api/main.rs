@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test it is the assertion")]
 
+mod bump;
 mod cancel;
 mod cli;
 mod docs;

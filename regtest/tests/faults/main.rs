@@ -2,6 +2,7 @@
 
 mod books;
 mod crash;
+mod fees;
 mod golike;
 mod input;
 mod messages;

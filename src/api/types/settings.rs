@@ -52,6 +52,8 @@ pub struct ChainStatus {
     pub chain: String,
     /// The node's release, as it names itself.
     pub version: String,
+    /// Whose wallet pays for its swaps and is paid: `lnd`, or a daemon with the name of a wallet in it.
+    pub wallet: String,
     /// The tip's height; None while the node does not answer.
     pub height: Option<u32>,
     /// Whether new swaps are made on it now.

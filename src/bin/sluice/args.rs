@@ -149,6 +149,14 @@ pub enum SwapCommand {
     },
     /// End a swap as far as that is safe, or say why it is not
     Cancel(OneSwap),
+    /// Get a transaction of ours into a block sooner: push an opening, replace a claim or a refund
+    Bump {
+        #[command(flatten)]
+        swap: OneSwap,
+        /// The rate to pay, in satoshi per 1000 virtual bytes; reckoned unless given
+        #[arg(long, value_name = "SAT_PER_KVB", value_parser = amount)]
+        fee_rate: Option<u64>,
+    },
     /// Wait for a swap's end and tell it by the exit code
     Wait {
         #[command(flatten)]

@@ -45,8 +45,8 @@ impl Elementsd {
         Self::begin(rpc, witness, config, answered).await
     }
 
-    /// As [`Elementsd::connect`], but for the chain alone: no wallet is loaded or made, and no witness asked.
-    pub async fn observe(config: ElementsdConfig) -> Result<Self, PortError> {
+    /// The same for the chain alone: the wallet is neither looked for nor made, and no witness is asked.
+    pub async fn connect_without_wallet(config: ElementsdConfig) -> Result<Self, PortError> {
         let rpc = ElementsRpc::new(&config.node.endpoint)?;
         let answered = Answered::ask(&rpc).await?;
         Self::begin(rpc, None, config, answered).await

@@ -5,6 +5,7 @@ mod chain;
 mod lightning;
 mod make;
 mod message;
+mod push;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +51,8 @@ pub(super) async fn perform(task: &Task, effect: &Effect) {
             lightning::make_invoice(task, *kind, *amount, *expiry_secs, *final_cltv).await;
         }
         Effect::MakeOpening(hash) => make::opening(task, effect, *hash).await,
-        Effect::MakeClaim(path) => make::claim(task, path).await,
+        Effect::MakeClaim(path, wish) => make::claim(task, path, *wish).await,
+        Effect::MakePush(wish) => push::push(task, *wish).await,
         Effect::MakeVoid => make::void(task).await,
         Effect::Broadcast { kind, tx, preimage } => chain::broadcast(task, *kind, tx, preimage.as_ref()).await,
         Effect::Pay(payee) => lightning::pay(task, effect, payee).await,

@@ -99,7 +99,7 @@ impl Node {
             poll: POLL,
         };
         let client = match record.asset {
-            Asset::Lbtc => Elementsd::observe(ElementsdConfig {
+            Asset::Lbtc => Elementsd::connect_without_wallet(ElementsdConfig {
                 node: BackendConfig {
                     endpoint,
                     witness: None,
@@ -110,7 +110,7 @@ impl Node {
             })
             .await
             .map(Client::Liquid),
-            Asset::Btc => Bitcoind::observe(BackendConfig {
+            Asset::Btc => Bitcoind::connect_without_wallet(BackendConfig {
                 endpoint,
                 witness: None,
                 fee_floor: BITCOIN_FEE_FLOOR,

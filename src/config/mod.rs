@@ -49,6 +49,15 @@ pub struct Config {
     pub bitcoin: Option<Bitcoin>,
     /// What peers may cost us.
     pub limits: Limits,
+    /// Where rescue files go besides the data folder.
+    pub rescue: Rescue,
+}
+
+/// Rescue files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rescue {
+    /// A second folder for them; it must be there.
+    pub copy_dir: Option<PathBuf>,
 }
 
 /// The JSON-RPC API.

@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use tracing::{debug, error, info, warn};
 
 use super::perform::{self, Task};
-use super::{Shared, side};
+use super::{Shared, rescue, side};
 use crate::store::state_name;
 use crate::swap::event::{InvoiceKind, Made, OpeningView, PaymentStatus, TxKind};
 use crate::swap::state::{Claim, Maker, Opening};
@@ -52,6 +52,8 @@ pub(super) struct Driver {
     swap: watch::Sender<Arc<Swap>>,
     work: HashMap<Effect, Work>,
     signals: mpsc::Sender<Signal>,
+    /// Whether the swap's rescue file is on the disk.
+    kept: watch::Receiver<bool>,
 }
 
 /// Drives a swap until it is closed or the daemon stops. `resumed`: it comes from the store of an earlier run.
@@ -62,11 +64,13 @@ pub(super) async fn drive(
     mut inbox: mpsc::Receiver<Inbox>,
 ) {
     let (signals, mut signalled) = mpsc::channel(64);
+    let kept = rescue::begin(shared.clone(), swap.subscribe());
     let mut driver = Driver {
         shared,
         swap,
         work: HashMap::new(),
         signals,
+        kept,
     };
     if resumed && !driver.observe(&Event::Started) {
         return;
@@ -140,7 +144,8 @@ impl Driver {
     }
 
     fn begin(&mut self, effect: Effect) {
-        let task = Task::new(self.shared.clone(), self.swap.subscribe(), self.signals.clone());
+        let (swap, kept) = (self.swap.subscribe(), self.kept.clone());
+        let task = Task::new(self.shared.clone(), swap, self.signals.clone(), kept);
         let (begun, shared) = (effect.clone(), self.shared.clone());
         let work = async move {
             let performed = AssertUnwindSafe(perform::perform(&task, &begun)).catch_unwind().await;

@@ -15,6 +15,7 @@ mod openings;
 mod order;
 mod peers;
 mod perform;
+mod rescue;
 mod side;
 mod sight;
 mod start;
@@ -39,10 +40,12 @@ use answers::Answers;
 use driver::Inbox;
 use judging::Judging;
 use openings::Openings;
+use rescue::Rescue;
 
 pub use admit::Denial;
 pub use order::{NewSwap, Started};
 pub use peers::{PeerState, Peers};
+pub use rescue::{RescueFolders, RescueHealth};
 pub use side::Side;
 pub use start::StartError;
 pub use versions::{replacement_fee, size_with_child};
@@ -93,6 +96,8 @@ pub struct Parts {
     pub store: Store,
     /// The seed of all keys.
     pub seed: Arc<Seed>,
+    /// Where rescue files are kept.
+    pub rescue: RescueFolders,
     /// How long to wait between things.
     pub pace: Pace,
     /// Fee invoices up to this multiple of our own estimate are paid: see [`opening_fee::bound`].
@@ -109,6 +114,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     store: Store,
     seed: Arc<Seed>,
+    rescue: Rescue,
     pace: Pace,
     fee_invoice_factor: u64,
     openings: Openings,
@@ -214,6 +220,7 @@ impl Engine {
             identity: parts.identity,
             clock: parts.clock,
             store: parts.store,
+            rescue: Rescue::new(parts.rescue, &parts.seed),
             seed: parts.seed,
             pace: parts.pace,
             fee_invoice_factor: parts.fee_invoice_factor,
@@ -228,6 +235,7 @@ impl Engine {
             changes,
             failed: watch::channel(None).0,
         });
+        tokio::spawn(rescue::look_after(shared.clone()));
         let open = shared.store.open_swaps()?;
         info!(open = open.len(), "taking up the open swaps");
         for swap in open {
@@ -332,6 +340,12 @@ impl Engine {
     #[must_use]
     pub fn side(&self, asset: Asset) -> Option<Arc<Side>> {
         self.shared.side(asset)
+    }
+
+    /// Where rescue files are kept, and what keeps them from being written.
+    #[must_use]
+    pub fn rescue(&self) -> (&RescueFolders, RescueHealth) {
+        (self.shared.rescue.folders(), self.shared.rescue.health())
     }
 
     /// The present tip of an asset's chain; None while its node does not answer.

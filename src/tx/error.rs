@@ -79,6 +79,14 @@ pub enum TxError {
         /// The transaction.
         txid: TxId,
     },
+    /// Not an address of the chain.
+    #[error("{address} is not an address of this chain: {reason}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A preimage of another payment.
     #[error("the preimage hashes to {got}, the opening script asks for {want}")]
     WrongPreimage {

@@ -302,3 +302,16 @@ pub fn address_of(coin: Coin, chain: &str, output_script: &Script, blinding_key:
         Coin::Btc => bitcoin::address(chain, output_script),
     }
 }
+
+/// What to pay to for an address that a person has typed. It must be of the same network as `like`, an address that
+/// the chain's wallet gave.
+pub fn payout_to(coin: Coin, address: &str, like: &str) -> Result<Payout, TxError> {
+    let payout = match coin {
+        Coin::Lbtc { .. } => liquid::payout_to(address, like),
+        Coin::Btc => bitcoin::payout_to(address, like),
+    };
+    payout.map_err(|reason| TxError::Address {
+        address: address.chars().take(120).collect(),
+        reason,
+    })
+}

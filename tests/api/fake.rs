@@ -172,6 +172,12 @@ impl SluiceApiServer for Fake {
                 paused: None,
                 problem: Some("still syncing".into()),
             }],
+            rescue: RescueStatus {
+                dir: "/home/alice/.sluice/rescue".into(),
+                problem: None,
+                copy_dir: Some("/mnt/usb".into()),
+                copy_problem: Some("/mnt/usb: No such file or directory (os error 2)".into()),
+            },
             accept_new_swaps: true,
             active_swaps: 1,
             total_swaps: 2,

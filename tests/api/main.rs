@@ -8,5 +8,6 @@ mod cli;
 mod docs;
 mod fake;
 mod fixtures;
+mod offline;
 mod server;
 mod views;

@@ -11,6 +11,7 @@ mod orders;
 mod outage;
 mod payment;
 mod reorg;
+mod rescue;
 mod secrets;
 mod switch;
 mod taken_back;

@@ -14,8 +14,8 @@ pub use request::{
     SendRequest, SwapFilter, SwapRef, SwapRequest, SwapTopic, SwapWait, Until, WalletRef,
 };
 pub use settings::{
-    ChainList, ChainStatus, Info, NodeStatus, PauseView, PolicyView, PremiumRate, PremiumTable, SendAnswer, StopAnswer,
-    WalletAddress, WalletBalanceView,
+    ChainList, ChainStatus, Info, NodeStatus, PauseView, PolicyView, PremiumRate, PremiumTable, RescueStatus,
+    SendAnswer, StopAnswer, WalletAddress, WalletBalanceView,
 };
 pub use swap::{
     BumpAnswer, CancelAction, CancelAnswer, Deadline, NextView, OpeningSummary, OutcomeKind, OutcomeView, SpendSummary,

@@ -66,6 +66,19 @@ pub struct ChainStatus {
     pub paused: Option<PauseView>,
 }
 
+/// Rescue files, and the seed whose words open them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RescueStatus {
+    /// The folder that they are in.
+    pub dir: String,
+    /// Why they cannot be written there: no new swap begins, no opening is published, no claim paid; None: they can.
+    pub problem: Option<String>,
+    /// The second folder.
+    pub copy_dir: Option<String>,
+    /// Why they cannot be copied there: nothing waits for that; None: they can.
+    pub copy_problem: Option<String>,
+}
+
 /// The answer to `info`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Info {
@@ -81,6 +94,8 @@ pub struct Info {
     pub node: NodeStatus,
     /// The chains.
     pub chains: Vec<ChainStatus>,
+    /// Rescue files.
+    pub rescue: RescueStatus,
     /// Whether the operator lets new swaps be made.
     pub accept_new_swaps: bool,
     /// Swaps that are not closed.

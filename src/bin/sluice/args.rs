@@ -1,5 +1,7 @@
 //! The command line's grammar.
 
+mod offline;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,8 @@ use clap_complete::Shell;
 use sluice::api::types::{IdempotencyKey, Until};
 use sluice::swap::Kind;
 use sluice::units::{Asset, AssetChoice, NodeId, Scid};
+
+pub use offline::{NodeArgs, RescueArgs, SeedCommand};
 
 use crate::values::{Limit, amount, limit, swap_prefix};
 
@@ -17,7 +21,7 @@ Exit codes:
   2  the command line is wrong
   3  the swap was canceled: nothing was opened
   4  the swap was not paid: the coins went back, cooperatively or after the timelock
-  5  the daemon does not answer, or does not take the token
+  5  the daemon (or the node that a rescue asks) does not answer, or does not take the token
   6  the time is over; the swap goes on
   7  coins were lost: this must never happen
 
@@ -76,6 +80,11 @@ pub enum ColorWhen {
 pub enum Command {
     #[command(flatten)]
     Asked(Asked),
+    /// The words of the seed; needs no daemon
+    #[command(subcommand)]
+    Seed(SeedCommand),
+    /// Get a swap's coins from its rescue file, the seed's words and a node of the chain; needs no daemon
+    Rescue(RescueArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell

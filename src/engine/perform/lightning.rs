@@ -129,14 +129,15 @@ enum Attempted {
 }
 
 /// One call. It begins a payment only before the tip that the effect names: after an outage the state's permission
-/// to pay may be hours old.
+/// to pay may be hours old. And none for a claim before the swap's rescue file is on the disk.
 async fn attempt(task: &Task, payee: &Payee, spec: &PaymentSpec) -> Result<Attempted, PortError> {
     let (shared, invoice) = (&task.shared, &payee.invoice);
     let side = task
         .side()
         .ok_or_else(|| PortError::Unreachable(super::NoSide.to_string()))?;
+    let kept = payee.kind == InvoiceKind::Fee || task.is_kept().await;
     let late = side.chain.tip().await?.height >= payee.before || shared.clock.now() >= invoice.expires_at;
-    let status = if late {
+    let status = if late || !kept {
         shared.node.payment_status(invoice.hash).await?
     } else {
         let called = shared.node.ensure_payment(spec).await;
@@ -148,9 +149,14 @@ async fn attempt(task: &Task, payee: &Payee, spec: &PaymentSpec) -> Result<Attem
     Ok(match status {
         PaymentStatus::InFlight => Attempted::InFlight,
         PaymentStatus::Paid(_) => Attempted::Certain(status),
-        PaymentStatus::Failed(_) if !late => Attempted::Certain(status),
         PaymentStatus::Failed(_) | PaymentStatus::Absent if late => Attempted::TooLate,
-        PaymentStatus::Failed(_) | PaymentStatus::Absent => {
+        PaymentStatus::Failed(_) | PaymentStatus::Absent if !kept => {
+            return Err(PortError::Unreachable(
+                "the swap's rescue file is not on the disk yet".into(),
+            ));
+        }
+        PaymentStatus::Failed(_) => Attempted::Certain(status),
+        PaymentStatus::Absent => {
             return Err(PortError::Unreachable(
                 "the node knows nothing of the payment it was asked to make".into(),
             ));

@@ -1,69 +1,67 @@
-//! A chain that has only the heights that matter to a swap of L-BTC that begins at height 100.
+//! A chain as far as it matters to one swap: where its transactions are, and the heights at which something changes.
 
-use sluice::swap::event::{ChainView, OpeningView, Spend, SpendPath, Verdict};
-use sluice::units::Height;
+use sluice::swap::event::{ChainView, OpeningView, Spend, Verdict};
+use sluice::swap::timelocks::Timelocks;
+use sluice::units::{Asset, Height};
 
 use crate::fixtures::{ANCHOR, limits, opening_tx};
-
-/// The first blocks, the end of the window, the end of the timelock of an opening in the first two blocks.
-const HEIGHTS: [u32; 9] = [100, 101, 102, 159, 160, 10_180, 10_181, 10_182, 10_183];
-/// The last height before the long wait for the timelock.
-const BEFORE_TIMELOCK: usize = 4;
+use crate::rules::By;
 
 /// Where a transaction is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place {
     Nowhere,
     Mempool,
-    Block(usize),
+    Block(u32),
+    /// Another transaction has taken its inputs for good.
+    Dead,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Chain {
-    tip: usize,
+    pub asset: Asset,
+    pub tip: u32,
     pub opening: Place,
     pub void: Place,
-    pub spend: Option<(SpendPath, bool, usize)>,
+    /// By which path, whether to our payout, in which block.
+    pub spend: Option<(By, bool, u32)>,
 }
 
 /// What a block may hold of this swap.
+#[derive(Debug, Clone, Copy)]
 pub enum Mined {
-    Nothing,
     Opening,
     Void,
-    Spend(SpendPath, bool),
+    Spend(By, bool),
 }
 
 impl Chain {
-    pub fn new() -> Chain {
+    pub fn new(asset: Asset) -> Chain {
         Chain {
-            tip: 0,
+            asset,
+            tip: ANCHOR.0,
             opening: Place::Nowhere,
             void: Place::Nowhere,
             spend: None,
         }
     }
 
-    pub fn tip(&self) -> Height {
-        Height(HEIGHTS[self.tip])
+    pub fn limits(&self) -> &'static Timelocks {
+        limits(self.asset)
     }
 
-    /// Whether the next block comes after the long wait for the timelock.
-    pub fn is_before_timelock(&self) -> bool {
-        self.tip == BEFORE_TIMELOCK
+    pub fn window_end(&self) -> u32 {
+        ANCHOR.0 + self.limits().window.0
     }
 
-    /// Whether the opening is, or can still be, in one of the blocks whose timelock ends within the heights.
-    pub fn is_young(&self) -> bool {
-        match self.opening {
-            Place::Nowhere | Place::Mempool => self.tip <= 1,
-            Place::Block(at) => at <= 2 && self.tip <= BEFORE_TIMELOCK,
-        }
+    /// Blocks upon a block that make it final.
+    pub fn deep(&self) -> u32 {
+        self.limits().confirmations.0 - 1
     }
 
-    /// Whether too few heights are left for every end.
-    pub fn is_after_timelock(&self) -> bool {
-        self.tip > BEFORE_TIMELOCK
+    /// Days have passed since the window's end.
+    pub fn is_long_after_window(&self) -> bool {
+        self.tip >= self.window_end() + self.limits().day.0
     }
 
     /// Whether the opening's coins are there to be spent.
@@ -73,79 +71,103 @@ impl Chain {
 
     /// Whether a refund fits into the next block.
     pub fn is_mature(&self) -> bool {
-        let next = HEIGHTS.get(self.tip + 1).copied();
-        let limits = limits(sluice::units::Asset::Lbtc);
-        match (self.opening, next) {
-            (Place::Block(at), Some(next)) => Height(next) >= Height(HEIGHTS[at]).plus(limits.csv),
-            (Place::Block(_) | Place::Mempool | Place::Nowhere, _) => false,
-        }
+        matches!(self.opening, Place::Block(at) if self.tip + 1 >= at + self.limits().csv.0)
     }
 
-    /// The chain with one more block; None at the end of the heights.
-    pub fn mine(&self, mined: Mined) -> Option<Chain> {
-        let mut next = self.clone();
-        next.tip += 1;
-        if next.tip == HEIGHTS.len() {
-            return None;
+    pub fn is_final(&self, at: u32) -> bool {
+        self.tip + 1 >= at + self.limits().confirmations.0
+    }
+
+    /// The next height at which something may change, by itself or by one of `deadlines`: an empty block there stands for
+    /// all empty ones before it. None: waiting changes nothing any more.
+    pub fn next_height(&self, deadlines: &[u32]) -> Option<u32> {
+        let limits = self.limits();
+        let (deep, end, day) = (self.deep(), self.window_end(), limits.day.0);
+        let mut heights = vec![end, end + day];
+        if let Place::Block(at) = self.opening {
+            let claimable = at + limits.claimable_blocks().0;
+            heights.extend([at + deep, at + limits.csv.0 - 1, at + limits.csv.0]);
+            // Otherwise the window is the bound of every payment.
+            if claimable < end {
+                heights.extend([claimable - 1, claimable]);
+            }
+        } else {
+            heights.push(end + day + limits.csv.0);
         }
+        if let Place::Block(at) = self.void {
+            heights.push(at + deep);
+        }
+        heights.extend(self.spend.map(|(_, _, at)| at + deep));
+        heights.extend(deadlines);
+        heights.into_iter().filter(|height| *height > self.tip).min()
+    }
+
+    /// The chain with empty blocks up to that height.
+    pub fn up_to(self, tip: u32) -> Chain {
+        Chain { tip, ..self }
+    }
+
+    /// The chain with one more block.
+    pub fn mine(self, mined: Mined) -> Chain {
+        let mut next = self.up_to(self.tip + 1);
         match mined {
-            Mined::Nothing => {}
-            Mined::Opening => {
-                next.opening = Place::Block(next.tip);
-                next.void = Place::Nowhere;
-            }
-            Mined::Void => {
-                next.void = Place::Block(next.tip);
-                next.opening = Place::Nowhere;
-            }
-            Mined::Spend(path, ours) => next.spend = Some((path, ours, next.tip)),
+            Mined::Opening => (next.opening, next.void) = (Place::Block(next.tip), Place::Nowhere),
+            Mined::Void => (next.void, next.opening) = (Place::Block(next.tip), Place::Dead),
+            Mined::Spend(by, ours) => next.spend = Some((by, ours, next.tip)),
         }
-        Some(next)
+        next
     }
 
-    /// The chain with a spend at the present height: there are blocks before the long wait that have no height here.
-    pub fn mine_here(&self, path: SpendPath, ours: bool) -> Chain {
-        let spend = Some((path, ours, self.tip));
-        Chain { spend, ..self.clone() }
-    }
-
-    /// The same height without what its block held of this swap.
-    pub fn reorg(&self) -> Option<Chain> {
-        let mut next = self.clone();
-        if next.spend.as_ref().is_some_and(|(_, _, at)| *at == next.tip) {
-            next.spend = None;
+    /// The same height after a reorg that reaches less deep than what counts as final: without the spend, or without
+    /// the opening or the void.
+    pub fn reorgs(self) -> Vec<Chain> {
+        let mut all = Vec::new();
+        if let Some((_, _, at)) = self.spend
+            && !self.is_final(at)
+        {
+            all.push(Chain { spend: None, ..self });
         }
-        for place in [&mut next.opening, &mut next.void] {
-            if *place == Place::Block(next.tip) {
-                *place = Place::Mempool;
-            }
+        if let Place::Block(at) = self.opening
+            && !self.is_final(at)
+        {
+            all.push(Chain {
+                opening: Place::Mempool,
+                spend: None,
+                ..self
+            });
         }
-        (next.opening != self.opening || next.void != self.void || next.spend != self.spend).then_some(next)
+        if let Place::Block(at) = self.void
+            && !self.is_final(at)
+        {
+            all.push(Chain {
+                opening: Place::Mempool,
+                void: Place::Mempool,
+                ..self
+            });
+        }
+        all
     }
 
     pub fn view(&self) -> ChainView {
         ChainView {
-            tip: self.tip(),
+            tip: Height(self.tip),
             opening: match self.opening {
-                Place::Nowhere => OpeningView::Unseen,
+                Place::Nowhere | Place::Dead => OpeningView::Unseen,
                 Place::Mempool => OpeningView::Mempool,
                 Place::Block(at) => OpeningView::Confirmed {
-                    at: Height(HEIGHTS[at]),
+                    at: Height(at),
                     verdict: Verdict::Good(opening_tx()),
                 },
             },
-            spend: self.spend.clone().map(|(path, ours, at)| Spend {
-                at: Height(HEIGHTS[at]),
-                path,
+            spend: self.spend.map(|(by, ours, at)| Spend {
+                at: Height(at),
+                path: by.path(),
                 ours,
             }),
             conflict: match self.void {
-                Place::Block(at) => Some(Height(HEIGHTS[at])),
-                Place::Nowhere | Place::Mempool => None,
+                Place::Block(at) => Some(Height(at)),
+                Place::Nowhere | Place::Mempool | Place::Dead => None,
             },
         }
     }
 }
-
-/// The chain begins where every swap of the fixtures does.
-const _: () = assert!(HEIGHTS[0] == ANCHOR.0);

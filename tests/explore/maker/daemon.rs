@@ -1,0 +1,170 @@
+//! What the maker's daemon does, and what reaches it.
+
+use sluice::swap::Effect;
+use sluice::swap::event::{EffectKind, InvoiceKind, InvoiceStatus, MessageKind, TxKind};
+use sluice::swap::state::{Maker, State};
+
+use super::World;
+use crate::chain::{Chain, Place};
+use crate::graph::{Move, Who};
+use crate::rules::{By, Machine, Seen};
+
+impl World {
+    pub(super) fn daemon(&self, machine: &mut Machine, moves: &mut Vec<Move<World>>) {
+        let mut add = |who, by, to| moves.push(Move { who, by, to });
+        let chain = Seen::Chain(self.chain);
+        add(Who::Us, "the daemon looks at the chain", self.taking(machine, chain));
+        let mut given = self.taking(machine, Seen::Key);
+        given.key_given |=
+            matches!(&machine.swap(self.running).state, State::Maker(_, maker) if maker.opening().is_some());
+        add(Who::Peer, "the taker gives its key", given);
+        let wrong = self.taking(machine, Seen::WrongKey);
+        add(Who::Peer, "the taker gives a wrong key", wrong);
+        add(Who::Peer, "the taker cancels", self.taking(machine, Seen::Cancel));
+        add(Who::World, "the operator aborts", self.taking(machine, Seen::Abort));
+        if let Some(bumps) = self.bumps.checked_sub(1) {
+            let to = World {
+                bumps,
+                ..self.taking(machine, Seen::Bump)
+            };
+            // What is not heard has not been said.
+            if to.running != self.running {
+                add(Who::World, "the operator bumps", to);
+            }
+        }
+        if self.running != self.committed {
+            let committed = self.running;
+            add(Who::Us, "the daemon commits", World { committed, ..*self });
+        }
+        for effect in machine.wants(self.running).iter() {
+            self.perform(machine, effect, moves);
+        }
+        if let Some(faults) = self.faults.checked_sub(1) {
+            let to = World {
+                up: false,
+                running: self.committed,
+                faults,
+                ..*self
+            };
+            let (who, by) = (Who::World, "the daemon dies");
+            moves.push(Move { who, by, to });
+        }
+    }
+
+    fn perform(&self, machine: &mut Machine, effect: &Effect, moves: &mut Vec<Move<World>>) {
+        let mut add = |who, by, to: World| moves.push(Move { who, by, to });
+        let refused = |machine: &mut Machine, what| self.taking(machine, Seen::Refused(what));
+        match effect {
+            Effect::MakeInvoice { .. } => {
+                let mut made = self.doing(machine, effect);
+                made.invoice = Some(self.invoice.unwrap_or(InvoiceStatus::Open));
+                add(Who::Us, "the invoice is made, the answer lost", made);
+                add(Who::Us, "the invoice is made", made.taking(machine, Seen::MadeInvoice));
+            }
+            Effect::MakeOpening(_) => {
+                add(Who::Us, "the opening is made", self.taking(machine, Seen::MadeOpening));
+                let not = refused(machine, EffectKind::MakeOpening);
+                add(Who::World, "the opening is not made", not);
+            }
+            Effect::MakeVoid => add(Who::Us, "the void is made", self.taking(machine, Seen::MadeVoid)),
+            Effect::MakeClaim(..) => {
+                add(Who::Us, "the refund is made", self.taking(machine, Seen::MadeClaim));
+                // After the last height there is no later block to try again at, should a reorg undo the spend.
+                let unspent = Chain {
+                    spend: None,
+                    ..self.chain
+                };
+                if unspent.next_height(&[]).is_some() {
+                    let not = refused(machine, EffectKind::MakeClaim);
+                    add(Who::World, "the refund is not made", not);
+                }
+            }
+            Effect::MakePush(_) => {
+                add(Who::Us, "the child is made", self.taking(machine, Seen::MadePush));
+                add(
+                    Who::World,
+                    "the child is not made",
+                    refused(machine, EffectKind::MakePush),
+                );
+            }
+            Effect::Broadcast { kind, .. } => self.publish(machine, effect, *kind, moves),
+            Effect::WatchInvoice(InvoiceKind::Claim, _) => {
+                add(Who::Us, "the node tells of the invoice", self.told(machine));
+            }
+            Effect::CancelInvoice(_) => {
+                let mut next = self.doing(machine, effect);
+                next.invoice = Some(match self.invoice {
+                    Some(InvoiceStatus::Paid) => InvoiceStatus::Paid,
+                    Some(InvoiceStatus::Open | InvoiceStatus::Closed) | None => InvoiceStatus::Closed,
+                });
+                add(Who::Us, "the node is asked to cancel the invoice", next.told(machine));
+            }
+            Effect::WakeAt(time) if self.now().time >= *time => {
+                add(Who::Us, "a deadline comes", self.taking(machine, Seen::Tick));
+            }
+            Effect::Send { .. } => {
+                let sent = Seen::Sent(MessageKind::Cancel);
+                let to = self.doing(machine, effect).taking(machine, sent);
+                add(Who::Us, "a message is sent", to);
+            }
+            Effect::WakeAt(_)
+            | Effect::Pay(_)
+            | Effect::WatchPayment(..)
+            | Effect::WatchInvoice(..)
+            | Effect::WatchChain => {}
+        }
+    }
+
+    fn told(&self, machine: &mut Machine) -> World {
+        let status = self.invoice.unwrap_or(InvoiceStatus::Closed);
+        self.taking(machine, Seen::Invoice(status))
+    }
+
+    fn publish(&self, machine: &mut Machine, effect: &Effect, kind: TxKind, moves: &mut Vec<Move<World>>) {
+        let mut add = |who, by, to: World| moves.push(Move { who, by, to });
+        let mut next = self.doing(machine, effect);
+        let (opening, void) = (self.chain.opening, self.chain.void);
+        match kind {
+            TxKind::Opening => {
+                if opening == Place::Nowhere && !matches!(void, Place::Block(_)) {
+                    next.chain.opening = Place::Mempool;
+                    // It may be out without our having heard that it is.
+                    add(Who::Us, "the opening is published, the answer lost", next);
+                }
+                if opening != Place::Dead {
+                    let to = next.taking(machine, Seen::Accepted(kind));
+                    add(Who::Us, "the opening is published", to);
+                }
+                let refused = Seen::Refused(EffectKind::Broadcast(kind));
+                add(
+                    Who::World,
+                    "the network refuses the opening",
+                    self.taking(machine, refused),
+                );
+            }
+            TxKind::Void => {
+                if void == Place::Nowhere && !matches!(opening, Place::Block(_)) {
+                    next.chain.void = Place::Mempool;
+                    add(Who::Us, "the void is published", next);
+                }
+            }
+            // Where it is makes no difference to what is at stake: the opening is what confirms.
+            TxKind::Push => {}
+            TxKind::Claim => {
+                let is_payable = self.invoice == Some(InvoiceStatus::Open);
+                let (by, waits) = match &machine.swap(self.running).state {
+                    State::Maker(_, Maker::ClaimingCoop { refund, .. }) => (By::Coop, self.now().time < refund.until),
+                    State::Maker(_, Maker::ClaimingCsv { refund, .. }) => (By::Csv, self.now().time < refund.until),
+                    State::Maker(..)
+                    | State::Taker(..)
+                    | State::Requested { .. }
+                    | State::Canceling { .. }
+                    | State::Closed(_) => (By::Csv, true),
+                };
+                next.refunded_early |= is_payable && waits;
+                next.refund_out = Some(by);
+                add(Who::Us, "the refund is published", next);
+            }
+        }
+    }
+}

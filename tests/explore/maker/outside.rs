@@ -1,0 +1,76 @@
+//! What happens around the maker whether or not its daemon is there.
+
+use sluice::swap::event::InvoiceStatus;
+
+use super::{LAST, World};
+use crate::chain::{Chain, Mined, Place};
+use crate::graph::{Move, Who};
+use crate::rules::By;
+
+impl World {
+    pub(super) fn outside(&self, moves: &mut Vec<Move<World>>) {
+        let mut add = |who, by, to| moves.push(Move { who, by, to });
+        if self.invoice == Some(InvoiceStatus::Open) {
+            let with = |status| World {
+                invoice: Some(status),
+                ..*self
+            };
+            if self.clock < LAST {
+                add(Who::Peer, "the taker pays", with(InvoiceStatus::Paid));
+            } else {
+                add(Who::World, "the invoice expires", with(InvoiceStatus::Closed));
+            }
+        }
+        if self.clock < LAST {
+            let clock = self.clock + 1;
+            add(Who::World, "time passes", World { clock, ..*self });
+        }
+        if let Some(faults) = self.faults.checked_sub(1) {
+            for chain in self.chain.reorgs() {
+                add(Who::World, "a reorg", World { chain, faults, ..*self });
+                // What a reorg takes out of the chain may be gone from every mempool.
+                if self.refund_out.is_some() && chain.spend.is_none() {
+                    let refund_out = None;
+                    let to = World {
+                        chain,
+                        faults,
+                        refund_out,
+                        ..*self
+                    };
+                    add(Who::World, "a reorg, and the network forgets the refund", to);
+                }
+            }
+        }
+        self.blocks(moves);
+    }
+
+    fn blocks(&self, moves: &mut Vec<Move<World>>) {
+        let chain = self.chain;
+        let mut add = |who, by, chain: Chain| {
+            let clock = if chain.is_long_after_window() { LAST } else { self.clock };
+            let to = World { chain, clock, ..*self };
+            moves.push(Move { who, by, to });
+        };
+        // From there on it is too late to open.
+        if let Some(tip) = chain.next_height(&[chain.window_end() - chain.deep() - 6]) {
+            add(Who::World, "blocks", chain.up_to(tip));
+        }
+        if chain.opening == Place::Mempool {
+            add(Who::World, "a block with the opening", chain.mine(Mined::Opening));
+        }
+        if chain.void == Place::Mempool {
+            add(Who::World, "a block with the void", chain.mine(Mined::Void));
+        }
+        if chain.is_spendable() {
+            if self.invoice == Some(InvoiceStatus::Paid) {
+                let claim = Mined::Spend(By::Preimage, false);
+                add(Who::Peer, "the taker's claim in a block", chain.mine(claim));
+            }
+            let fits = |by: &By| *by == By::Coop || chain.is_mature();
+            if let Some(by) = self.refund_out.filter(fits) {
+                let spend = Mined::Spend(by, true);
+                add(Who::World, "a block with the refund", chain.mine(spend));
+            }
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! What is explored: the machine's two functions as data, so that a mutation can take their place; what must hold of
+//! them; and their answers, each asked for once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::rc::Rc;
+
+use sluice::swap::event::{
+    EffectKind, Event, Failure, InvoiceKind, InvoiceStatus, MessageKind, PaymentStatus, SpendPath, TxKind,
+};
+use sluice::swap::state::{Abandon, Maker, Outcome, State, Swap, Taker};
+use sluice::swap::{Effect, Now, Outgoing, Step};
+
+use crate::chain::Chain;
+use crate::fixtures::*;
+
+/// What must hold in every reachable state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Invariant {
+    /// An honest side never ends poorer than the rules say: who paid has the coins, who opened is paid or has the coins
+    /// back, and no end is declared before the chain has made it final.
+    NeverPoorer,
+    /// Nobody's key leaves, and no refund goes out, while a payment may exist.
+    NoKeyWhilePaying,
+    /// A hash has at most one HTLC: no attempt begins before the end of the one before it is certain.
+    OneHtlc,
+    /// A payment begins only within the payment window.
+    PaidInTime,
+    /// Nothing reaches the network, the node or the peer that the committed state does not want and know of.
+    CommittedFirst,
+    /// From every state a closed one can be reached, whatever the peer does.
+    CanEnd,
+    /// No state wants two things of which one undoes the other.
+    NoContradiction,
+}
+
+/// What was seen, and which invariant it breaks.
+#[derive(Debug, Clone)]
+pub struct Violation {
+    pub of: Invariant,
+    pub what: String,
+}
+
+impl Violation {
+    pub fn new(of: Invariant, what: impl Into<String>) -> Violation {
+        let what = what.into();
+        Violation { of, what }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.of, self.what)
+    }
+}
+
+/// The machine, and in which order the driver commits and acts.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    pub step: fn(&Swap, Now, &Event) -> Step,
+    pub wants: fn(&Swap) -> Vec<Effect>,
+    /// What a state wants is done before that state is committed.
+    pub acts_first: bool,
+}
+
+/// What is shipped.
+pub const SHIPPED: Rules = Rules {
+    step: sluice::swap::step,
+    wants: sluice::swap::wants,
+    acts_first: false,
+};
+
+/// An event in few bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Seen {
+    Started,
+    Tick,
+    Announced,
+    Cancel,
+    Key,
+    WrongKey,
+    Abort,
+    Bump,
+    Chain(Chain),
+    Payment(Paid),
+    CallLost,
+    MadeInvoice,
+    MadeOpening,
+    MadeClaim,
+    MadeVoid,
+    MadePush,
+    Invoice(InvoiceStatus),
+    Sent(MessageKind),
+    Accepted(TxKind),
+    Refused(EffectKind),
+}
+
+/// What the node knows of the claim payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Paid {
+    No,
+    InFlight,
+    Yes,
+    Failed(Failure),
+}
+
+/// A swap that has been met.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Id(u32);
+
+struct Met {
+    swap: Rc<Swap>,
+    wants: Rc<[Effect]>,
+    contradiction: Option<(&'static str, &'static str)>,
+}
+
+/// The rules' answers. Worlds are many, swaps are few: a world holds its swap's number.
+pub struct Machine {
+    rules: Rules,
+    met: Vec<Met>,
+    ids: HashMap<Rc<Swap>, Id>,
+    steps: HashMap<(Id, Now, Seen), Id>,
+}
+
+impl Machine {
+    pub fn new(rules: Rules) -> Machine {
+        let (met, ids, steps) = (Vec::new(), HashMap::new(), HashMap::new());
+        Machine { rules, met, ids, steps }
+    }
+
+    pub fn id(&mut self, mut swap: Swap) -> Id {
+        forget_reasons(&mut swap.state);
+        let swap = Rc::new(swap);
+        if let Some(id) = self.ids.get(&swap) {
+            return *id;
+        }
+        let id = Id(u32::try_from(self.met.len()).unwrap());
+        let wants: Rc<[Effect]> = (self.rules.wants)(&swap).into();
+        self.met.push(Met {
+            swap: swap.clone(),
+            contradiction: contradiction(&wants),
+            wants,
+        });
+        self.ids.insert(swap, id);
+        id
+    }
+
+    pub fn swap(&self, id: Id) -> Rc<Swap> {
+        self.met[id.0 as usize].swap.clone()
+    }
+
+    pub fn wants(&self, id: Id) -> Rc<[Effect]> {
+        self.met[id.0 as usize].wants.clone()
+    }
+
+    pub fn acts_first(&self) -> bool {
+        self.rules.acts_first
+    }
+
+    /// How many swaps have been met.
+    pub fn swaps(&self) -> usize {
+        self.met.len()
+    }
+
+    pub fn step(&mut self, id: Id, now: Now, seen: Seen) -> Id {
+        if let Some(next) = self.steps.get(&(id, now, seen)) {
+            return *next;
+        }
+        let swap = self.swap(id);
+        let next = match (self.rules.step)(&swap, now, &event(&swap, seen)) {
+            Step::Stay => id,
+            Step::To(next) => self.id(*next),
+        };
+        self.steps.insert((id, now, seen), next);
+        next
+    }
+
+    pub fn contradicts_itself(&self, id: Id) -> Result<(), Violation> {
+        self.met[id.0 as usize].contradiction.map_or(Ok(()), |(first, second)| {
+            let what = format!("wants to {first} and to {second}");
+            Err(Violation::new(Invariant::NoContradiction, what))
+        })
+    }
+
+    /// Whether what is done is wanted by what is committed, too.
+    pub fn is_committed(&self, running: Id, committed: Id, effect: &Effect) -> bool {
+        running == committed || self.wants(committed).contains(effect)
+    }
+}
+
+/// What no state may want together: to pay and to give the key or to look at a call that is still open; to put an
+/// opening into the chain and to keep it out, or to say that nothing comes of it; to sell the opening and to take it
+/// back; to take it back, and to wait until that is allowed.
+const CONTRADICTIONS: [(&str, &str); 14] = [
+    ("pay claim", "pay claim"),
+    ("pay claim", "send coop_close"),
+    ("pay claim", "watch claim payment"),
+    ("pay claim", "send cancel"),
+    ("make claim by preimage", "send coop_close"),
+    ("broadcast claim", "send coop_close"),
+    ("broadcast opening", "broadcast void"),
+    ("broadcast opening", "make void"),
+    ("broadcast opening", "send cancel"),
+    ("send opening", "make void"),
+    ("send opening", "broadcast void"),
+    ("send opening", "broadcast claim"),
+    ("send opening", "cancel invoice"),
+    ("cancel invoice", "broadcast claim"),
+];
+
+/// Two wants of which one undoes the other.
+fn contradiction(wants: &[Effect]) -> Option<(&'static str, &'static str)> {
+    let names: Vec<String> = wants.iter().map(effect_name).collect();
+    let count = |name: &str| names.iter().filter(|wanted| *wanted == name).count();
+    let clash = |(first, second): &(&str, &str)| {
+        let least = usize::from(first == second);
+        count(first) > least && count(second) > 0
+    };
+    CONTRADICTIONS.into_iter().find(clash)
+}
+
+fn event(swap: &Swap, seen: Seen) -> Event {
+    match seen {
+        Seen::Started => Event::Started,
+        Seen::Tick => Event::Tick,
+        Seen::Announced => announced(swap.kind, swap.terms.asset),
+        Seen::Cancel => cancel(),
+        Seen::Key => coop_close(),
+        Seen::WrongKey => coop_close_with(other_key()),
+        Seen::Abort => abort(),
+        Seen::Bump => bump(None),
+        Seen::Chain(chain) => Event::Chain(chain.view()),
+        Seen::Payment(paid) => Event::Payment(
+            InvoiceKind::Claim,
+            match paid {
+                Paid::No => PaymentStatus::Absent,
+                Paid::InFlight => PaymentStatus::InFlight,
+                Paid::Yes => PaymentStatus::Paid(preimage(InvoiceKind::Claim)),
+                Paid::Failed(failure) => PaymentStatus::Failed(failure),
+            },
+        ),
+        Seen::CallLost => Event::CallLost(InvoiceKind::Claim),
+        Seen::MadeInvoice => made_invoice(InvoiceKind::Claim),
+        Seen::MadeOpening => made_opening(),
+        Seen::MadeClaim => made_claim(1),
+        Seen::MadeVoid => made_void(),
+        Seen::MadePush => made_push(1),
+        Seen::Invoice(status) => invoice_is(status),
+        Seen::Sent(kind) => Event::Sent(kind),
+        Seen::Accepted(kind) => Event::Accepted(kind),
+        Seen::Refused(kind) => Event::Refused(kind, String::new()),
+    }
+}
+
+/// The same state without the words that tell why: they change nothing, and there are many.
+fn forget_reasons(state: &mut State) {
+    match state {
+        State::Canceling { reason, .. }
+        | State::Maker(_, Maker::Voiding { reason, .. })
+        | State::Taker(_, Taker::AbandoningPayment { reason, .. } | Taker::CoopClosing { reason, .. })
+        | State::Taker(
+            _,
+            Taker::PayingFee {
+                cancel: Some(Abandon { reason, .. }),
+                ..
+            },
+        )
+        | State::Closed(Outcome::CoopClosed { reason } | Outcome::Canceled { reason, .. } | Outcome::Lost { reason }) =>
+        {
+            reason.clear();
+        }
+        State::Requested { .. } | State::Maker(..) | State::Taker(..) | State::Closed(_) => {}
+    }
+}
+
+/// Whether an effect of that look is among them.
+pub fn gives_key(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| {
+        matches!(
+            effect,
+            Effect::Send {
+                message: Outgoing::CoopClose(_),
+                ..
+            }
+        )
+    })
+}
+
+/// The path of a spend, in a byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum By {
+    Preimage,
+    Coop,
+    Csv,
+}
+
+impl By {
+    pub fn path(self) -> SpendPath {
+        match self {
+            By::Preimage => SpendPath::Preimage,
+            By::Coop => SpendPath::Coop,
+            By::Csv => SpendPath::Csv,
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What must never be, on the taker's side.
+
+use sluice::swap::state::{Outcome, State};
+
+use super::{Call, World, Wrong};
+use crate::chain::Place;
+use crate::rules::{By, Invariant, Machine, Paid, Violation};
+
+impl World {
+    pub(super) fn judge(&self, machine: &Machine) -> Result<(), Violation> {
+        let broken = |of, what: &str| Err(Violation::new(of, what));
+        match self.wrong {
+            Some(Wrong::SecondHtlc) => {
+                return broken(
+                    Invariant::OneHtlc,
+                    "an attempt begins before the last one's end is known",
+                );
+            }
+            Some(Wrong::PaidLate) => {
+                return broken(Invariant::PaidInTime, "a payment begins after the payment window");
+            }
+            Some(Wrong::Uncommitted) => {
+                return broken(Invariant::CommittedFirst, "something is done that is not committed");
+            }
+            None => {}
+        }
+        let may_be_paid = self.lost || self.call == Call::Sent || self.payment == Paid::InFlight;
+        let is_paid = self.payment == Paid::Yes;
+        if self.key_out && (may_be_paid || is_paid) {
+            return broken(
+                Invariant::NoKeyWhilePaying,
+                "the maker has our key and, it may be, the payment",
+            );
+        }
+        let is_taken = matches!(self.chain.spend, Some((By::Coop | By::Csv, ..)));
+        if is_paid && (is_taken || self.chain.opening == Place::Dead) {
+            return broken(Invariant::NeverPoorer, "the maker has the payment and the coins");
+        }
+        match &machine.swap(self.committed).state {
+            State::Closed(Outcome::ClaimedByInvoice) => match self.chain.spend {
+                Some((By::Preimage, true, at)) if is_paid && self.chain.is_final(at) => Ok(()),
+                _ => broken(
+                    Invariant::NeverPoorer,
+                    "claimed, but not paid or not final in the chain",
+                ),
+            },
+            State::Closed(Outcome::Lost { reason }) => broken(Invariant::NeverPoorer, reason),
+            State::Closed(_) if is_paid || may_be_paid => broken(
+                Invariant::NeverPoorer,
+                "over, and what is or may be paid for is not claimed",
+            ),
+            State::Closed(_)
+            | State::Requested { .. }
+            | State::Canceling { .. }
+            | State::Maker(..)
+            | State::Taker(..) => Ok(()),
+        }
+    }
+}

@@ -121,6 +121,6 @@ fn what_the_node_signed_is_what_it_was_asked_to_sign() {
     let large = unsigned().finish(signed(90)).unwrap_err();
     assert_eq!(
         large,
-        "the signed transaction has 115 virtual bytes, 109 to 110 were reckoned with"
+        "the signed transaction has 114 virtual bytes, 109 to 110 were reckoned with"
     );
 }

@@ -79,6 +79,8 @@ contract!(
     payments::other_details_than_the_invoice_s_are_refused,
     payments::an_inactive_channel_is_not_a_failed_payment,
     payments::a_payer_that_goes_away_in_the_middle_knows_its_payment_later,
+    payments::a_payee_that_stands_still_leaves_the_payment_in_flight,
+    payments::a_payee_that_dies_in_the_middle_is_paid_when_it_is_back,
     payments::a_channel_is_found_by_its_alias,
     messages::messages_go_both_ways,
     messages::the_largest_message_arrives,

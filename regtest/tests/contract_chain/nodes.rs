@@ -48,6 +48,8 @@ pub trait Holder: Sized + Send + Sync {
     async fn restart(&mut self, bitcoind: &Daemon);
     fn kill(&mut self);
     async fn follow(&self, bitcoind: &Daemon);
+    /// Waits until it knows its change in a transaction that is in no block.
+    async fn notice(&self, tx: TxId);
     /// All outputs that it counts as locked, by whomever.
     async fn locked(&self) -> HashSet<OutPoint>;
     /// Locks a coin on behalf of another program.
@@ -84,6 +86,21 @@ impl Holder for Lnd {
             (info["block_height"] == height && info["synced_to_chain"] == true).then_some(())
         };
         eventually(synced).await;
+    }
+
+    async fn notice(&self, tx: TxId) {
+        let began = std::time::Instant::now();
+        let known = async || {
+            let unspent = self
+                .cli(&["listunspent", "--min_confs=0", "--max_confs=0"])
+                .await
+                .unwrap();
+            let mut coins = unspent["utxos"].as_array().unwrap().iter();
+            let ours = |coin: &Value| parse(coin["outpoint"].as_str().unwrap()).txid == tx;
+            coins.any(ours).then_some(())
+        };
+        eventually(known).await;
+        eprintln!("  lnd knows the change after {} ms", began.elapsed().as_millis());
     }
 
     async fn locked(&self) -> HashSet<OutPoint> {
@@ -136,6 +153,10 @@ impl Holder for Lightningd {
 
     async fn follow(&self, bitcoind: &Daemon) {
         self.wait_synced(bitcoind).await.unwrap();
+    }
+
+    async fn notice(&self, _: TxId) {
+        panic!("lightningd looks for its change in blocks alone");
     }
 
     async fn locked(&self) -> HashSet<OutPoint> {
@@ -264,6 +285,10 @@ impl<H: Holder> Bench for Beside<H> {
 
     async fn follow(&self) {
         self.holder.follow(&self.bitcoind).await;
+    }
+
+    async fn notice(&self, tx: TxId) {
+        self.holder.notice(tx).await;
     }
 
     async fn mined_to(_: &Rpc<Self>) -> String {

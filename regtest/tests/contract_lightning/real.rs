@@ -81,6 +81,21 @@ impl Real {
         })
     }
 
+    /// The payee, with every permission.
+    pub fn payee_config(&self) -> LndConfig {
+        self.payee.config()
+    }
+
+    /// Another channel, in use and in no block, by the payer's alias of it.
+    pub async fn open_unconfirmed(&self) -> Scid {
+        let opened = self.payer.open_unconfirmed_channel(&self.payee, 500_000, 100_000);
+        opened.await.unwrap()
+    }
+
+    pub async fn mine(&self, blocks: u32) {
+        self.bitcoind.mine(blocks).await.unwrap();
+    }
+
     /// The last lines of both nodes, for a failed case.
     pub fn tails(&self) -> String {
         format!("payer:\n{}\npayee:\n{}", self.payer.tail(), self.payee.tail())

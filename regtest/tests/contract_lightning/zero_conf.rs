@@ -88,9 +88,12 @@ pub async fn a_channel_is_paid_over_before_and_after_it_confirms(bench: &mut Rea
     let (payer, payee) = (two.payer_id().await, two.payee_id().await);
     let channel = two.payer_channel().await;
     assert!(channel.active && channel.peer == payee, "{channel:?}");
-    let theirs = two.payee.channels().await.unwrap();
-    let theirs = theirs.iter().find(|theirs| theirs.aliases.contains(&alias));
-    let theirs = theirs.expect("the payee knows the payer's name for it");
+    let theirs = async || {
+        let channels = two.payee.channels().await.unwrap();
+        channels.into_iter().find(|theirs| theirs.aliases.contains(&alias))
+    };
+    eventually("the payer's name at the payee", async || theirs().await.is_some()).await;
+    let theirs = theirs().await.unwrap();
     assert_eq!(theirs.peer, payer);
     for name in [alias, theirs.scid] {
         pay_over(&two, name).await;

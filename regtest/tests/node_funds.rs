@@ -20,6 +20,8 @@ use sluice_regtest::world::{expect_equal, lightning, liquid};
 use tokio::sync::{Mutex, MutexGuard};
 
 const AMOUNT: u64 = 1_000_000;
+/// Confirmations of an opening that is paid for.
+const DEPTH: u32 = 3;
 const PUBLISH: &str = "sendrawtransaction";
 
 /// One world at a time: real daemons would take each other's processors and run into time limits.
@@ -98,6 +100,15 @@ async fn opened(pair: &Pair, id: SwapId) -> Result<()> {
     Ok(())
 }
 
+/// Returns once the taker has made its claim.
+async fn claimed(pair: &Pair, taker: Side, id: SwapId) -> Result<()> {
+    wait_for("the claim", PATIENCE, || async {
+        Ok(look(pair, taker, id).await?.spend.map(drop))
+    })
+    .await
+    .with_context(|| pair.tails())
+}
+
 /// Mines until a side has closed, and returns how.
 async fn closed(pair: &Pair, side: Side, id: SwapId) -> Result<SwapView> {
     wait_for("the swap's end", PATIENCE, || async {
@@ -116,6 +127,9 @@ fn outcome(view: &SwapView) -> Option<OutcomeKind> {
 /// Mines to the end of a swap that is paid, and checks both wallets to the satoshi.
 async fn finish(pair: &Pair, maker: Side, id: SwapId, before: [i128; 2]) -> Result<()> {
     opened(pair, id).await?;
+    pair.mine(Asset::Btc, DEPTH).await?;
+    // No more blocks while it pays: lightningd, seconds behind, would choose an expiry too early for the payee.
+    claimed(pair, maker.other(), id).await?;
     let taken = closed(pair, maker.other(), id).await?;
     let made = closed(pair, maker, id).await?;
     expect_equal(

@@ -142,7 +142,8 @@ fn an_unknown_key_is_named_with_its_place_and_its_neighbours() {
     assert_eq!(
         refusal("", &[("SLUICE_LIQIUD__WALLET", "x")], &[]),
         "unknown key `liqiud.wallet` from the environment (SLUICE_LIQIUD__WALLET); \
-         sections are api, log, lightning, lightning.lnd, lightning.cln, liquid, bitcoin, limits, and the key data_dir"
+         sections are api, log, lightning, lightning.lnd, lightning.cln, liquid, bitcoin, limits, rescue, and the \
+         key data_dir"
     );
     assert!(refusal("", &[], &["wallet=x"]).starts_with("unknown key `wallet` from a flag; "));
     assert!(refusal("[lightnign.lnd]", &[], &[]).starts_with("unknown key `lightnign.lnd` from "));

@@ -16,6 +16,7 @@ mod order;
 mod peers;
 mod perform;
 mod rescue;
+mod settings;
 mod side;
 mod sight;
 mod start;
@@ -35,7 +36,7 @@ use crate::ports::{Clock, LightningNode, NodeInfo, PeerMessenger};
 use crate::store::{Store, StoreError};
 use crate::swap::fees::Wish;
 use crate::swap::{Event, Role, State, Swap};
-use crate::units::{Asset, Height, NodeId, SwapId};
+use crate::units::{Asset, Height, SwapId};
 use answers::Answers;
 use driver::Inbox;
 use judging::Judging;
@@ -342,12 +343,6 @@ impl Engine {
         self.shared.side(asset)
     }
 
-    /// Where rescue files are kept, and what keeps them from being written.
-    #[must_use]
-    pub fn rescue(&self) -> (&RescueFolders, RescueHealth) {
-        (self.shared.rescue.folders(), self.shared.rescue.health())
-    }
-
     /// The present tip of an asset's chain; None while its node does not answer.
     #[must_use]
     pub fn tip(&self, asset: Asset) -> Option<Height> {
@@ -358,51 +353,5 @@ impl Engine {
     #[must_use]
     pub fn peers(&self) -> &Peers {
         &self.shared.peers
-    }
-
-    /// The policy in force.
-    #[must_use]
-    pub fn policy(&self) -> Policy {
-        self.shared.policy()
-    }
-
-    /// Changes the policy, on disk first, and tells the peers.
-    ///
-    /// # Errors
-    /// Those of `change`, or if it cannot be stored; the old policy stays.
-    pub fn update_policy<E: From<StoreError>>(
-        &self,
-        change: impl FnOnce(&mut Policy) -> Result<(), E>,
-    ) -> Result<Policy, E> {
-        let policy = self.shared.store.update_policy(change)?;
-        *self.shared.policy.write().unwrap_or_else(PoisonError::into_inner) = policy.clone();
-        self.shared.peers.poll_now();
-        Ok(policy)
-    }
-
-    /// The premium rates in force.
-    #[must_use]
-    pub fn premiums(&self) -> Premiums {
-        self.shared.premiums()
-    }
-
-    /// Changes the premium rates, on disk first, and tells the peers.
-    ///
-    /// # Errors
-    /// Those of `change`, or if they cannot be stored; the old rates stay.
-    pub fn update_premiums<E: From<StoreError>>(
-        &self,
-        change: impl FnOnce(&mut Premiums) -> Result<(), E>,
-    ) -> Result<Premiums, E> {
-        let premiums = self.shared.store.update_premiums(change)?;
-        *self.shared.premiums.write().unwrap_or_else(PoisonError::into_inner) = premiums.clone();
-        self.shared.peers.poll_now();
-        Ok(premiums)
-    }
-
-    /// Whether this peer may request swaps of us.
-    #[must_use]
-    pub fn allows(&self, peer: &NodeId) -> bool {
-        self.shared.policy().allows(peer)
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tracing::{Instrument, debug, error, info, warn};
 
-use super::Shared;
+use super::{Engine, Shared};
 use crate::keys::Seed;
 use crate::rescue::{Folder, Key, Record, Signed, sign_refund};
 use crate::swap::event::{SpendPath, TxKind};
@@ -146,6 +146,14 @@ impl Shared {
             self.peers.poll_now();
         }
         if failed { Err(()) } else { Ok(()) }
+    }
+}
+
+impl Engine {
+    /// Where rescue files are kept, and what keeps them from being written.
+    #[must_use]
+    pub fn rescue(&self) -> (&RescueFolders, RescueHealth) {
+        (self.shared.rescue.folders(), self.shared.rescue.health())
     }
 }
 

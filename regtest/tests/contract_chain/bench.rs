@@ -8,7 +8,7 @@ use sluice::chain::backend::{Backend, BackendConfig, Ledger};
 use sluice::chain::rpc::{Endpoint, RpcError};
 use sluice::ports::{PortError, Wallet};
 use sluice::swap::terms::Payout;
-use sluice::units::{FeeRate, OutPoint, PubKey};
+use sluice::units::{FeeRate, OutPoint, PubKey, TxId};
 
 use crate::world::{World, eventually};
 
@@ -58,6 +58,8 @@ pub trait Bench: Sized {
     }
     /// Waits until the wallet's holder has seen the chain's tip.
     async fn follow(&self) {}
+    /// Waits until the wallet's holder has seen the wallet's part in a transaction that is in no block.
+    async fn notice(&self, _: TxId) {}
     /// An address to mine to.
     async fn mined_to(miner: &Rpc<Self>) -> String {
         Self::Ledger::new_address(miner, "").await.unwrap().address

@@ -11,6 +11,7 @@ mod chain;
 mod claims;
 mod discounts;
 mod faults;
+mod holder;
 mod large;
 mod liquid;
 mod node;

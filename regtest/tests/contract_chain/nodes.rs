@@ -19,9 +19,7 @@ use sluice::chain::backend::BackendConfig;
 use sluice::chain::bitcoin_rpc::BitcoinRpc;
 use sluice::chain::bitcoind::{BITCOIN_FEE_FLOOR, Bitcoin, Bitcoind};
 use sluice::chain::rpc::{Endpoint, RpcError};
-use sluice::node::cln::ClnWallet;
-use sluice::node::funds::{NodeWallet, Purse};
-use sluice::node::lnd::LndWallet;
+use sluice::node::funds::NodeWallet;
 use sluice::ports::{Chain, PortError, Wallet};
 use sluice::swap::terms::Payout;
 use sluice::units::{FeeRate, OutPoint, PubKey, TxId};
@@ -32,148 +30,11 @@ use sluice_regtest::daemons::lnd::Lnd;
 use tempfile::TempDir;
 
 use crate::bench::{Adapter, Bench, Rpc};
+use crate::holder::Holder;
 use crate::world::{COIN, COINS, World, decode, eventually, foreign_output};
 
 /// The P2WSH example of BIP 173, on regtest: an address of nobody.
 const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
-
-/// A Lightning node with a wallet.
-pub trait Holder: Sized + Send + Sync {
-    /// The program.
-    const PROGRAM: &'static str;
-    type Purse: Purse;
-
-    async fn launch(program: &std::path::Path, bitcoind: &Daemon) -> anyhow::Result<Self>;
-    fn purse(&self) -> Self::Purse;
-    async fn restart(&mut self, bitcoind: &Daemon);
-    fn kill(&mut self);
-    async fn follow(&self, bitcoind: &Daemon);
-    /// All outputs that it counts as locked, by whomever.
-    async fn locked(&self) -> HashSet<OutPoint>;
-    /// Locks a coin on behalf of another program.
-    async fn lock_for_another(&self, coin: OutPoint);
-    /// A fresh taproot address.
-    async fn taproot_address(&self) -> String;
-}
-
-impl Holder for Lnd {
-    const PROGRAM: &'static str = "lnd";
-    type Purse = LndWallet;
-
-    async fn launch(program: &std::path::Path, bitcoind: &Daemon) -> anyhow::Result<Self> {
-        Lnd::start(program, "purse", bitcoind).await
-    }
-
-    fn purse(&self) -> LndWallet {
-        LndWallet::new(self.config())
-    }
-
-    async fn restart(&mut self, _: &Daemon) {
-        Lnd::restart(self).await.unwrap();
-    }
-
-    fn kill(&mut self) {
-        Lnd::kill(self);
-    }
-
-    async fn follow(&self, bitcoind: &Daemon) {
-        let height = bitcoind.height().await.unwrap();
-        // it calls itself synced once its wallet is
-        let synced = async || {
-            let info = self.cli(&["getinfo"]).await.unwrap();
-            (info["block_height"] == height && info["synced_to_chain"] == true).then_some(())
-        };
-        eventually(synced).await;
-    }
-
-    async fn locked(&self) -> HashSet<OutPoint> {
-        let leases = self.cli(&["wallet", "listleases"]).await.unwrap();
-        let leases = leases.as_array().unwrap();
-        leases
-            .iter()
-            .map(|lease| parse(lease["outpoint"].as_str().unwrap()))
-            .collect()
-    }
-
-    async fn lock_for_another(&self, coin: OutPoint) {
-        let (place, id) = (format!("--outpoint={}:{}", coin.txid, coin.vout), "ab".repeat(32));
-        let lease = [
-            "wallet",
-            "leaseoutput",
-            &place,
-            &format!("--lockid={id}"),
-            "--expiry=3600",
-        ];
-        self.cli(&lease).await.unwrap();
-    }
-
-    async fn taproot_address(&self) -> String {
-        let made = self.cli(&["newaddress", "p2tr"]).await.unwrap();
-        made["address"].as_str().unwrap().to_owned()
-    }
-}
-
-impl Holder for Lightningd {
-    const PROGRAM: &'static str = "lightningd";
-    type Purse = ClnWallet;
-
-    async fn launch(program: &std::path::Path, bitcoind: &Daemon) -> anyhow::Result<Self> {
-        Lightningd::start(program, "purse", bitcoind).await
-    }
-
-    fn purse(&self) -> ClnWallet {
-        ClnWallet::new(self.config())
-    }
-
-    async fn restart(&mut self, bitcoind: &Daemon) {
-        Lightningd::restart(self).await.unwrap();
-        self.wait_synced(bitcoind).await.unwrap();
-    }
-
-    fn kill(&mut self) {
-        Lightningd::kill(self);
-    }
-
-    async fn follow(&self, bitcoind: &Daemon) {
-        self.wait_synced(bitcoind).await.unwrap();
-    }
-
-    async fn locked(&self) -> HashSet<OutPoint> {
-        let funds = self.cli(&["listfunds"]).await.unwrap();
-        let outputs = funds["outputs"].as_array().unwrap();
-        let reserved = outputs.iter().filter(|output| output["reserved"] == true);
-        reserved
-            .map(|output| parse(&format!("{}:{}", output["txid"].as_str().unwrap(), output["output"])))
-            .collect()
-    }
-
-    async fn lock_for_another(&self, coin: OutPoint) {
-        let utxos = format!("utxos=[\"{}:{}\"]", coin.txid, coin.vout);
-        self.cli(&[
-            "-k",
-            "utxopsbt",
-            "satoshi=1000sat",
-            "feerate=253perkw",
-            "startweight=0",
-            &utxos,
-        ])
-        .await
-        .unwrap();
-    }
-
-    async fn taproot_address(&self) -> String {
-        let made = self.cli(&["newaddr", "p2tr"]).await.unwrap();
-        made["p2tr"].as_str().unwrap().to_owned()
-    }
-}
-
-fn parse(place: &str) -> OutPoint {
-    let (txid, vout) = place.split_once(':').unwrap();
-    OutPoint {
-        txid: TxId(txid.parse().unwrap()),
-        vout: vout.parse().unwrap(),
-    }
-}
 
 /// A bitcoind without wallets and a node that has one.
 pub struct Beside<H> {
@@ -264,6 +125,10 @@ impl<H: Holder> Bench for Beside<H> {
 
     async fn follow(&self) {
         self.holder.follow(&self.bitcoind).await;
+    }
+
+    async fn notice(&self, tx: TxId) {
+        self.holder.notice(tx).await;
     }
 
     async fn mined_to(_: &Rpc<Self>) -> String {

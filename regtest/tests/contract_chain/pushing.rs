@@ -16,6 +16,7 @@ async fn waiting<B: Bench>(world: &World<B>) -> Opening {
     let opening = world.wallet.fund(&foreign_output::<B>(AMOUNT), B::RATE).await.unwrap();
     world.adapter.broadcast(&opening.tx).await.unwrap();
     world.await_mempool(&opening.tx).await;
+    world.node.notice(opening.outpoint.txid).await;
     opening
 }
 

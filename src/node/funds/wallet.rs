@@ -121,7 +121,7 @@ impl<P: Purse> Wallet for NodeWallet<P> {
             let locked = self.funder.purse.lock(&[change.outpoint]).await;
             locked.map_err(|error| match error {
                 PortError::Refused(reason) => PortError::Refused(format!(
-                    "{} does not let go of the opening's change before a block holds it: {reason}",
+                    "{} does not let go of the opening's change, of which it may not know before a block holds it: {reason}",
                     P::DAEMON
                 )),
                 other => other,

@@ -72,6 +72,7 @@ impl Lnd {
             "--minbackoff=200ms".into(),
             "--maxbackoff=1s".into(),
             "--protocol.option-scid-alias".into(),
+            "--protocol.zero-conf".into(),
             "--bitcoin.regtest".into(),
             "--bitcoin.defaultchanconfs=1".into(),
             // Else a peer takes one channel at a time.

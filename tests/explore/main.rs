@@ -47,7 +47,7 @@ fn a_taker_gives_its_key_away_only_when_no_payment_can_exist() {
         (Kind::In, Asset::Lbtc, (1, 0)),
         (Kind::Out, Asset::Lbtc, (0, 1)),
         (Kind::In, Asset::Btc, (0, 1)),
-        (Kind::Out, Asset::Btc, (1, 0)),
+        (Kind::Out, Asset::Btc, (0, 0)),
     ] {
         taker(kind, asset, bounds).ends_in(&TAKERS_ENDS);
     }
@@ -57,9 +57,9 @@ fn a_taker_gives_its_key_away_only_when_no_payment_can_exist() {
 fn a_maker_publishes_nothing_that_it_could_not_get_back_or_be_paid_for() {
     for (kind, asset, bounds) in [
         (Kind::In, Asset::Lbtc, (1, 0)),
-        (Kind::Out, Asset::Lbtc, (0, 0)),
+        (Kind::Out, Asset::Lbtc, (0, 1)),
         (Kind::In, Asset::Btc, (0, 0)),
-        (Kind::Out, Asset::Btc, (0, 1)),
+        (Kind::Out, Asset::Btc, (0, 0)),
     ] {
         maker(kind, asset, bounds).ends_in(&MAKERS_ENDS);
     }

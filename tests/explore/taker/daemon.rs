@@ -133,7 +133,7 @@ impl World {
             if self.chain.tip >= self.chain.window_end() {
                 to.wrong = to.wrong.or(Some(Wrong::PaidLate));
             }
-            let cltv = payee.max_cltv.map_or(u32::MAX / 64, |cltv| u32::from(cltv.0));
+            let cltv = payee.max_cltv.map_or(u32::MAX / 64, |cltv| cltv.0);
             to.attempt = payee.attempt;
             to.told_failed &= !again;
             to.call = Call::Sent;

@@ -24,7 +24,8 @@ pub async fn a_witness_with_other_blocks_is_told_with_both<B: Bench>(world: Worl
         return;
     };
     let adapter = beside(&world, &other.node).await.unwrap();
-    // no longer than ours, or that would be said
+    // blocks of its own below its tip; and no longer than ours, or that would be said
+    other.mine(2).await;
     let (ours, theirs) = (world.height().await, other.height().await);
     world.mine(theirs.0.saturating_sub(ours.0) + 1).await;
     let doubt = adapter.doubt().await.unwrap().expect("the chains differ");

@@ -175,28 +175,40 @@ impl Seed {
             Role::Maker => Branch::MakerKey,
             Role::Taker => Branch::TakerKey,
         };
-        SwapSecrets {
-            swap_key: SwapSecret::from_bytes(*self.derive(path, swap_key)),
-            blinding_key: SwapSecret::from_bytes(*self.derive(path, Branch::Blinding)),
-            claim_preimage: preimage(&self.derive(path, Branch::ClaimPreimage)),
-            fee_preimage: preimage(&self.derive(path, Branch::FeePreimage)),
-        }
+        let mut trunk = self.trunk(path);
+        let secrets = SwapSecrets {
+            swap_key: SwapSecret::from_bytes(*branch(&trunk, swap_key)),
+            blinding_key: SwapSecret::from_bytes(*branch(&trunk, Branch::Blinding)),
+            claim_preimage: preimage(&branch(&trunk, Branch::ClaimPreimage)),
+            fee_preimage: preimage(&branch(&trunk, Branch::FeePreimage)),
+        };
+        trunk.private_key.non_secure_erase();
+        secrets
     }
 
-    fn derive(&self, path: &KeyPath, branch: Branch) -> Zeroizing<[u8; 32]> {
-        let steps = std::iter::once(PURPOSE).chain(path.0).chain([branch as u32]);
+    /// What all secrets of a swap have in common.
+    fn trunk(&self, path: &KeyPath) -> Xpriv {
         let mut key = Xpriv::new_master(NetworkKind::Main, &self.0[..]).expect("an HMAC is below the order");
-        for index in steps {
-            // A stored path with the hardened bit set means the same index.
-            let child = ChildNumber::from_hardened_idx(index & 0x7fff_ffff).expect("below 2^31");
-            let derived = key.derive_priv(SECP256K1, &[child]).expect("one step below depth 255");
+        for index in std::iter::once(PURPOSE).chain(path.0) {
+            let derived = child(&key, index);
             key.private_key.non_secure_erase();
             key = derived;
         }
-        let secret = Zeroizing::new(key.private_key.secret_bytes());
-        key.private_key.non_secure_erase();
-        secret
+        key
     }
+}
+
+fn child(key: &Xpriv, index: u32) -> Xpriv {
+    // A stored path with the hardened bit set means the same index.
+    let child = ChildNumber::from_hardened_idx(index & 0x7fff_ffff).expect("below 2^31");
+    key.derive_priv(SECP256K1, &[child]).expect("one step below depth 255")
+}
+
+fn branch(trunk: &Xpriv, branch: Branch) -> Zeroizing<[u8; 32]> {
+    let mut key = child(trunk, branch as u32);
+    let secret = Zeroizing::new(key.private_key.secret_bytes());
+    key.private_key.non_secure_erase();
+    secret
 }
 
 impl SwapSecrets {

@@ -29,7 +29,7 @@ use tracing::{Instrument, error, info, info_span};
 
 use crate::keys::Seed;
 use crate::policy::{Pauses, Policy, Premiums};
-use crate::ports::{Clock, LightningNode, NodeInfo, PeerMessenger};
+use crate::ports::{Clock, Entropy, LightningNode, NodeInfo, PeerMessenger};
 use crate::store::{Store, StoreError};
 use crate::swap::{Role, State, Swap};
 use crate::units::{Asset, Height, NodeId, SwapId};
@@ -86,6 +86,8 @@ pub struct Parts {
     pub identity: NodeInfo,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Where ids and keys are drawn from.
+    pub entropy: Arc<dyn Entropy>,
     /// The store, bound to this node and these chains.
     pub store: Store,
     /// The seed of all keys.
@@ -104,6 +106,7 @@ struct Shared {
     identity: NodeInfo,
     network: String,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     store: Store,
     seed: Arc<Seed>,
     pace: Pace,
@@ -210,6 +213,7 @@ impl Engine {
             network: parts.identity.network.clone(),
             identity: parts.identity,
             clock: parts.clock,
+            entropy: parts.entropy,
             store: parts.store,
             seed: parts.seed,
             pace: parts.pace,

@@ -1,13 +1,13 @@
 //! Transactions: made and signed here, published only by a later state.
 
 use bitcoin::Amount;
-use rand::rngs::OsRng;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{Task, until_answered};
 use crate::engine::Side;
 use crate::engine::sight;
 use crate::keys::SwapSecrets;
-use crate::ports::PortError;
+use crate::ports::{Entropy, PortError};
 use crate::swap::event::{EffectKind, Made, SpendPath};
 use crate::swap::state::{Claim, Maker};
 use crate::swap::{Effect, Event, State, Swap, Taker};
@@ -69,16 +69,12 @@ pub(super) async fn claim(task: &Task, path: &SpendPath) {
     };
     let made = until_answered(task, "make a claim", || async {
         let rate = side.chain.fee_rate().await?;
-        let (swap, path, seed) = (swap.clone(), path.clone(), task.shared.seed.clone());
-        let build = move || {
-            let secrets = seed.secrets(&swap.keys.path, swap.role);
-            sign(&swap, &path, &secrets, (rate, basis))
-        };
-        // Blinding takes tens of milliseconds of a core.
-        let built = tokio::task::spawn_blocking(build).await;
-        built
-            .map_err(|error| PortError::Broken(error.to_string()))?
-            .map_err(PortError::Refused)
+        let (swap, path, shared) = (swap.clone(), path.clone(), task.shared.clone());
+        let built = aside(move || {
+            let secrets = shared.seed.secrets(&swap.keys.path, swap.role);
+            sign(&swap, &path, &secrets, (rate, basis), shared.entropy.as_ref())
+        });
+        built.await?.map_err(PortError::Refused)
     })
     .await;
     task.yield_event(match made {
@@ -88,11 +84,22 @@ pub(super) async fn claim(task: &Task, path: &SpendPath) {
     .await;
 }
 
+/// Runs what takes tens of milliseconds of a core, as blinding does, beside the tasks. A runtime of one thread has no
+/// beside: there it runs at once, and a simulation's order of events is its own.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PortError> {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return Ok(work());
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| PortError::Broken(error.to_string()))
+}
+
 fn sign(
     swap: &Swap,
     path: &SpendPath,
     secrets: &SwapSecrets,
     (rate, basis): (FeeRate, FeeBasis),
+    entropy: &dyn Entropy,
 ) -> Result<Claim, String> {
     let sought = sight::sought(swap).ok_or("no opening is known")?;
     let mut spec = sight::spec(swap, &sought)?;
@@ -127,7 +134,7 @@ fn sign(
             .newest_claim()
             .map(|stuck| tx::replacement_fee(spec.coin, &stuck.cost)),
     };
-    tx::build_claim(&request, &mut OsRng).map_err(|error| error.to_string())
+    tx::build_claim(&request, &mut entropy.rng()).map_err(|error| error.to_string())
 }
 
 fn opening_of(swap: &Swap) -> Option<&RawTx> {

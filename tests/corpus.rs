@@ -26,7 +26,11 @@ fn run(name: &str, target: fn(&[u8])) {
     assert!(inputs.len() >= 5, "{} holds {} inputs", folder.display(), inputs.len());
     for input in inputs {
         let data = fs::read(&input).unwrap();
-        assert!(catch_unwind(|| target(&data)).is_ok(), "it breaks at {}", input.display());
+        assert!(
+            catch_unwind(|| target(&data)).is_ok(),
+            "it breaks at {}",
+            input.display()
+        );
     }
 }
 

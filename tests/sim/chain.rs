@@ -17,7 +17,6 @@ const CEILING: FeeRate = FeeRate(200_000);
 pub struct SimChain {
     pub port: Port,
     pub asset: Asset,
-    pub tips: watch::Receiver<Option<Tip>>,
 }
 
 pub fn coin(asset: Asset) -> Coin {
@@ -74,7 +73,7 @@ impl Chain for SimChain {
     }
 
     fn tips(&self) -> watch::Receiver<Option<Tip>> {
-        self.tips.clone()
+        self.port.tips(self.asset)
     }
 
     async fn doubt(&self) -> Result<Option<String>, PortError> {

@@ -119,7 +119,10 @@ impl State {
 
     /// A taker gives its key away.
     pub fn key_leaves(&mut self, at: Duration, who: Who, id: SwapId) {
-        self.evidence.keys.entry((who, id)).or_insert(at);
+        if self.evidence.keys.contains_key(&(who, id)) {
+            return;
+        }
+        self.evidence.keys.insert((who, id), at);
         let engine = self.engine(who);
         let stored = engine.and_then(|engine| engine.store().swap(id).ok().flatten());
         if !stored.is_some_and(|swap| may_give_key(&swap)) {

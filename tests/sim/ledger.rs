@@ -60,7 +60,7 @@ impl Ledger {
             mempool: Vec::new(),
             owners: BTreeMap::new(),
             coins: [BTreeMap::new(), BTreeMap::new()],
-            price: floor(asset),
+            price: usual_price(asset),
             deepest_reorg: 0,
             scripts: 0,
         }
@@ -354,6 +354,11 @@ pub fn floor(asset: Asset) -> FeeRate {
         Asset::Btc => FeeRate(1_000),
         Asset::Lbtc => FeeRate(100),
     }
+}
+
+/// What a block costs when nothing is going on.
+pub fn usual_price(asset: Asset) -> FeeRate {
+    FeeRate(floor(asset).0 * 2)
 }
 
 /// What a replacement pays on top.

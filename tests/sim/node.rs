@@ -15,7 +15,7 @@ use sluice::ports::{Clock, Entropy, SecretRng};
 use sluice::store::{Store, StoreError, StoreIdentity};
 use sluice::swap::{State as At, Swap};
 use sluice::units::{Asset, SwapId, Timestamp};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::broadcast;
 use tokio::time::sleep;
 
 use crate::chain::{self, SimChain};
@@ -190,15 +190,9 @@ impl Machine {
     }
 
     fn side(&self, port: &Port, asset: Asset) -> Side {
-        let mut state = self.world.lock();
-        let (tips, shown) = watch::channel(None);
-        state.tips.insert((self.who, asset), tips);
-        state.push_tip(asset);
-        drop(state);
         let chain = SimChain {
             port: port.clone(),
             asset,
-            tips: shown,
         };
         let wallet = SimWallet {
             port: port.clone(),

@@ -39,6 +39,9 @@ pub async fn order(world: Arc<World>, scid: Scid, swaps: u32) {
                 });
                 world.lock().evidence.ordered.insert(id);
                 until_free(&world, who, scid, id).await;
+                // Not all at once: an outage would take them all.
+                let pause = world.lock().stretch(Duration::from_secs(1), Duration::from_secs(900));
+                sleep(pause).await;
             }
             Err(reason) => {
                 world.lock().evidence.refused(&reason);

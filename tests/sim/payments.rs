@@ -37,9 +37,9 @@ impl SimNode {
     async fn certain(&self, hash: PaymentHash, limit: Option<Duration>) -> Result<PaymentStatus, PortError> {
         let (port, who) = (&self.port, self.port.who);
         let limit = limit.map(|limit| Instant::now() + limit);
-        let mut news = port.world.news();
         loop {
             port.life.lasts().await;
+            let news = port.world.news();
             let (status, away) = {
                 let state = port.world.lock();
                 (
@@ -55,7 +55,7 @@ impl SimNode {
             }
             tokio::select! {
                 biased;
-                changed = news.changed() => drop(changed),
+                told = news => drop(told),
                 () = reached(limit) => {
                     port.life.lasts().await;
                     return Ok(PaymentStatus::InFlight);
@@ -96,10 +96,10 @@ impl LightningNode for SimNode {
         self.port
             .call(LIGHTNING, Manner::Reads, "watch_invoice", |_, _| Ok(()))
             .await?;
-        let (port, news) = (self.port.clone(), self.port.world.news());
-        Ok(unfold((port, news, None), move |(port, mut news, seen)| async move {
+        Ok(unfold((self.port.clone(), None), move |(port, seen)| async move {
             loop {
                 port.life.lasts().await;
+                let news = port.world.news();
                 let (status, away, expires_at) = {
                     let now = port.world.now();
                     let mut state = port.world.lock();
@@ -111,10 +111,10 @@ impl LightningNode for SimNode {
                     return None;
                 }
                 if seen != Some(status) {
-                    return Some((status, (port, news, Some(status))));
+                    return Some((status, (port, Some(status))));
                 }
                 let left = expires_at.unwrap_or_default().max(Duration::from_secs(1));
-                drop(timeout(left, news.changed()).await);
+                drop(timeout(left, news).await);
             }
         })
         .boxed())

@@ -88,7 +88,7 @@ impl Plan {
     }
 
     fn calm(seed: u64, swaps: u32, rng: &mut StdRng) -> Plan {
-        let resends = [20, 60, 180, 300].map(Duration::from_secs);
+        let resends = [60, 180, 300, 300].map(Duration::from_secs);
         Plan {
             seed,
             swaps,

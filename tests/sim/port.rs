@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rand::Rng;
-use sluice::ports::PortError;
-use sluice::units::Timestamp;
-use tokio::sync::{Notify, oneshot};
+use sluice::ports::{PortError, Tip};
+use sluice::units::{Asset, Timestamp};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::sleep;
 
 use crate::world::{Backend, State, Who, World};
@@ -166,6 +166,14 @@ impl Port {
         }
         self.life.lasts().await;
         answer
+    }
+
+    /// A listener to a chain's tips. To a life that is over nothing is shown.
+    pub fn tips(&self, asset: Asset) -> watch::Receiver<Option<Tip>> {
+        if self.life.over.load(Ordering::Relaxed) {
+            return watch::channel(None).1;
+        }
+        self.world.lock().listen(self.who, asset)
     }
 
     /// None: the backend is away.

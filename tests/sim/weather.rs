@@ -8,7 +8,7 @@ use sluice::swap::timelocks::Timelocks;
 use sluice::units::{Asset, FeeRate};
 use tokio::time::sleep;
 
-use crate::ledger::floor;
+use crate::ledger::{floor, usual_price};
 use crate::node::Machine;
 use crate::world::{Backend, State, Who, World};
 
@@ -112,10 +112,6 @@ impl State {
             self.connect(true);
         }
     }
-
-    fn usual_price(asset: Asset) -> FeeRate {
-        FeeRate(floor(asset).0 * 2)
-    }
 }
 
 async fn mine(world: Arc<World>, asset: Asset) {
@@ -136,15 +132,11 @@ async fn mine(world: Arc<World>, asset: Asset) {
         if state.chance(plan.fee_spike) {
             spike = state.rng.gen_range(1..15);
             let times = state.rng.gen_range(2..20);
-            state.ledger(asset).price = FeeRate(State::usual_price(asset).0 * times);
+            state.ledger(asset).price = FeeRate(usual_price(asset).0 * times);
         }
         spike = if state.rough { spike } else { 0 };
         if spike == 0 {
-            state.ledger(asset).price = if state.rough {
-                State::usual_price(asset)
-            } else {
-                floor(asset)
-            };
+            state.ledger(asset).price = if state.rough { usual_price(asset) } else { floor(asset) };
         }
         spike = u32::saturating_sub(spike, 1);
         let (passed_over, evicted) = if state.rough {

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sluice::ports::{PeerEvent, Tip};
 use sluice::units::{Asset, OutPoint, Timestamp};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::evidence::Evidence;
@@ -61,7 +61,8 @@ pub struct World {
     pub plan: Plan,
     began: Instant,
     state: Mutex<State>,
-    news: watch::Sender<()>,
+    /// Who waits for news of the Lightning network. Not a channel of tokio's, which wakes its waiters in random order.
+    waiting: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
 pub struct State {
@@ -72,7 +73,8 @@ pub struct State {
     pub lightning: Lightning,
     pub locks: BTreeMap<(Who, Asset), BTreeSet<OutPoint>>,
     pub away: BTreeSet<(Who, Backend)>,
-    pub tips: BTreeMap<(Who, Asset), watch::Sender<Option<Tip>>>,
+    /// A channel for each listener: tokio wakes those of the same channel in random order.
+    pub tips: BTreeMap<(Who, Asset), Vec<watch::Sender<Option<Tip>>>>,
     pub inboxes: BTreeMap<Who, mpsc::UnboundedSender<PeerEvent>>,
     /// The connection between the two Lightning nodes.
     pub connected: bool,
@@ -105,7 +107,7 @@ impl World {
             plan,
             began: Instant::now(),
             state: Mutex::new(state),
-            news: watch::channel(()).0,
+            waiting: Mutex::default(),
         })
     }
 
@@ -120,11 +122,17 @@ impl World {
 
     /// Wakes whoever waits for a change in the Lightning network.
     pub fn tell(&self) {
-        self.news.send_replace(());
+        for waiter in self.waiting.lock().unwrap().drain(..) {
+            // It may have gone.
+            let _ = waiter.send(());
+        }
     }
 
-    pub fn news(&self) -> watch::Receiver<()> {
-        self.news.subscribe()
+    /// Resolves at the next change in the Lightning network.
+    pub fn news(&self) -> oneshot::Receiver<()> {
+        let (waiter, told) = oneshot::channel();
+        self.waiting.lock().unwrap().push(waiter);
+        told
     }
 
     /// A line of the run's journal.
@@ -170,14 +178,26 @@ impl State {
         self.ledgers.get_mut(&asset).unwrap()
     }
 
+    /// What a daemon's chain node shows as its tip; None while it is away.
+    fn shown(&self, who: Who, asset: Asset) -> Option<Tip> {
+        let there = !self.away.contains(&(who, Backend::Chain(asset)));
+        there.then(|| self.ledgers[&asset].tip())
+    }
+
     /// Shows a chain's tip to those of its nodes that are there.
     pub fn push_tip(&mut self, asset: Asset) {
-        let tip = self.ledgers[&asset].tip();
         for who in Who::BOTH {
-            let shown = (!self.away.contains(&(who, Backend::Chain(asset)))).then_some(tip);
-            if let Some(tips) = self.tips.get(&(who, asset)) {
-                tips.send_replace(shown);
+            let shown = self.shown(who, asset);
+            if let Some(listeners) = self.tips.get_mut(&(who, asset)) {
+                listeners.retain(|tips| tips.send(shown).is_ok());
             }
         }
+    }
+
+    /// Another listener to a chain's tips, for as long as its daemon lives.
+    pub fn listen(&mut self, who: Who, asset: Asset) -> watch::Receiver<Option<Tip>> {
+        let (tips, listener) = watch::channel(self.shown(who, asset));
+        self.tips.entry((who, asset)).or_default().push(tips);
+        listener
     }
 }

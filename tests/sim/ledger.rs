@@ -16,6 +16,9 @@ use crate::world::Who;
 /// The height at which every run begins.
 const BEGINNING: u32 = 100;
 
+/// Confirmations after which no reorg here undoes a transaction.
+const FINAL: Blocks = Blocks(3);
+
 pub struct Ledger {
     asset: Asset,
     /// Whether outputs are confidential: Liquid, in a sample of the runs.
@@ -115,16 +118,18 @@ impl Ledger {
         self.owners.get(script)
     }
 
-    /// What a wallet could spend, and whether it is in a block.
+    /// What a wallet could spend, and whether it is deep enough to stay: what hangs on a coin that a reorg takes away
+    /// for ever can neither confirm nor be voided.
     pub fn coins(&self, who: Who) -> impl Iterator<Item = (OutPoint, Amount, bool)> + '_ {
+        let deep = |at: Height| at.confirmations_at(self.tip().height) >= Some(FINAL);
         let coins = self.coins[who.index()].iter();
-        coins.map(|(point, amount)| (*point, *amount, self.txs[&point.txid].at.is_some()))
+        coins.map(move |(point, amount)| (*point, *amount, self.txs[&point.txid].at.is_some_and(deep)))
     }
 
     /// Puts a transaction that nobody had to make into the first block: the wallets' first coins.
     pub fn endow(&mut self, tx: Tx) {
         self.insert(tx, Amount::ZERO);
-        let at = Height(BEGINNING);
+        let at = Height(BEGINNING - FINAL.0);
         let id = self.mempool.pop().unwrap();
         self.txs.get_mut(&id).unwrap().at = Some(at);
     }

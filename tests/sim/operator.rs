@@ -8,7 +8,7 @@ use rand::Rng;
 use sluice::engine::NewSwap;
 use sluice::swap::{Kind, holds_channel};
 use sluice::units::{Asset, AssetChoice, Ppm, Scid, SwapId};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::world::{Who, World};
 
@@ -25,7 +25,11 @@ pub async fn order(world: Arc<World>, scid: Scid, swaps: u32) {
             sleep(Duration::from_secs(20)).await;
             continue;
         };
-        match engine.start(new).await {
+        // A daemon that dies meanwhile never answers.
+        let Ok(started) = timeout(Duration::from_secs(300), engine.start(new)).await else {
+            continue;
+        };
+        match started {
             Ok(started) => {
                 begun += 1;
                 let id = started.swap.id;

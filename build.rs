@@ -16,7 +16,7 @@ const SECRET: [&str; 7] = [
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
     let clients = || tonic_prost_build::configure().build_server(false).skip_debug(SECRET);
-    let lnd = protox::compile(["routerrpc.proto", "invoicesrpc.proto"], ["proto"])?;
+    let lnd = protox::compile(["routerrpc.proto", "invoicesrpc.proto", "walletrpc.proto"], ["proto"])?;
     clients().include_file("lnd.rs").compile_fds(lnd)?;
     // Its package gives the file its name, cln.rs.
     clients().compile_fds(protox::compile(["cln.proto"], ["proto"])?)?;

@@ -25,8 +25,14 @@
 //! The path is random and never a counter: a restored database would use a key again that coop_close has revealed.
 //! It is not made from the swap's id either, which the peer may choose.
 //!
+//! * **The key of rescue files** ([`rescue`](crate::rescue)), one for all swaps: tagged hash of the private key of
+//!   m / 42069' / 0', tag = "sluice/rescue". A swap whose r0 is 0 has its keys below that node; a hash of its private
+//!   key leads neither there nor back.
+//!
 //! * **File**: one line of ASCII, `sluice-seed-1:` + entropy in hex + `:` + the first four bytes of
 //!   SHA256("sluice/seed" ‖ entropy) in hex + line feed. Mode 0600.
+
+mod words;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -45,10 +51,15 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::swap::terms::{KeyPath, Kind, Role, SwapKeys};
 use crate::units::{Asset, Preimage, SeedFingerprint, SwapSecret};
 
+pub use words::{Words, WordsError};
+
 /// PeerSwap's first message type, so that no wallet walks into our branch by chance.
 const PURPOSE: u32 = 42069;
 const FORMAT: &str = "sluice-seed-1";
 const PREIMAGE_TAG: &[u8] = b"sluice/preimage";
+const RESCUE_TAG: &[u8] = b"sluice/rescue";
+/// The child of the purpose that the key of rescue files comes from.
+const RESCUE: u32 = 0;
 const CHECK_TAG: &[u8] = b"sluice/seed";
 const FINGERPRINT_TAG: &[u8] = b"sluice/fingerprint";
 /// A valid file has 56 bytes; nothing longer is read.
@@ -94,6 +105,14 @@ pub enum SeedError {
         /// What is wrong, without its content.
         fact: &'static str,
     },
+    /// A seed was to be written where there is one.
+    #[error("seed file {path} is there already, with {of}: move it away first if it is to be another")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        of: &'static str,
+    },
 }
 
 /// The root of all keys. Does not print.
@@ -125,7 +144,9 @@ impl Seed {
     pub fn open_or_create(path: &Path) -> Result<Seed, SeedError> {
         match Seed::open(path) {
             Err(SeedError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                create(path).map_err(|source| io_error(path, source))?;
+                let mut entropy = Entropy::default();
+                OsRng.fill_bytes(&mut entropy[..]);
+                create(path, &entropy).map_err(|source| io_error(path, source))?;
                 Seed::open(path)
             }
             opened => opened,
@@ -134,24 +155,28 @@ impl Seed {
 
     /// Reads the seed. Refuses a file that others may read, and one that is not as it was written.
     pub fn open(path: &Path) -> Result<Seed, SeedError> {
-        let file = File::open(path).map_err(|source| io_error(path, source))?;
-        let metadata = file.metadata().map_err(|source| io_error(path, source))?;
-        let mode = metadata.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(SeedError::Exposed {
-                path: path.into(),
-                mode,
-            });
+        read(path).map(|entropy| Seed::from_entropy(&entropy))
+    }
+
+    /// The words of the seed in a file, for a backup on paper. Refuses what [`Seed::open`] refuses.
+    pub fn words(path: &Path) -> Result<Words, SeedError> {
+        read(path).map(Words::of)
+    }
+
+    /// Writes the seed of these words to a file that is not there yet: whole and on disk, or not at all.
+    pub fn restore(path: &Path, words: &Words) -> Result<Seed, SeedError> {
+        let made = create(path, words.entropy()).map_err(|source| io_error(path, source))?;
+        if made {
+            return Seed::open(path);
         }
-        let mut text = Zeroizing::new(String::new());
-        file.take(LONGEST_FILE)
-            .read_to_string(&mut text)
-            .map_err(|source| io_error(path, source))?;
-        let entropy = parse(&text).map_err(|fact| SeedError::Damaged {
+        Err(SeedError::Exists {
             path: path.into(),
-            fact,
-        })?;
-        Ok(Seed::from_entropy(&entropy))
+            of: match read(path) {
+                Ok(entropy) if entropy == *words.entropy() => "the seed of these words",
+                Ok(_) => "another seed",
+                Err(_) => "what is no readable seed",
+            },
+        })
     }
 
     /// The seed of that entropy.
@@ -175,7 +200,7 @@ impl Seed {
             Role::Maker => Branch::MakerKey,
             Role::Taker => Branch::TakerKey,
         };
-        let mut trunk = self.trunk(path);
+        let mut trunk = self.derive(path.0);
         let secrets = SwapSecrets {
             swap_key: SwapSecret::from_bytes(*branch(&trunk, swap_key)),
             blinding_key: SwapSecret::from_bytes(*branch(&trunk, Branch::Blinding)),
@@ -186,10 +211,17 @@ impl Seed {
         secrets
     }
 
-    /// What all secrets of a swap have in common.
-    fn trunk(&self, path: &KeyPath) -> Xpriv {
+    /// The key that rescue files are encrypted with.
+    #[must_use]
+    pub fn rescue_key(&self) -> Zeroizing<[u8; 32]> {
+        let key = secret_of(self.derive([RESCUE]));
+        Zeroizing::new(tagged(RESCUE_TAG, &key[..]).to_byte_array())
+    }
+
+    /// The key below the purpose by these hardened steps. Whoever has it erases it.
+    fn derive(&self, steps: impl IntoIterator<Item = u32>) -> Xpriv {
         let mut key = Xpriv::new_master(NetworkKind::Main, &self.0[..]).expect("an HMAC is below the order");
-        for index in std::iter::once(PURPOSE).chain(path.0) {
+        for index in std::iter::once(PURPOSE).chain(steps) {
             let derived = child(&key, index);
             key.private_key.non_secure_erase();
             key = derived;
@@ -205,7 +237,10 @@ fn child(key: &Xpriv, index: u32) -> Xpriv {
 }
 
 fn branch(trunk: &Xpriv, branch: Branch) -> Zeroizing<[u8; 32]> {
-    let mut key = child(trunk, branch as u32);
+    secret_of(child(trunk, branch as u32))
+}
+
+fn secret_of(mut key: Xpriv) -> Zeroizing<[u8; 32]> {
     let secret = Zeroizing::new(key.private_key.secret_bytes());
     key.private_key.non_secure_erase();
     secret
@@ -274,13 +309,32 @@ fn parse(text: &str) -> Result<Entropy, &'static str> {
     }
 }
 
-/// Writes a new seed beside `path` and links it there: a crash leaves either no seed or a whole one, and a seed that
-/// another process made meanwhile stays.
-fn create(path: &Path) -> io::Result<()> {
-    let mut entropy = Entropy::default();
-    OsRng.fill_bytes(&mut entropy[..]);
+/// The entropy in a seed's file.
+fn read(path: &Path) -> Result<Entropy, SeedError> {
+    let file = File::open(path).map_err(|source| io_error(path, source))?;
+    let metadata = file.metadata().map_err(|source| io_error(path, source))?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(SeedError::Exposed {
+            path: path.into(),
+            mode,
+        });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(LONGEST_FILE)
+        .read_to_string(&mut text)
+        .map_err(|source| io_error(path, source))?;
+    parse(&text).map_err(|fact| SeedError::Damaged {
+        path: path.into(),
+        fact,
+    })
+}
+
+/// Writes a seed beside `path` and links it there: a crash leaves either no seed or a whole one. False: there is one
+/// already, perhaps of another process that was faster, and it stays.
+fn create(path: &Path, entropy: &Entropy) -> io::Result<bool> {
     let mut digits = hex::encode(&entropy[..]);
-    let line = Zeroizing::new(format!("{FORMAT}:{digits}:{}\n", check(&entropy)));
+    let line = Zeroizing::new(format!("{FORMAT}:{digits}:{}\n", check(entropy)));
     digits.zeroize();
 
     let draft = path.with_extension(format!("new-{:016x}", OsRng.next_u64()));
@@ -293,13 +347,14 @@ fn create(path: &Path) -> io::Result<()> {
         .write_all(line.as_bytes())
         .and_then(|()| file.sync_all())
         .and_then(|()| match fs::hard_link(&draft, path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            linked => linked.map(|()| true),
         });
     fs::remove_file(&draft)?;
-    linked?;
+    let made = linked?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    Ok(made)
 }
 
 fn io_error(path: &Path, source: io::Error) -> SeedError {

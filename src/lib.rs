@@ -13,6 +13,7 @@ pub mod node;
 pub mod policy;
 pub mod ports;
 pub mod protocol;
+pub mod rescue;
 pub mod store;
 pub mod swap;
 pub mod trail;

@@ -13,7 +13,8 @@ use rand::{CryptoRng, RngCore};
 use tokio::sync::watch;
 
 use crate::swap::event::{InvoiceStatus, PaymentStatus};
-use crate::swap::state::Opening;
+use crate::swap::fees::FeeRates;
+use crate::swap::state::{Claim, Opening};
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
 use crate::units::{
@@ -100,17 +101,6 @@ pub struct Sighting {
     pub conflict: Option<Found>,
 }
 
-/// What a place in a block costs now, as the node and the operator see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FeeQuote {
-    /// The rate to pay: the node's estimate within the operator's floor and ceiling.
-    pub rate: FeeRate,
-    /// Whether the node had an estimate. If not, the rate is the operator's floor, and says nothing of what others pay.
-    pub estimated: bool,
-    /// The most that the operator pays.
-    pub ceiling: FeeRate,
-}
-
 /// A chain, as one node of it shows it.
 #[async_trait]
 pub trait Chain: Send + Sync {
@@ -136,11 +126,14 @@ pub trait Chain: Send + Sync {
     async fn broadcast(&self, tx: &RawTx) -> Result<(), PortError>;
     /// Whether the node has a transaction in its mempool. The mempool is asked for once per block, whoever asks.
     async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError>;
-    /// What a place in a block costs now. The node is asked once per block, whoever asks.
-    async fn fee_quote(&self) -> Result<FeeQuote, PortError>;
-    /// The rate to pay now: that of the quote.
+    /// What the network asks for, what the node takes, and what the operator allows, now. The node is asked once per
+    /// block, whoever asks.
+    async fn fee_rates(&self) -> Result<FeeRates, PortError>;
+    /// The rate of what may as well be left, such as a new opening: within the operator's bounds. `Refused` while the
+    /// node takes nothing that the operator allows.
     async fn fee_rate(&self) -> Result<FeeRate, PortError> {
-        Ok(self.fee_quote().await?.rate)
+        let rate = self.fee_rates().await?.for_new();
+        rate.map_err(|error| PortError::Refused(error.to_string()))
     }
 }
 
@@ -177,6 +170,8 @@ pub enum SendError {
 /// The operator's wallet on a chain.
 #[async_trait]
 pub trait Wallet: Send + Sync {
+    /// Whose it is, for people.
+    fn holder(&self) -> String;
     /// What it holds of the chain's asset.
     async fn balance(&self) -> Result<WalletBalance, PortError>;
     /// A fresh address.
@@ -190,6 +185,14 @@ pub trait Wallet: Send + Sync {
     async fn release(&self, opening: &Opening) -> Result<(), PortError>;
     /// Signs a transaction that spends an input of the opening to the wallet itself. Never publishes it.
     async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError>;
+    /// Signs a transaction that gets the opening into a block sooner: a child that spends the opening's change back to
+    /// the wallet, with a fee by which both together pay `rate` (on Liquid by their discounted sizes). It takes the
+    /// place of `replaced`, the child that was made before, and pays for that (BIP 125, rules 3 and 4; on Liquid by its
+    /// undiscounted size). What it spends stays locked. Never publishes it.
+    ///
+    /// `Refused` in a plain sentence: the opening has no change of this wallet or too little, it is not in the mempool,
+    /// or its change is spent by a transaction that must not be undone. Another block may change each but the first.
+    async fn push(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError>;
     /// Names a transaction's address for the operator's books. A failure is of no consequence.
     async fn label(&self, address: &str, label: &str) -> Result<(), PortError>;
     /// Sends money to an address, for the operator.

@@ -51,6 +51,24 @@ pub struct ClaimFacts {
     pub path: SpendPath,
 }
 
+/// A transaction that another one took the place of, or that pushed one into a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Its id.
+    pub txid: TxId,
+    /// Its fee and sizes.
+    pub cost: TxCost,
+}
+
+impl From<&Claim> for Version {
+    fn from(made: &Claim) -> Version {
+        Version {
+            txid: made.txid,
+            cost: made.cost,
+        }
+    }
+}
+
 /// When each thing happened first.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -86,8 +104,12 @@ pub struct Trail {
     pub fee_invoice: Option<Amount>,
     /// The opening.
     pub opening: Option<OpeningFacts>,
+    /// The children that were to push it, each in the place of the one before it.
+    pub pushes: Vec<Version>,
     /// Our own spend of it.
     pub claim: Option<ClaimFacts>,
+    /// The versions of that spend before the newest.
+    pub replaced: Vec<Version>,
     /// The spend that the chain showed last.
     pub spend: Option<Spend>,
     /// When each thing happened.
@@ -132,10 +154,11 @@ impl Trail {
             | Event::CallLost(_)
             | Event::Made(_)
             | Event::Sent(_)
-            | Event::Accepted(TxKind::Opening | TxKind::Void)
+            | Event::Accepted(TxKind::Opening | TxKind::Void | TxKind::Push)
             | Event::Refused(..)
             | Event::Tick
-            | Event::Abort(_) => {}
+            | Event::Abort(_)
+            | Event::Bump(_) => {}
         }
         self.note_state(next, at);
     }
@@ -199,6 +222,9 @@ impl Trail {
 
     fn opened(&mut self, swap: &Swap, opened: &Opened, at: Millis) {
         self.made(swap, &opened.opening);
+        let newest = opened.children.last().map(Version::from);
+        self.pushes
+            .extend(newest.filter(|newest| self.pushes.last() != Some(newest)));
         self.confirmed_at(opened.confirmed_at);
         self.marks.opening_published.get_or_insert(at);
         if opened.status == InvoiceStatus::Paid {
@@ -214,6 +240,11 @@ impl Trail {
 
     fn claims(&mut self, claims: &[Claim], path: SpendPath) {
         if let Some(claim) = claims.last() {
+            let before = self.claim.as_ref().filter(|before| before.txid != claim.txid);
+            self.replaced.extend(before.map(|before| Version {
+                txid: before.txid,
+                cost: before.cost,
+            }));
             self.claim = Some(ClaimFacts {
                 txid: claim.txid,
                 cost: claim.cost,

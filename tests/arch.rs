@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Who may import whom: a module, and all that it knows of. docs/decisions/0010-layers.md says why it is so.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("units", &[]),
     ("swap", &["units"]),
     ("tx", &["swap", "units"]),
@@ -15,14 +15,17 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("keys", &["swap", "units"]),
     ("policy", &["protocol", "swap", "units"]),
     ("trail", &["swap", "tx", "units"]),
+    ("rescue", &["keys", "swap", "tx", "units"]),
     ("ports", &["swap", "tx", "units"]),
     ("config", &["units"]),
     ("store", &["policy", "protocol", "swap", "trail", "units"]),
     ("chain", &["ports", "swap", "tx", "units"]),
-    ("node", &["ports", "protocol", "swap", "units"]),
+    ("node", &["ports", "protocol", "swap", "tx", "units"]),
     (
         "engine",
-        &["keys", "policy", "ports", "protocol", "store", "swap", "tx", "units"],
+        &[
+            "keys", "policy", "ports", "protocol", "rescue", "store", "swap", "tx", "units",
+        ],
     ),
     (
         "api",
@@ -30,7 +33,10 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "engine", "policy", "ports", "protocol", "store", "swap", "trail", "units",
         ],
     ),
-    ("bin/sluice", &["api", "swap", "units"]),
+    (
+        "bin/sluice",
+        &["api", "chain", "keys", "ports", "rescue", "swap", "tx", "units"],
+    ),
 ];
 
 /// What the machine must not know: time, threads, randomness, files, networks, curves.

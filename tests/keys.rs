@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use sluice::keys::{Seed, SeedError, draw_path};
+use sluice::keys::{Seed, SeedError, Words, WordsError, draw_path};
 use sluice::swap::terms::{KeyPath, Kind, Role};
 use sluice::units::Asset;
 
@@ -18,6 +18,72 @@ fn the_fingerprint_is_the_documented_hash_of_the_seed() {
     let seed = Seed::open(&SeedFile::holding(VECTOR_FILE).path).unwrap();
     assert_eq!(hex::encode(seed.fingerprint().0), "26a27a2dd69d0883349e9f7b5d282e5a");
     assert_ne!(Seed::from_entropy(&[1; 16]).fingerprint(), seed.fingerprint());
+}
+
+/// The vector of BIP 39's own list for this entropy.
+const VECTOR_WORDS: &str = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+
+/// Computed with hashlib and addition modulo the curve's order, as the derivation below.
+#[test]
+fn the_key_of_rescue_files_is_the_documented_hash() {
+    let seed = Words::parse(VECTOR_WORDS).unwrap().seed();
+    let documented = "d827549c4d7b3c6064feb3e4b40ed2773cac75dd7dc6ace75de000b3e7c8d94e";
+    assert_eq!(hex::encode(&seed.rescue_key()[..]), documented);
+}
+
+#[test]
+fn the_words_of_a_seed_are_those_of_bip_39_and_lead_back_to_it() {
+    let file = SeedFile::holding(VECTOR_FILE);
+    let words = Seed::words(&file.path).unwrap();
+    assert_eq!(words.list().join(" "), VECTOR_WORDS);
+    assert_eq!(
+        words.seed().fingerprint(),
+        Seed::open(&file.path).unwrap().fingerprint()
+    );
+    let as_typed = VECTOR_WORDS.to_uppercase().replace(' ', "\n  ");
+    assert_eq!(Words::parse(&as_typed).unwrap().list(), words.list());
+}
+
+#[test]
+fn a_wrong_word_is_named_with_its_place_and_what_it_may_be() {
+    let wrong = Words::parse(&VECTOR_WORDS.replacen("sausage", "sausige", 1)).unwrap_err();
+    let text = "word 6 is `sausige`, which is not in the list of BIP 39: is it `sausage`?";
+    assert_eq!(wrong.to_string(), text);
+    let wrong = Words::parse(&VECTOR_WORDS.replacen("year", "yel", 1)).unwrap_err();
+    assert!(wrong.to_string().ends_with("is it `yellow`?"), "{wrong}");
+    let wrong = Words::parse(&VECTOR_WORDS.replacen("wave", "wa", 1)).unwrap_err();
+    assert!(
+        wrong.to_string().contains("is it `wage`, `wagon` or `wait`?"),
+        "{wrong}"
+    );
+    let wrong = Words::parse(&VECTOR_WORDS.replacen("legal", "αβγ", 1)).unwrap_err();
+    assert!(matches!(wrong, WordsError::Unknown { position: 1, .. }), "{wrong}");
+}
+
+#[test]
+fn words_that_are_too_few_or_do_not_belong_together_are_refused() {
+    let short = VECTOR_WORDS.rsplit_once(' ').unwrap().0;
+    assert_eq!(Words::parse(short).unwrap_err(), WordsError::Count { got: 11 });
+    assert_eq!(Words::parse("").unwrap_err(), WordsError::Count { got: 0 });
+    let long = format!("{VECTOR_WORDS} {VECTOR_WORDS}");
+    assert_eq!(Words::parse(&long).unwrap_err(), WordsError::Count { got: 24 });
+    let swapped = VECTOR_WORDS.replacen("legal winner", "winner legal", 1);
+    assert_eq!(Words::parse(&swapped).unwrap_err(), WordsError::Checksum);
+}
+
+#[test]
+fn a_seed_is_restored_from_its_words_and_never_over_another() {
+    let file = SeedFile::absent();
+    let words = Words::parse(VECTOR_WORDS).unwrap();
+    Seed::restore(&file.path, &words).unwrap();
+    assert_eq!(fs::read_to_string(&file.path).unwrap(), VECTOR_FILE);
+    assert_eq!(fs::metadata(&file.path).unwrap().permissions().mode() & 0o7777, 0o600);
+    let same = Seed::restore(&file.path, &words).unwrap_err();
+    assert!(same.to_string().contains("with the seed of these words"), "{same}");
+    let zero = format!("{}about", "abandon ".repeat(11));
+    let other = Seed::restore(&file.path, &Words::parse(&zero).unwrap()).unwrap_err();
+    assert!(other.to_string().contains("with another seed"), "{other}");
+    assert_eq!(fs::read_to_string(&file.path).unwrap(), VECTOR_FILE);
 }
 
 struct SeedFile {
@@ -160,6 +226,8 @@ fn a_side_publishes_only_what_it_needs() {
 #[test]
 fn secrets_do_not_print() {
     let seed = Seed::open(&SeedFile::holding(VECTOR_FILE).path).unwrap();
-    let printed = format!("{seed:?} {:?}", seed.secrets(&VECTOR_PATH, Role::Maker));
+    let words = Words::parse(VECTOR_WORDS).unwrap();
+    let printed = format!("{seed:?} {words:?} {:?}", seed.secrets(&VECTOR_PATH, Role::Maker));
     assert!(!printed.contains("36ee") && !printed.contains("c07f"), "{printed}");
+    assert!(!printed.contains("legal") && !printed.contains("127"), "{printed}");
 }

@@ -123,9 +123,12 @@ fn reports() -> Vec<Event> {
         made_opening(),
         made_claim(2),
         made_void(),
+        made_push(2),
+        bump(None),
         Event::Accepted(TxKind::Opening),
         Event::Accepted(TxKind::Claim),
         Event::Accepted(TxKind::Void),
+        Event::Accepted(TxKind::Push),
     ];
     for kind in kinds {
         events.extend(invoices.map(|status| Event::Invoice(kind, status)));
@@ -148,6 +151,7 @@ fn reports() -> Vec<Event> {
         EffectKind::MakeInvoice,
         EffectKind::MakeOpening,
         EffectKind::MakeClaim,
+        EffectKind::MakePush,
     ];
     events.extend(refused.map(|effect| Event::Refused(effect, "no".into())));
     events.push(Event::Refused(EffectKind::Broadcast(TxKind::Opening), "no".into()));

@@ -85,6 +85,7 @@ fn replacing(
         rate,
         basis: FeeBasis::Full,
         min_fee,
+        ceiling: None,
     };
     tx::build_claim(&request, &mut rng(7))
 }

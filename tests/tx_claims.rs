@@ -9,6 +9,7 @@ use elements::secp256k1_zkp::SECP256K1;
 use liquid_bench::{Parties, coin, decode, judge, opening_of, policy_asset, rng, secret, secret_key};
 use proptest::prelude::*;
 use sluice::swap::event::SpendPath;
+use sluice::swap::fees::Ceiling;
 use sluice::swap::state::Claim;
 use sluice::tx::{self, ClaimPath, ClaimRequest, FeeBasis, TxError};
 use sluice::units::{FeeRate, OutPoint, Preimage, RawTx, SwapSecret};
@@ -26,6 +27,7 @@ struct Wish<'a> {
     rate: FeeRate,
     basis: FeeBasis,
     min_fee: Option<Amount>,
+    ceiling: Option<Ceiling>,
 }
 
 impl<'a> Wish<'a> {
@@ -39,6 +41,7 @@ impl<'a> Wish<'a> {
             rate: RATE,
             basis: FeeBasis::Discounted,
             min_fee: None,
+            ceiling: None,
         }
     }
 
@@ -59,6 +62,7 @@ impl<'a> Wish<'a> {
             rate: self.rate,
             basis: self.basis,
             min_fee: self.min_fee,
+            ceiling: self.ceiling,
         };
         tx::build_claim(&request, &mut rng(7))
     }
@@ -314,6 +318,33 @@ fn a_replacement_pays_for_its_relay_too() {
     assert_eq!(second.cost.fee, least);
     assert_ne!(second.txid, first.txid);
     assert_eq!(judge(&decode(&wish.published()), &wish.output(), 1), Ok(()));
+}
+
+#[test]
+fn a_claim_pays_no_more_than_its_ceiling_and_a_replacement_above_it_is_not_made() {
+    let parties = Parties::new();
+    let first = Wish::of(&parties, parties.preimage_path()).made().unwrap();
+    let with_ceiling = |rate: u64, min_fee: Option<Amount>, most: u64| {
+        let ceiling = Ceiling {
+            rate: FeeRate(0),
+            share: Amount::from_sat(most),
+            most: Amount::MAX,
+        };
+        let wish = Wish {
+            rate: FeeRate(rate),
+            min_fee,
+            ceiling: Some(ceiling),
+            ..Wish::of(&parties, parties.preimage_path())
+        };
+        wish.made()
+    };
+    assert_eq!(with_ceiling(100, None, 500).unwrap().cost.fee, first.cost.fee);
+    assert_eq!(with_ceiling(10_000, None, 500).unwrap().cost.fee, Amount::from_sat(500));
+    let least = tx::replacement_fee(coin(), &first.cost);
+    assert_eq!(with_ceiling(100, Some(least), least.to_sat()).unwrap().cost.fee, least);
+    let refused = with_ceiling(100, Some(least), least.to_sat() - 1);
+    let most = least - Amount::ONE_SAT;
+    assert_eq!(refused, Err(TxError::AboveCeiling { fee: least, most }));
 }
 
 #[test]

@@ -241,6 +241,7 @@ fn claim_at(parties: &Parties, path: ClaimPath<'_>, rate: FeeRate) -> sluice::sw
         rate,
         basis: FeeBasis::Discounted,
         min_fee: None,
+        ceiling: None,
     };
     tx::build_claim(&request, &mut rng(1)).unwrap()
 }

@@ -69,6 +69,8 @@ codes! {
     SwapsPaused = -32033;
     /// The daemon is on its way down.
     Stopping = -32034;
+    /// No transaction of ours waits for a block, or no more may be paid for it now.
+    NotBumpable = -32035;
     /// Something failed that should not; the daemon's log has more.
     Internal = -32603;
 }
@@ -180,6 +182,14 @@ pub enum ApiError {
         /// Why.
         reason: String,
     },
+    /// No transaction of ours waits for a block, or no more may be paid for it now.
+    #[error("nothing of swap {swap_id} is bumped: {reason}")]
+    NotBumpable {
+        /// The swap.
+        swap_id: SwapId,
+        /// Why.
+        reason: String,
+    },
     /// A backend does not answer.
     #[error("{backend} does not answer: {reason}")]
     BackendAway {
@@ -241,6 +251,7 @@ impl ApiError {
             ApiError::NoAssetUsable { .. } => Code::NoAssetUsable,
             ApiError::KeyReused { .. } => Code::KeyReused,
             ApiError::NotCancelable { .. } => Code::NotCancelable,
+            ApiError::NotBumpable { .. } => Code::NotBumpable,
             ApiError::BackendAway { .. } => Code::BackendAway,
             ApiError::BackendRefused { .. } => Code::BackendRefused,
             ApiError::SwapsPaused {} => Code::SwapsPaused,

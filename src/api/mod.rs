@@ -7,6 +7,7 @@
 //! Knows what an operator may ask and how an answer reads. Must not know how anything is done: the engine implements
 //! [`SluiceApiServer`], the command line uses [`SluiceApiClient`]. `docs/api.md` is this module for people.
 
+pub mod bump;
 pub mod cancel;
 pub mod error;
 mod params;
@@ -22,9 +23,9 @@ use jsonrpsee::core::{RpcResult, SubscriptionResult};
 use jsonrpsee::proc_macros::rpc;
 
 use types::{
-    CancelAnswer, ChainList, ChainPause, ChainRef, Info, PeerList, PolicyChange, PolicyView, PremiumChange,
-    PremiumFilter, PremiumTable, SendAnswer, SendRequest, StopAnswer, SwapFilter, SwapList, SwapRef, SwapRequest,
-    SwapStarted, SwapTopic, SwapView, SwapWait, SwapWaited, WalletAddress, WalletBalanceView, WalletRef,
+    BumpAnswer, BumpRequest, CancelAnswer, ChainList, ChainPause, ChainRef, Info, PeerList, PolicyChange, PolicyView,
+    PremiumChange, PremiumFilter, PremiumTable, SendAnswer, SendRequest, StopAnswer, SwapFilter, SwapList, SwapRef,
+    SwapRequest, SwapStarted, SwapTopic, SwapView, SwapWait, SwapWaited, WalletAddress, WalletBalanceView, WalletRef,
 };
 
 /// Everything that can be asked of `sluiced`.
@@ -48,6 +49,11 @@ pub trait SluiceApi {
     /// Ends a swap as far as that is safe in its state, and says what that means; or says why it is not.
     #[method(name = "swap_cancel")]
     async fn swap_cancel(&self, request: SwapRef) -> RpcResult<CancelAnswer>;
+
+    /// Gets a transaction of ours into a block sooner: pushes an opening, or replaces a claim or a refund at a higher fee;
+    /// or says why not.
+    #[method(name = "swap_bump")]
+    async fn swap_bump(&self, request: BumpRequest) -> RpcResult<BumpAnswer>;
 
     /// One swap.
     #[method(name = "swap_get")]

@@ -12,8 +12,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::error::ApiError;
 use super::types::{
-    ChainPause, ChainRef, NoParams, PolicyChange, PremiumChange, PremiumFilter, SendRequest, SwapFilter, SwapRef,
-    SwapRequest, SwapTopic, SwapWait, WalletRef,
+    BumpRequest, ChainPause, ChainRef, NoParams, PolicyChange, PremiumChange, PremiumFilter, SendRequest, SwapFilter,
+    SwapRef, SwapRequest, SwapTopic, SwapWait, WalletRef,
 };
 
 mod rule;
@@ -45,6 +45,7 @@ fn check(method: &str, params: &Value) -> Result<Shape, ApiError> {
         }
         "swap_out" | "swap_in" => read::<SwapRequest>(params),
         "swap_get" | "swap_cancel" => read::<SwapRef>(params),
+        "swap_bump" => read::<BumpRequest>(params),
         "swap_list" => read::<SwapFilter>(params),
         "swap_wait" => read::<SwapWait>(params),
         "swap_subscribe" => read::<SwapTopic>(params),

@@ -7,7 +7,7 @@ use http::Uri;
 use zeroize::Zeroizing;
 
 use super::read::Reader;
-use super::{ChainNode, ConfigError, Liquid, RpcAccess, RpcAuth};
+use super::{Bitcoin, ChainNode, ConfigError, Funds, Liquid, RpcAccess, RpcAuth};
 use crate::units::FeeRate;
 
 /// A week: who wants more wants no limit, and can have the chain's default.
@@ -115,10 +115,27 @@ pub(super) fn liquid(reader: &mut Reader) -> Result<Option<Liquid>, ConfigError>
     }))
 }
 
-pub(super) fn bitcoin(reader: &mut Reader) -> Result<Option<ChainNode>, ConfigError> {
+pub(super) fn bitcoin(reader: &mut Reader) -> Result<Option<Bitcoin>, ConfigError> {
     let node = chain_node(reader, &BITCOIN);
+    let funds = reader.parsed(
+        "bitcoin.funds",
+        "auto",
+        "auto, bitcoind or lightning",
+        |text| match text {
+            "auto" => Some(Funds::Auto),
+            "bitcoind" => Some(Funds::Bitcoind),
+            "lightning" => Some(Funds::Lightning),
+            _ => None,
+        },
+    );
     // its defaults may need a home folder that there is not
-    reader.has_section(BITCOIN.name).then_some(node).transpose()
+    if !reader.has_section(BITCOIN.name) {
+        return Ok(None);
+    }
+    Ok(Some(Bitcoin {
+        node: node?,
+        funds: funds?,
+    }))
 }
 
 fn chain_node(reader: &mut Reader, section: &Section) -> Result<ChainNode, ConfigError> {

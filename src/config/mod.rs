@@ -45,10 +45,19 @@ pub struct Config {
     pub lightning: Lightning,
     /// The Elements node and its wallet, if L-BTC is to be swapped. One of the two chains there is.
     pub liquid: Option<Liquid>,
-    /// The bitcoind and its wallet, if BTC is to be swapped.
-    pub bitcoin: Option<ChainNode>,
+    /// The bitcoind, and the wallet that pays, if BTC is to be swapped.
+    pub bitcoin: Option<Bitcoin>,
     /// What peers may cost us.
     pub limits: Limits,
+    /// Where rescue files go besides the data folder.
+    pub rescue: Rescue,
+}
+
+/// Rescue files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rescue {
+    /// A second folder for them; it must be there.
+    pub copy_dir: Option<PathBuf>,
 }
 
 /// The JSON-RPC API.
@@ -169,6 +178,26 @@ pub struct Liquid {
     pub node: ChainNode,
     /// Ranges of releases, besides the known ones, that new swaps may rely on.
     pub safe_releases: Vec<String>,
+}
+
+/// The bitcoind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bitcoin {
+    /// How it is reached, and the bounds on what transactions pay.
+    pub node: ChainNode,
+    /// Whose coins openings are made of.
+    pub funds: Funds,
+}
+
+/// Whose coins BTC openings are made of, and who is paid in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Funds {
+    /// Bitcoind's wallet, or the Lightning node's where bitcoind has no wallets.
+    Auto,
+    /// A wallet in bitcoind.
+    Bitcoind,
+    /// The Lightning node's own wallet; none is made in bitcoind.
+    Lightning,
 }
 
 /// Bounds on what a peer may ask for.

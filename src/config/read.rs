@@ -6,7 +6,7 @@ use config::ValueKind;
 use http::uri::Authority;
 
 use super::sources::{Collected, Given, Origin, expand_home};
-use super::{Api, Cln, Config, ConfigError, Lightning, Limits, Lnd, Log, LogFormat, chains};
+use super::{Api, Cln, Config, ConfigError, Lightning, Limits, Lnd, Log, LogFormat, Rescue, chains};
 
 /// Builds the configuration; what nobody asked for in the end is not known.
 pub(super) fn config(given: Collected) -> Result<Config, ConfigError> {
@@ -51,6 +51,12 @@ fn settings(reader: &mut Reader) -> Result<Config, ConfigError> {
         bitcoin: chains::bitcoin(reader)?,
         limits: Limits {
             fee_invoice_factor: reader.number("limits.fee_invoice_factor", 3, 1, 100)?,
+        },
+        rescue: Rescue {
+            copy_dir: match reader.optional_text("rescue.copy_dir")? {
+                Some(path) => Some(reader.expand("rescue.copy_dir", path)?),
+                None => None,
+            },
         },
         data_dir,
     })
@@ -268,7 +274,7 @@ impl Reader {
             .copied()
             .collect();
         if members.is_empty() {
-            return "sections are api, log, lightning, lightning.lnd, lightning.cln, liquid, bitcoin, limits, and the key data_dir"
+            return "sections are api, log, lightning, lightning.lnd, lightning.cln, liquid, bitcoin, limits, rescue, and the key data_dir"
                 .into();
         }
         format!("the section has {}", members.join(", "))

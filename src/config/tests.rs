@@ -63,7 +63,7 @@ fn where_only_the_chains_are_named_the_defaults_hold() {
     assert_eq!(config.data_dir, home.join(".sluice"));
     assert_eq!(config.api.token_file, home.join(".sluice/api.token"));
     assert_eq!(config.api.listen.to_string(), "127.0.0.1:9738");
-    let (liquid, bitcoin) = (config.liquid.unwrap().node, config.bitcoin.unwrap());
+    let (liquid, bitcoin) = (config.liquid.unwrap().node, config.bitcoin.unwrap().node);
     assert_eq!(
         liquid.access.auth,
         RpcAuth::Cookie(home.join(".elements/liquidv1/.cookie"))
@@ -142,7 +142,8 @@ fn an_unknown_key_is_named_with_its_place_and_its_neighbours() {
     assert_eq!(
         refusal("", &[("SLUICE_LIQIUD__WALLET", "x")], &[]),
         "unknown key `liqiud.wallet` from the environment (SLUICE_LIQIUD__WALLET); \
-         sections are api, log, lightning, lightning.lnd, lightning.cln, liquid, bitcoin, limits, and the key data_dir"
+         sections are api, log, lightning, lightning.lnd, lightning.cln, liquid, bitcoin, limits, rescue, and the \
+         key data_dir"
     );
     assert!(refusal("", &[], &["wallet=x"]).starts_with("unknown key `wallet` from a flag; "));
     assert!(refusal("[lightnign.lnd]", &[], &[]).starts_with("unknown key `lightnign.lnd` from "));
@@ -347,7 +348,7 @@ fn without_a_home_folder_paths_must_be_given() {
 #[test]
 fn a_witness_has_its_own_access_and_none_of_it_without_an_address() {
     let toml = "[bitcoin]\nwitness_rpc_url = \"http://box:8332/\"\nwitness_user = \"u\"\nwitness_password = \"p\"\n";
-    let witness = load(toml, &[], &[]).unwrap().bitcoin.unwrap().witness.unwrap();
+    let witness = load(toml, &[], &[]).unwrap().bitcoin.unwrap().node.witness.unwrap();
     assert_eq!(witness.url, "http://box:8332");
     let auth = RpcAuth::Password {
         user: "u".into(),
@@ -385,4 +386,12 @@ fn the_patience_with_a_chain_without_blocks_is_the_chains_own_unless_set() {
         refusal(BOTH, &[], &["liquid.stalled_after_minutes=-1"]),
         "`liquid.stalled_after_minutes` is \"-1\" from a flag, must be an integer of 0 to 10080"
     );
+}
+
+#[test]
+fn btc_is_paid_from_where_the_operator_wants() {
+    let funds = |key: &str| load(&format!("[bitcoin]\n{key}"), &[], &[]).map(|config| config.bitcoin.unwrap().funds);
+    assert_eq!(funds("").unwrap(), Funds::Auto);
+    assert_eq!(funds("funds = \"lightning\"").unwrap(), Funds::Lightning);
+    assert!(funds("funds = \"lnd\"").is_err());
 }

@@ -5,8 +5,9 @@ use bitcoin::{Amount, SignedAmount};
 use crate::policy;
 use crate::ports::Channel;
 use crate::protocol;
+use crate::swap::fees::FeeRates;
 use crate::swap::timelocks::Timelocks;
-use crate::units::{Asset, NodeId, Ppm, PubKey, Scid, SwapId};
+use crate::units::{Asset, FeeRate, NodeId, Ppm, PubKey, Scid, SwapId};
 
 /// Why a swap is not made. `Display` is what a peer or an operator is told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -171,6 +172,14 @@ pub(super) fn balance(channel: &Channel, sending: bool, needed: Amount) -> Resul
         });
     }
     Ok(())
+}
+
+/// The rate of a new swap's opening. While the node takes nothing that the operator allows, no swap begins.
+pub(super) fn rate(asset: Asset, rates: &FeeRates) -> Result<FeeRate, Denial> {
+    rates.for_new().map_err(|dear| Denial::Unfit {
+        asset,
+        reason: dear.to_string(),
+    })
 }
 
 /// What the wallet must hold for an opening: its amount, the fee estimate, and a little for rounding.

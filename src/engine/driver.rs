@@ -16,11 +16,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tracing::{debug, error, info, warn};
 
-use super::Shared;
 use super::perform::{self, Task};
+use super::{Shared, rescue, side};
 use crate::store::state_name;
 use crate::swap::event::{InvoiceKind, Made, OpeningView, PaymentStatus, TxKind};
-use crate::swap::state::Maker;
+use crate::swap::state::{Claim, Maker, Opening};
 use crate::swap::{Effect, Event, Now, State, Step, Swap, step, wants};
 use crate::units::Height;
 
@@ -28,9 +28,9 @@ use crate::units::Height;
 pub(super) enum Inbox {
     /// An observation.
     Event(Event),
-    /// The operator wants out; the answer is the swap after that.
-    Abort {
-        reason: String,
+    /// The operator wants something; the answer is the swap after that.
+    Wish {
+        event: Event,
         answer: oneshot::Sender<Arc<Swap>>,
     },
 }
@@ -50,8 +50,13 @@ struct Work {
 pub(super) struct Driver {
     shared: Arc<Shared>,
     swap: watch::Sender<Arc<Swap>>,
+    /// One channel for each task that hears of the swap's steps, so that they hear in turn: those that share a channel
+    /// are woken in random order, and no run could be repeated.
+    listeners: Vec<watch::Sender<Arc<Swap>>>,
     work: HashMap<Effect, Work>,
     signals: mpsc::Sender<Signal>,
+    /// Whether the swap's rescue file is on the disk.
+    kept: watch::Receiver<bool>,
 }
 
 /// Drives a swap until it is closed or the daemon stops. `resumed`: it comes from the store of an earlier run.
@@ -62,11 +67,15 @@ pub(super) async fn drive(
     mut inbox: mpsc::Receiver<Inbox>,
 ) {
     let (signals, mut signalled) = mpsc::channel(64);
+    let (listener, listening) = watch::channel(swap.borrow().clone());
+    let kept = rescue::begin(shared.clone(), listening);
     let mut driver = Driver {
         shared,
         swap,
+        listeners: vec![listener],
         work: HashMap::new(),
         signals,
+        kept,
     };
     if resumed && !driver.observe(&Event::Started) {
         return;
@@ -139,8 +148,15 @@ impl Driver {
         }
     }
 
+    fn listen(&mut self) -> watch::Receiver<Arc<Swap>> {
+        let (listener, listening) = watch::channel(self.swap.borrow().clone());
+        self.listeners.push(listener);
+        listening
+    }
+
     fn begin(&mut self, effect: Effect) {
-        let task = Task::new(self.shared.clone(), self.swap.subscribe(), self.signals.clone());
+        let (swap, kept) = (self.listen(), self.kept.clone());
+        let task = Task::new(self.shared.clone(), swap, self.signals.clone(), kept);
         let (begun, shared) = (effect.clone(), self.shared.clone());
         let work = async move {
             let performed = AssertUnwindSafe(perform::perform(&task, &begun)).catch_unwind().await;
@@ -168,8 +184,8 @@ impl Driver {
     fn received(&mut self, message: Inbox) -> bool {
         match message {
             Inbox::Event(event) => self.observe(&event),
-            Inbox::Abort { reason, answer } => {
-                let going_on = self.observe(&Event::Abort(reason));
+            Inbox::Wish { event, answer } => {
+                let going_on = self.observe(&event);
                 // Who asked may have gone; the swap goes on all the same.
                 let _ = answer.send(self.swap.borrow().clone());
                 going_on
@@ -227,8 +243,10 @@ impl Driver {
         }
         let next = Arc::new(next);
         self.swap.send_replace(next.clone());
+        self.listeners.retain(|listener| listener.send(next.clone()).is_ok());
         // Only now: who puts the wallet's locks in order must find the opening here or there at any time.
         self.free_what_is_unused(&next, event);
+        self.free_change(&swap, &next);
         self.shared.announce(next);
         true
     }
@@ -247,6 +265,13 @@ impl Driver {
 
     /// An opening that was made when it was no longer wanted keeps coins locked for nothing.
     fn free_what_is_unused(&self, next: &Swap, event: &Event) {
+        if let (Event::Made(Made::Push(child)), State::Maker(_, maker)) = (event, &next.state)
+            && maker
+                .opened()
+                .is_none_or(|opened| opened.children.last() != Some(child))
+        {
+            self.free_inputs_of(next, child);
+        }
         let Event::Made(Made::Opening(made)) = event else {
             return;
         };
@@ -264,6 +289,41 @@ impl Driver {
             {
                 // `keep_only` frees them at the next start of the daemon or of the node.
                 warn!(%failure, "the inputs of an unused opening stay locked for now");
+            }
+        };
+        tokio::spawn(tracing::Instrument::in_current_span(freed));
+    }
+
+    /// A child that is not needed any more, since a block holds the opening, may never have got out.
+    fn free_change(&self, before: &Swap, next: &Swap) {
+        let waiting = |swap: &Swap| match &swap.state {
+            State::Maker(_, maker) => maker
+                .opened()
+                .filter(|opened| opened.confirmed_at.is_none())
+                .and_then(|opened| opened.children.last())
+                .cloned(),
+            State::Requested { .. } | State::Taker(..) | State::Canceling { .. } | State::Closed(_) => None,
+        };
+        if let (Some(child), None) = (waiting(before), waiting(next)) {
+            self.free_inputs_of(before, &child);
+        }
+    }
+
+    fn free_inputs_of(&self, swap: &Swap, child: &Claim) {
+        let opening = match &swap.state {
+            State::Maker(_, maker) => maker.opening(),
+            State::Requested { .. } | State::Taker(..) | State::Canceling { .. } | State::Closed(_) => None,
+        };
+        let (Some(opening), Some(side)) = (opening, self.shared.side(swap.terms.asset)) else {
+            return;
+        };
+        let spent = Opening {
+            inputs: side::inputs_of(swap, child),
+            ..opening.clone()
+        };
+        let freed = async move {
+            if let Err(failure) = side.wallet.release(&spent).await {
+                warn!(%failure, "the opening's change stays locked for now");
             }
         };
         tokio::spawn(tracing::Instrument::in_current_span(freed));

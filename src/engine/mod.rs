@@ -7,6 +7,7 @@
 
 mod admit;
 mod answers;
+mod aside;
 mod driver;
 mod inbox;
 mod judging;
@@ -15,10 +16,13 @@ mod openings;
 mod order;
 mod peers;
 mod perform;
+mod rescue;
+mod settings;
 mod side;
 mod sight;
 mod start;
 mod switch;
+mod versions;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -31,18 +35,22 @@ use crate::keys::Seed;
 use crate::policy::{Pauses, Policy, Premiums};
 use crate::ports::{Clock, Entropy, LightningNode, NodeInfo, PeerMessenger};
 use crate::store::{Store, StoreError};
-use crate::swap::{Role, State, Swap};
-use crate::units::{Asset, Height, NodeId, SwapId};
+use crate::swap::fees::Wish;
+use crate::swap::{Event, Role, State, Swap};
+use crate::units::{Asset, Height, SwapId};
 use answers::Answers;
 use driver::Inbox;
 use judging::Judging;
 use openings::Openings;
+use rescue::Rescue;
 
 pub use admit::Denial;
 pub use order::{NewSwap, Started};
 pub use peers::{PeerState, Peers};
+pub use rescue::{RescueFolders, RescueHealth};
 pub use side::Side;
 pub use start::StartError;
+pub use versions::{replacement_fee, size_with_child};
 
 /// How long the engine waits between things. Production uses the default; simulations are faster.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +100,8 @@ pub struct Parts {
     pub store: Store,
     /// The seed of all keys.
     pub seed: Arc<Seed>,
+    /// Where rescue files are kept.
+    pub rescue: RescueFolders,
     /// How long to wait between things.
     pub pace: Pace,
     /// Fee invoices up to this multiple of our own estimate are paid: see [`opening_fee::bound`].
@@ -109,6 +119,7 @@ struct Shared {
     entropy: Arc<dyn Entropy>,
     store: Store,
     seed: Arc<Seed>,
+    rescue: Rescue,
     pace: Pace,
     fee_invoice_factor: u64,
     openings: Openings,
@@ -215,6 +226,7 @@ impl Engine {
             clock: parts.clock,
             entropy: parts.entropy,
             store: parts.store,
+            rescue: Rescue::new(parts.rescue, &parts.seed),
             seed: parts.seed,
             pace: parts.pace,
             fee_invoice_factor: parts.fee_invoice_factor,
@@ -229,6 +241,7 @@ impl Engine {
             changes,
             failed: watch::channel(None).0,
         });
+        tokio::spawn(rescue::look_after(shared.clone()));
         let open = shared.store.open_swaps()?;
         info!(open = open.len(), "taking up the open swaps");
         for swap in open {
@@ -256,6 +269,19 @@ impl Engine {
     /// # Errors
     /// If the store cannot be read.
     pub async fn abort(&self, id: SwapId, reason: &str) -> Result<Option<(Arc<Swap>, Arc<Swap>)>, StoreError> {
+        self.tell(id, Event::Abort(reason.into())).await
+    }
+
+    /// Asks a running swap for another version of its transaction that waits for a block. Returns the swap before and
+    /// after; equal states mean that there is none.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn bump(&self, id: SwapId, wish: Wish) -> Result<Option<(Arc<Swap>, Arc<Swap>)>, StoreError> {
+        self.tell(id, Event::Bump(wish)).await
+    }
+
+    async fn tell(&self, id: SwapId, event: Event) -> Result<Option<(Arc<Swap>, Arc<Swap>)>, StoreError> {
         let running = self
             .shared
             .running()
@@ -263,13 +289,7 @@ impl Engine {
             .map(|running| (running.inbox.clone(), running.swap.borrow().clone()));
         if let Some((inbox, before)) = running {
             let (answer, answered) = oneshot::channel();
-            if inbox
-                .send(Inbox::Abort {
-                    reason: reason.into(),
-                    answer,
-                })
-                .await
-                .is_ok()
+            if inbox.send(Inbox::Wish { event, answer }).await.is_ok()
                 && let Ok(after) = answered.await
             {
                 return Ok(Some((before, after)));
@@ -338,51 +358,5 @@ impl Engine {
     #[must_use]
     pub fn peers(&self) -> &Peers {
         &self.shared.peers
-    }
-
-    /// The policy in force.
-    #[must_use]
-    pub fn policy(&self) -> Policy {
-        self.shared.policy()
-    }
-
-    /// Changes the policy, on disk first, and tells the peers.
-    ///
-    /// # Errors
-    /// Those of `change`, or if it cannot be stored; the old policy stays.
-    pub fn update_policy<E: From<StoreError>>(
-        &self,
-        change: impl FnOnce(&mut Policy) -> Result<(), E>,
-    ) -> Result<Policy, E> {
-        let policy = self.shared.store.update_policy(change)?;
-        *self.shared.policy.write().unwrap_or_else(PoisonError::into_inner) = policy.clone();
-        self.shared.peers.poll_now();
-        Ok(policy)
-    }
-
-    /// The premium rates in force.
-    #[must_use]
-    pub fn premiums(&self) -> Premiums {
-        self.shared.premiums()
-    }
-
-    /// Changes the premium rates, on disk first, and tells the peers.
-    ///
-    /// # Errors
-    /// Those of `change`, or if they cannot be stored; the old rates stay.
-    pub fn update_premiums<E: From<StoreError>>(
-        &self,
-        change: impl FnOnce(&mut Premiums) -> Result<(), E>,
-    ) -> Result<Premiums, E> {
-        let premiums = self.shared.store.update_premiums(change)?;
-        *self.shared.premiums.write().unwrap_or_else(PoisonError::into_inner) = premiums.clone();
-        self.shared.peers.poll_now();
-        Ok(premiums)
-    }
-
-    /// Whether this peer may request swaps of us.
-    #[must_use]
-    pub fn allows(&self, peer: &NodeId) -> bool {
-        self.shared.policy().allows(peer)
     }
 }

@@ -2,7 +2,7 @@
 
 use bitcoin::Amount;
 
-use crate::ports::FeeQuote;
+use crate::swap::fees::FeeRates;
 use crate::units::{Asset, FeeRate};
 
 /// What nodes take a place in a block for while they have no estimate, 25 sat/vB: lnd's fallback (chainreg/chainregistry.go)
@@ -39,14 +39,14 @@ pub(super) fn expected(asset: Asset, rate: FeeRate) -> Amount {
 ///   rate then, says nothing of what others pay, and a peer without an estimate charges so. With an estimate of our own
 ///   such a peer is refused: it asks for many times the price. Go PeerSwap on Liquid goes by the least rate when it has
 ///   no estimate, as we do;
-/// * never more than at the operator's ceiling, or at what the node asks for at least if that is more.
-pub(super) fn bound(asset: Asset, quote: FeeQuote, factor: u64) -> Amount {
+/// * never more than at the operator's ceiling.
+pub(super) fn bound(asset: Asset, rates: &FeeRates, factor: u64) -> Amount {
     let unknown = match asset {
-        Asset::Btc if !quote.estimated => UNESTIMATED_BTC,
+        Asset::Btc if !rates.estimated => UNESTIMATED_BTC,
         Asset::Btc | Asset::Lbtc => FeeRate(0),
     };
-    let rate = FeeRate(quote.rate.0.saturating_mul(factor)).max(unknown);
-    rate.min(quote.ceiling.max(quote.rate)).fee(go_size(asset))
+    let rate = FeeRate(rates.asked.0.saturating_mul(factor)).max(unknown);
+    rate.min(rates.ceiling).fee(go_size(asset))
 }
 
 #[cfg(test)]
@@ -54,12 +54,13 @@ mod tests {
     use super::*;
 
     fn bound_sat(asset: Asset, rate: u64, estimated: bool, ceiling: u64) -> u64 {
-        let quote = FeeQuote {
-            rate: FeeRate(rate),
+        let rates = FeeRates {
+            asked: FeeRate(rate),
             estimated,
+            least: FeeRate(0),
             ceiling: FeeRate(ceiling),
         };
-        bound(asset, quote, 3).to_sat()
+        bound(asset, &rates, 3).to_sat()
     }
 
     #[test]
@@ -80,10 +81,5 @@ mod tests {
     fn a_taker_pays_no_more_than_at_the_operators_ceiling() {
         assert_eq!(bound_sat(Asset::Btc, 90_000, true, 100_000), 100 * 350);
         assert_eq!(bound_sat(Asset::Btc, 1_000, false, 10_000), 10 * 350);
-        assert_eq!(
-            bound_sat(Asset::Btc, 120_000, true, 100_000),
-            120 * 350,
-            "the node's least"
-        );
     }
 }

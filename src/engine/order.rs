@@ -104,13 +104,14 @@ async fn begin(shared: &Arc<Shared>, new: &NewSwap, asset: Asset, chosen: Option
         let limit = premium_limit;
         return Err(Denial::TooDear { premium, limit }.into());
     }
-    let quote = side.chain.fee_quote().await?;
+    let rates = side.chain.fee_rates().await?;
+    let rate = admit::rate(asset, &rates)?;
     let role = match new.kind {
         Kind::Out => Role::Taker,
         Kind::In => Role::Maker,
     };
     let terms = (new.kind, new.amount, premium.min(premium_limit));
-    check_money(shared, &side, channel, role, terms, quote.rate).await?;
+    check_money(shared, &side, channel, role, terms, rate).await?;
     let draft = Draft {
         id: fresh_id(shared),
         peer,
@@ -121,7 +122,7 @@ async fn begin(shared: &Arc<Shared>, new: &NewSwap, asset: Asset, chosen: Option
         scid: channel.scid,
         amount: new.amount,
         premium_limit,
-        fee_invoice: opening_fee::bound(asset, quote, shared.fee_invoice_factor),
+        fee_invoice: opening_fee::bound(asset, &rates, shared.fee_invoice_factor),
     };
     let deadline = shared.clock.now().plus_secs(REQUEST_SECS);
     let requested = State::Requested { sent: false, deadline };

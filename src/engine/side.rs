@@ -10,10 +10,11 @@ use super::Shared;
 use crate::policy::PausedBy;
 use crate::ports::{Chain, ChainInfo, PortError, Wallet};
 use crate::protocol;
-use crate::swap::state::Opening;
+use crate::swap::state::{Claim, Opening};
 use crate::swap::timelocks::Timelocks;
 use crate::swap::{State, Swap};
-use crate::units::{Asset, Blocks, Timestamp};
+use crate::tx::{self, Coin};
+use crate::units::{Asset, Blocks, OutPoint, Timestamp};
 
 /// How often a node that new swaps may not rely on is asked whether that is still so.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
@@ -241,11 +242,24 @@ fn told(done: Result<(), PortError>) -> bool {
     false
 }
 
-/// The opening whose coins must stay locked: committed, not known to be in a block.
+/// The opening whose coins must stay locked, with those of the child that pushes it: committed, not known to be in a
+/// block.
 fn unsettled(swap: &Swap) -> Option<Opening> {
     let State::Maker(_, maker) = &swap.state else {
         return None;
     };
-    let confirmed = maker.opened().is_some_and(|opened| opened.confirmed_at.is_some());
-    maker.opening().filter(|_| !confirmed).cloned()
+    let opened = maker.opened();
+    let confirmed = opened.is_some_and(|opened| opened.confirmed_at.is_some());
+    let mut opening = maker.opening().filter(|_| !confirmed).cloned()?;
+    if let Some(child) = opened.and_then(|opened| opened.children.last()) {
+        opening.inputs.extend(inputs_of(swap, child));
+    }
+    Some(opening)
+}
+
+/// What a child of the swap's opening spends.
+pub(super) fn inputs_of(swap: &Swap, child: &Claim) -> Vec<OutPoint> {
+    let coin = Coin::of(swap.terms.asset, swap.terms.policy_asset);
+    let inputs = coin.and_then(|coin| tx::inputs_of(coin, &child.tx));
+    inputs.expect("a transaction of ours, in the encoding of its chain")
 }

@@ -185,7 +185,7 @@ pub(super) async fn respond(
     let channel = admit::channel(&channels, request.scid, Some(&peer))?;
     let deal = deal(shared, &peer, asset, kind, &request)?;
     let role = if kind == Kind::Out { Role::Maker } else { Role::Taker };
-    let rate = side.chain.fee_rate().await?;
+    let rate = admit::rate(asset, &side.chain.fee_rates().await?)?;
     check_money(shared, &side, channel, role, (kind, request.amount, deal.premium), rate).await?;
     let draft = Draft {
         id: request.swap_id,

@@ -30,7 +30,8 @@ impl Shared {
         let Some(side) = self.sides.get(&asset) else {
             return Some(format!("{asset} swaps are not configured here"));
         };
-        self.pauses().of(asset).map(Pause::reason).or_else(|| side.problem())
+        let paused = self.pauses().of(asset).map(Pause::reason);
+        paused.or_else(|| side.problem()).or_else(|| self.rescue.hindrance())
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) fn begin(paying: &Paying, preimage: &Preimage) -> Taker {
         offer: paying.offer.clone(),
         opening: paying.opening.clone(),
         preimage: preimage.clone(),
+        confirmed_at: Some(paying.confirmed_at),
         claims: paying.claim.iter().cloned().collect(),
         progress: Progress::Fresh,
         opening_gone: false,
@@ -26,6 +27,7 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> 
         claims,
         progress,
         opening_gone,
+        confirmed_at,
         ..
     } = &mut next
     else {
@@ -34,6 +36,7 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> 
     match event {
         Event::Made(Made::Claim(claim)) => progress.made(claims, claim),
         Event::Refused(EffectKind::MakeClaim, _) => *progress = scene.refused(),
+        Event::Bump(wish) => progress.wished(!claims.is_empty(), *wish),
         Event::Chain(ChainView {
             tip,
             spend: Some(spend),
@@ -48,7 +51,10 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> 
         }
         Event::Chain(view) => {
             *opening_gone = view.opening == OpeningView::Unseen;
-            *progress = progress.seen(claims, view, scene.limits);
+            if let OpeningView::Confirmed { at, .. } = view.opening {
+                *confirmed_at = Some(at);
+            }
+            *progress = progress.of_claim(claims, view, scene.limits);
         }
         Event::Started
         | Event::Peer(_)

@@ -46,7 +46,8 @@ pub(super) fn step(
         | Event::Accepted(_)
         | Event::Refused(..)
         | Event::Tick
-        | Event::Abort(_) => None,
+        | Event::Abort(_)
+        | Event::Bump(_) => None,
     }
 }
 

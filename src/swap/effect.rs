@@ -1,6 +1,7 @@
 //! What the world should be made to do while a swap is in a state. Plain data: the engine performs it.
 
 use super::event::{InvoiceKind, SpendPath, TxKind};
+use super::fees::Wish;
 use super::state::{GivenInvoice, OwnInvoice};
 use crate::units::{CltvDelta, Height, Msat, PaymentHash, Preimage, RawTx, Timestamp};
 
@@ -27,8 +28,12 @@ pub enum Effect {
     },
     /// Fund, blind, sign and lock the opening that pays for the claim invoice of this hash. Not published.
     MakeOpening(PaymentHash),
-    /// Build and sign a spend of the opening by that path to our payout. Not published.
-    MakeClaim(SpendPath),
+    /// Build and sign a spend of the opening by that path to our payout, in place of the newest one if there is one,
+    /// perhaps as the operator wishes. Not published.
+    MakeClaim(SpendPath, Option<Wish>),
+    /// Build and sign a child of the opening that pays for both, in place of the newest one if there is one, perhaps as
+    /// the operator wishes. Not published.
+    MakePush(Option<Wish>),
     /// Build and sign a spend of one of the opening's inputs to ourselves. Not published.
     MakeVoid,
     /// Hand a transaction to the network, and again at every block until it is no longer wanted.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::fees::Wish;
 use super::state::{Claim, GivenInvoice, Offer, Opening, OwnInvoice};
 use super::terms::Deal;
 use crate::units::{Height, Preimage, PubKey, RawTx, SwapSecret, Timestamp};
@@ -43,6 +44,8 @@ pub enum Event {
     Tick,
     /// The operator wants out.
     Abort(String),
+    /// The operator wants another version of what waits for a block, now.
+    Bump(Wish),
 }
 
 /// What a peer said, decoded. Content is checked for form only; the machine judges it.
@@ -227,6 +230,8 @@ pub enum Made {
     Claim(Claim),
     /// A signed spend of one of the opening's inputs to ourselves.
     Void(RawTx),
+    /// A signed child of the opening that pays for both.
+    Push(Claim),
 }
 
 /// Transactions that we publish.
@@ -239,6 +244,8 @@ pub enum TxKind {
     Claim,
     /// A spend of one of the opening's inputs to ourselves.
     Void,
+    /// A spend of the opening's change to ourselves, which pays for both.
+    Push,
 }
 
 /// Effects that can be refused.
@@ -255,6 +262,8 @@ pub enum EffectKind {
     MakeClaim,
     /// To make a spend of an input of the opening.
     MakeVoid,
+    /// To make a child of the opening.
+    MakePush,
     /// To publish.
     Broadcast(TxKind),
     /// To pay.

@@ -1,6 +1,7 @@
 //! Questions about a swap that its state answers.
 
-use super::state::{Claim, Maker, Offer, Opened, Opening, State, Swap, Taker};
+use super::progress::Progress;
+use super::state::{Claim, Maker, Offer, Opened, Opening, State, Swap, Taker, TxCost};
 use super::terms::{Deal, Kind, Role};
 
 impl Swap {
@@ -20,6 +21,35 @@ impl Swap {
             State::Maker(deal, _) | State::Taker(deal, _) => Some(deal),
             State::Requested { .. } | State::Canceling { .. } | State::Closed(_) => None,
         }
+    }
+
+    /// The newest version of what waits for a block of ours: our spend of the opening, or what pushes the opening.
+    #[must_use]
+    pub fn newest_version(&self) -> Option<&Claim> {
+        match &self.state {
+            State::Maker(_, Maker::Opened(opened)) => opened.children.last(),
+            State::Maker(..)
+            | State::Taker(..)
+            | State::Requested { .. }
+            | State::Canceling { .. }
+            | State::Closed(_) => self.newest_claim(),
+        }
+    }
+
+    /// Whether the operator's wish for another version has been heard and not answered.
+    #[must_use]
+    pub fn is_bumping(&self) -> bool {
+        let progress = match &self.state {
+            State::Maker(_, Maker::Opened(opened)) => opened.progress,
+            State::Maker(_, Maker::ClaimingCoop { refund, .. } | Maker::ClaimingCsv { refund, .. }) => refund.progress,
+            State::Taker(_, Taker::ClaimingInvoice { progress, .. }) => *progress,
+            State::Maker(..)
+            | State::Taker(..)
+            | State::Requested { .. }
+            | State::Canceling { .. }
+            | State::Closed(_) => Progress::Fresh,
+        };
+        matches!(progress, Progress::Wished(_))
     }
 
     /// The newest version of our spend of the opening that may be with the network.
@@ -76,5 +106,14 @@ impl Taker {
             Taker::AwaitingConfirmation { offer, .. } | Taker::ClaimingInvoice { offer, .. } => Some(offer),
             Taker::PayingClaim { paying, .. } | Taker::AbandoningPayment { paying, .. } => Some(&paying.offer),
         }
+    }
+}
+
+impl Opened {
+    /// What is paid to get it into a block: by itself, and by the newest child.
+    #[must_use]
+    pub fn pays(&self) -> TxCost {
+        let own = self.opening.cost;
+        self.children.last().map_or(own, |child| own.and(&child.cost))
     }
 }

@@ -92,7 +92,8 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> 
         | Event::Sent(_)
         | Event::Accepted(_)
         | Event::Refused(..)
-        | Event::Tick => return None,
+        | Event::Tick
+        | Event::Bump(_) => return None,
     }
     Some(State::Taker(*deal, next))
 }

@@ -11,6 +11,7 @@
 
 use super::effect::{Effect, Outgoing};
 use super::event::{ChainView, EffectKind, Event, InvoiceKind, InvoiceStatus, Made, OpeningView, PeerMessage, TxKind};
+use super::progress::Progress;
 use super::refund;
 use super::state::{Maker, Opened, Opening, Outcome, OwnInvoice, Party, State, Swap};
 use super::step::{Scene, closed_by_peer};
@@ -81,7 +82,8 @@ fn awaiting_fee(scene: &Scene, deal: &Deal, fee: Option<&OwnInvoice>, event: &Ev
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
-        | Event::Refused(..) => None,
+        | Event::Refused(..)
+        | Event::Bump(_) => None,
     }
 }
 
@@ -131,7 +133,8 @@ fn funding(scene: &Scene, deal: &Deal, invoice: Option<&OwnInvoice>, since: Time
             | Event::Made(_)
             | Event::Sent(_)
             | Event::Accepted(_)
-            | Event::Refused(..),
+            | Event::Refused(..)
+            | Event::Bump(_),
             _,
         ) => None,
     }
@@ -202,7 +205,8 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
-        | Event::Refused(..) => None,
+        | Event::Refused(..)
+        | Event::Bump(_) => None,
     }
 }
 
@@ -210,6 +214,7 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
 pub(super) fn voiding_of(opened: &Opened, reason: &str) -> Maker {
     Maker::Voiding {
         opening: opened.opening.clone(),
+        children: opened.children.clone(),
         invoice: opened.invoice.clone(),
         status: opened.status,
         spend: None,
@@ -225,6 +230,8 @@ fn newly_opened(opening: &Opening, invoice: &OwnInvoice, confirmed_at: Option<He
         announce: true,
         status: InvoiceStatus::Open,
         confirmed_at,
+        children: Vec::new(),
+        progress: Progress::Fresh,
     }
 }
 
@@ -232,6 +239,7 @@ fn newly_opened(opening: &Opening, invoice: &OwnInvoice, confirmed_at: Option<He
 fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<State> {
     let Maker::Voiding {
         opening,
+        children,
         invoice,
         status,
         spend,
@@ -272,6 +280,7 @@ fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<S
             let opened = Opened {
                 announce: *status == InvoiceStatus::Open,
                 status: *status,
+                children: children.clone(),
                 ..newly_opened(opening, invoice, Some(*at))
             };
             Some(State::Maker(
@@ -293,11 +302,12 @@ fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<S
         | Event::Accepted(_)
         | Event::Refused(..)
         | Event::Tick
-        | Event::Abort(_) => None,
+        | Event::Abort(_)
+        | Event::Bump(_) => None,
     }
 }
 
-pub(super) fn broadcast(kind: TxKind, tx: &RawTx) -> Effect {
+fn broadcast(kind: TxKind, tx: &RawTx) -> Effect {
     Effect::Broadcast {
         kind,
         tx: tx.clone(),

@@ -13,6 +13,7 @@ pub mod effect;
 pub mod event;
 mod facts;
 mod fee;
+pub mod fees;
 mod maker;
 mod payment;
 pub mod progress;

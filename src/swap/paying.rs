@@ -56,7 +56,8 @@ pub(super) fn step(scene: &Scene, paying: &Paying, attempt: Attempt, event: &Eve
         | Event::Made(_)
         | Event::Sent(_)
         | Event::Accepted(_)
-        | Event::Refused(..) => None,
+        | Event::Refused(..)
+        | Event::Bump(_) => None,
     }
 }
 
@@ -186,13 +187,17 @@ pub(super) fn abandoning(scene: &Scene, state: &Taker, event: &Event) -> Option<
         | Event::Accepted(_)
         | Event::Refused(..)
         | Event::Tick
-        | Event::Abort(_) => return None,
+        | Event::Abort(_)
+        | Event::Bump(_) => return None,
     }
     Some(next)
 }
 
 pub(super) fn wants(swap: &Swap, limits: &Timelocks, paying: &Paying, attempt: Attempt) -> Vec<Effect> {
-    let claim = paying.claim.is_none().then_some(Effect::MakeClaim(SpendPath::Preimage));
+    let claim = paying
+        .claim
+        .is_none()
+        .then_some(Effect::MakeClaim(SpendPath::Preimage, None));
     let pay = match attempt {
         Attempt::Calling(number) => Effect::Pay(Payee {
             kind: InvoiceKind::Claim,

@@ -2,9 +2,9 @@
 
 use super::effect::{Effect, Outgoing};
 use super::event::{
-    ChainView, EffectKind, Event, InvoiceKind, InvoiceStatus, Made, OpeningView, PeerMessage, Spend, SpendPath, TxKind,
+    ChainView, EffectKind, Event, InvoiceKind, InvoiceStatus, Made, OpeningView, PeerMessage, Spend, SpendPath,
 };
-use super::maker::{broadcast, voiding_of};
+use super::maker::voiding_of;
 use super::progress::{self, Progress};
 use super::state::{Maker, Opened, Outcome, Party, Refund, State};
 use super::step::Scene;
@@ -17,6 +17,7 @@ const CANCEL_INVOICE_SECS: u64 = 600;
 
 pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event) -> Option<State> {
     let stay = |opened: Opened| Some(State::Maker(*deal, Maker::Opened(opened)));
+    let (mut next, waits) = (opened.clone(), opened.confirmed_at.is_none());
     match event {
         Event::Invoice(InvoiceKind::Claim, status) => stay(with_status(opened, *status)),
         Event::Peer(PeerMessage::CoopClose { key, key_of, .. })
@@ -50,11 +51,30 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
                     *deal,
                     voiding_of(opened, "the opening did not confirm in time"),
                 )),
-                (false, _) => stay(Opened {
-                    confirmed_at,
-                    ..opened.clone()
-                }),
+                (false, status) => {
+                    // What nobody can pay for any more, or has paid for, need not hurry.
+                    let in_time = status == InvoiceStatus::Open && view.tip < scene.window_end();
+                    let progress = opened.progress.of_opening(in_time, view, scene.limits);
+                    stay(Opened {
+                        confirmed_at,
+                        progress,
+                        ..opened.clone()
+                    })
+                }
             }
+        }
+        Event::Made(Made::Push(child)) if waits => {
+            let Opened { progress, children, .. } = &mut next;
+            progress.made(children, child);
+            stay(next)
+        }
+        Event::Refused(EffectKind::MakePush, _) if waits => {
+            next.progress = scene.refused();
+            stay(next)
+        }
+        Event::Bump(wish) if waits => {
+            next.progress.wished(true, *wish);
+            stay(next)
         }
         Event::Started
         | Event::Peer(_)
@@ -66,14 +86,19 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
         | Event::Accepted(_)
         | Event::Refused(..)
         | Event::Tick
-        | Event::Abort(_) => None,
+        | Event::Abort(_)
+        | Event::Bump(_) => None,
     }
 }
 
 /// Taking the coins back with the taker's key.
 pub(super) fn with_key(scene: &Scene, opened: &Opened, taker_key: &SwapSecret) -> Maker {
     Maker::ClaimingCoop {
-        opened: opened.clone(),
+        // Only a taker that may pay is in a hurry.
+        opened: Opened {
+            progress: Progress::Fresh,
+            ..opened.clone()
+        },
         taker_key: taker_key.clone(),
         refund: begin(scene, opened),
     }
@@ -175,13 +200,14 @@ pub(super) fn claiming(
         Event::Tick => refund.invoice_closed |= scene.now.time >= refund.until,
         Event::Made(Made::Claim(claim)) => refund.progress.made(&mut refund.claims, claim),
         Event::Refused(EffectKind::MakeClaim, _) => refund.progress = scene.refused(),
+        Event::Bump(wish) => refund.progress.wished(!refund.claims.is_empty(), *wish),
         Event::Chain(view) => {
             if let Some(over) = over(scene, &opened, view) {
                 return Some(over);
             }
             opened.confirmed_at = confirmed_at(view);
             if refund.invoice_closed {
-                refund.progress = refund.progress.seen(&refund.claims, view, scene.limits);
+                refund.progress = refund.progress.of_claim(&refund.claims, view, scene.limits);
             }
             // What both keys have not taken back until now is taken back by ours alone.
             if matches!(state, Maker::ClaimingCoop { .. }) && is_mature(scene, view) {
@@ -229,17 +255,13 @@ pub(super) fn wants_opened(opened: &Opened) -> Vec<Effect> {
     if opened.status == InvoiceStatus::Open {
         wanted.push(Effect::WatchInvoice(InvoiceKind::Claim, opened.invoice.hash));
     }
-    if opened.confirmed_at.is_none() {
-        wanted.push(broadcast(TxKind::Opening, &opened.opening.tx));
-    }
+    wanted.extend(progress::wanted_for(opened));
     wanted
 }
 
 pub(super) fn wants_claiming(opened: &Opened, refund: &Refund, path: SpendPath) -> Vec<Effect> {
     let mut wanted = vec![Effect::WatchChain];
-    if opened.confirmed_at.is_none() {
-        wanted.push(broadcast(TxKind::Opening, &opened.opening.tx));
-    }
+    wanted.extend(progress::wanted_for(opened));
     if opened.status == InvoiceStatus::Open {
         wanted.push(Effect::WatchInvoice(InvoiceKind::Claim, opened.invoice.hash));
     }

@@ -1,9 +1,9 @@
 //! The states of a swap. What is known only in a state lives in its variant.
 
-use bitcoin::Amount;
 use serde::{Deserialize, Serialize};
 
 use super::event::InvoiceStatus;
+pub use super::fees::TxCost;
 use super::progress::Progress;
 use super::terms::{Deal, Kind, Role, SwapKeys, Terms};
 use crate::units::{
@@ -91,6 +91,9 @@ pub enum Maker {
     Voiding {
         /// The opening, which may still confirm.
         opening: Opening,
+        /// The newest child that pushed it, if there is one: what takes the opening's place takes its, too.
+        #[serde(default)]
+        children: Vec<Claim>,
         /// The claim invoice, should the opening win.
         invoice: OwnInvoice,
         /// That invoice, as our node last stated it.
@@ -137,6 +140,12 @@ pub struct Opened {
     pub status: InvoiceStatus,
     /// The block that holds the opening, as last seen.
     pub confirmed_at: Option<Height>,
+    /// The newest child that pushes the opening into a block, if there is one.
+    #[serde(default)]
+    pub children: Vec<Claim>,
+    /// How the opening fares, with its newest child, until a block holds it.
+    #[serde(default)]
+    pub progress: Progress,
 }
 
 /// A maker's refund under way.
@@ -146,7 +155,7 @@ pub struct Refund {
     pub until: Timestamp,
     /// The claim invoice can no longer be paid, or `until` has passed.
     pub invoice_closed: bool,
-    /// Every refund signed so far, the newest last.
+    /// The refund, once signed, in its newest version; records of earlier releases hold all versions, the newest last.
     pub claims: Vec<Claim>,
     /// How the newest of them fares.
     #[serde(default)]
@@ -206,7 +215,12 @@ pub enum Taker {
         opening: RawTx,
         /// What our payment bought.
         preimage: Preimage,
-        /// Every claim signed so far, without the preimage, the newest last.
+        /// The block that holds the opening, as last seen; a refund fits in from there. None in records of earlier
+        /// releases, until the chain shows it.
+        #[serde(default)]
+        confirmed_at: Option<Height>,
+        /// The claim, once signed, without the preimage, in its newest version; records of earlier releases hold all
+        /// versions, the newest last.
         claims: Vec<Claim>,
         /// How the newest of them fares.
         #[serde(default)]
@@ -322,7 +336,8 @@ pub struct Opening {
     pub cost: TxCost,
 }
 
-/// A signed spend of the opening by us. A taker's lacks the preimage, which no signature depends on.
+/// A signed spend of the opening by us: of the swap's output, or of the change to push the opening into a block. A
+/// taker's lacks the preimage, which no signature depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Claim {
     /// The transaction.
@@ -331,18 +346,6 @@ pub struct Claim {
     pub txid: TxId,
     /// Its fee and sizes, as published.
     pub cost: TxCost,
-}
-
-/// What a transaction costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct TxCost {
-    /// The fee paid.
-    #[serde(with = "bitcoin::amount::serde::as_sat")]
-    pub fee: Amount,
-    /// Virtual size (BIP 141).
-    pub vsize: u64,
-    /// On Liquid the discounted virtual size (ELIP-200), by which its fee is judged; on Bitcoin the same as `vsize`.
-    pub discount_vsize: u64,
 }
 
 /// Who ended a swap.

@@ -171,7 +171,8 @@ fn requested(scene: &Scene, sent: bool, deadline: Timestamp, event: &Event) -> O
         | Event::Sent(_)
         | Event::Accepted(_)
         | Event::Refused(..)
-        | Event::Tick => None,
+        | Event::Tick
+        | Event::Bump(_) => None,
     }
 }
 
@@ -233,7 +234,8 @@ fn canceling(scene: &Scene, reason: &str, until: Timestamp, event: &Event) -> Op
         | Event::Sent(_)
         | Event::Accepted(_)
         | Event::Refused(..)
-        | Event::Abort(_) => false,
+        | Event::Abort(_)
+        | Event::Bump(_) => false,
     };
     over.then(|| {
         State::Closed(Outcome::Canceled {

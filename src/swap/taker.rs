@@ -40,7 +40,8 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> 
             | Event::Sent(_)
             | Event::Accepted(_)
             | Event::Refused(..)
-            | Event::Tick => None,
+            | Event::Tick
+            | Event::Bump(_) => None,
         },
         Taker::PayingClaim { paying, attempt } => paying::step(scene, paying, *attempt, event).and_then(stay),
         Taker::AbandoningPayment { .. } => paying::abandoning(scene, state, event).and_then(stay),
@@ -91,7 +92,8 @@ fn opening(scene: &Scene, deal: &Deal, event: &Event) -> Option<State> {
         | Event::Sent(_)
         | Event::Accepted(_)
         | Event::Refused(..)
-        | Event::Tick => None,
+        | Event::Tick
+        | Event::Bump(_) => None,
     }
 }
 

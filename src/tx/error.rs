@@ -57,6 +57,14 @@ pub enum TxError {
         /// The least that an output may hold.
         dust: Amount,
     },
+    /// A replacement would have to pay more than it may.
+    #[error("a replacement pays at least {fee}, at most {most} may be paid now")]
+    AboveCeiling {
+        /// What it must pay.
+        fee: Amount,
+        /// What it may pay.
+        most: Amount,
+    },
     /// The proofs of a confidential output could not be made.
     #[error("blinding the claim of an opening of {amount}: {reason}")]
     Blinding {
@@ -70,6 +78,14 @@ pub enum TxError {
     NoPreimageSlot {
         /// The transaction.
         txid: TxId,
+    },
+    /// Not an address of the chain.
+    #[error("{address} is not an address of this chain: {reason}")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A preimage of another payment.
     #[error("the preimage hashes to {got}, the opening script asks for {want}")]

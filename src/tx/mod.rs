@@ -19,6 +19,7 @@ use elements::AssetId;
 use rand::{CryptoRng, RngCore};
 
 use crate::swap::event::SpendPath;
+use crate::swap::fees::Ceiling;
 use crate::swap::state::{Claim, TxCost};
 use crate::swap::terms::Payout;
 use crate::units::{Asset, Blocks, FeeRate, OutPoint, PaymentHash, Preimage, PubKey, RawTx, SwapSecret, TxId};
@@ -124,6 +125,22 @@ pub struct ClaimRequest<'a> {
     pub basis: FeeBasis,
     /// The least fee whatever the size: what a replacement must pay ([`replacement_fee`]).
     pub min_fee: Option<Amount>,
+    /// The most that it may pay; None: whatever the rate and `min_fee` ask for.
+    pub ceiling: Option<Ceiling>,
+}
+
+impl ClaimRequest<'_> {
+    /// What a claim of that size pays.
+    fn fee_for(&self, size: u64) -> Result<Amount, TxError> {
+        let (fee, min_fee) = (self.rate.fee(size), self.min_fee.unwrap_or(Amount::ZERO));
+        let Some(most) = self.ceiling.map(|ceiling| ceiling.fee(size)) else {
+            return Ok(fee.max(min_fee));
+        };
+        if min_fee > most {
+            return Err(TxError::AboveCeiling { fee: min_fee, most });
+        }
+        Ok(fee.max(min_fee).min(most))
+    }
 }
 
 /// What a transaction that spends an opening tells.
@@ -207,7 +224,8 @@ pub fn verify_opening(tx: &RawTx, spec: &OpeningSpec<'_>) -> Result<u32, TxError
 
 /// Makes and signs a spend of the opening to the payout: one input, one output and the fee.
 ///
-/// The fee is exactly what the rate asks for the finished transaction's size, rounded up, unless `min_fee` is more.
+/// The fee is exactly what the rate asks for the finished transaction's size, rounded up, unless `min_fee` is more or
+/// the ceiling less; a `min_fee` above the ceiling is an error.
 /// A preimage claim has 32 zero bytes where [`with_preimage`] puts the preimage.
 pub fn build_claim(request: &ClaimRequest<'_>, rng: &mut (impl RngCore + CryptoRng)) -> Result<Claim, TxError> {
     match request.spec.coin {
@@ -283,4 +301,17 @@ pub fn address_of(coin: Coin, chain: &str, output_script: &Script, blinding_key:
         Coin::Lbtc { .. } => liquid::address(chain, output_script, blinding_key),
         Coin::Btc => bitcoin::address(chain, output_script),
     }
+}
+
+/// What to pay to for an address that a person has typed. It must be of the same network as `like`, an address that
+/// the chain's wallet gave.
+pub fn payout_to(coin: Coin, address: &str, like: &str) -> Result<Payout, TxError> {
+    let payout = match coin {
+        Coin::Lbtc { .. } => liquid::payout_to(address, like),
+        Coin::Btc => bitcoin::payout_to(address, like),
+    };
+    payout.map_err(|reason| TxError::Address {
+        address: address.chars().take(120).collect(),
+        reason,
+    })
 }

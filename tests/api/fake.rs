@@ -9,6 +9,7 @@ use futures::{StreamExt, stream};
 use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
 use jsonrpsee::server::PendingSubscriptionSink;
 use sluice::api::SluiceApiServer;
+use sluice::api::bump::{Scene, plan};
 use sluice::api::cancel::advise;
 use sluice::api::error::ApiError;
 use sluice::api::server::{ApiHandle, forward, serve};
@@ -17,9 +18,10 @@ use sluice::api::types::*;
 use sluice::api::view::{has_reached, view};
 use sluice::policy::PausedBy;
 use sluice::swap::event::Now;
+use sluice::swap::fees::{FeeRates, Wish};
 use sluice::swap::{Kind, Role, State, Swap};
 use sluice::trail::{Millis, Trail};
-use sluice::units::{Asset, Height, SwapId, TxId};
+use sluice::units::{Asset, FeeRate, Height, SwapId, TxId};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -163,12 +165,19 @@ impl SluiceApiServer for Fake {
                 asset: Asset::Lbtc,
                 chain: "liquidregtest".into(),
                 version: "23.3.4".into(),
+                wallet: "elementsd (`sluice`)".into(),
                 height: Some(502),
                 new_swaps: true,
                 problem_since: None,
                 paused: None,
                 problem: Some("still syncing".into()),
             }],
+            rescue: RescueStatus {
+                dir: "/home/alice/.sluice/rescue".into(),
+                problem: None,
+                copy_dir: Some("/mnt/usb".into()),
+                copy_problem: Some("/mnt/usb: No such file or directory (os error 2)".into()),
+            },
             accept_new_swaps: true,
             active_swaps: 1,
             total_swaps: 2,
@@ -191,6 +200,41 @@ impl SluiceApiServer for Fake {
             swap_id: request.swap_id,
             action: advice.action,
             explanation: advice.explanation.into(),
+            swap,
+        })
+    }
+
+    async fn swap_bump(&self, request: BumpRequest) -> RpcResult<BumpAnswer> {
+        let swap = self.seen(request.swap_id)?;
+        let memory = self.memory.lock().unwrap();
+        let (known, trail) = &memory.swaps[&request.swap_id];
+        let scene = Scene {
+            swap: known,
+            trail,
+            tip: Some(Height(510)),
+            rates: FeeRates {
+                asked: FeeRate(200),
+                estimated: true,
+                least: FeeRate(100),
+                ceiling: FeeRate(10_000),
+            },
+            discounted: true,
+        };
+        let wish = Wish {
+            rate: request.fee_rate_sat_per_kvb.map(FeeRate),
+        };
+        let plan = plan(&scene, wish)?;
+        Ok(BumpAnswer {
+            swap_id: request.swap_id,
+            transaction: plan.transaction,
+            txid: plan.txid,
+            paid_fee_sat: plan.paid.0.to_sat(),
+            paid_rate_sat_per_kvb: plan.paid.1.0,
+            new_txid: None,
+            new_fee_sat: plan.next.0.to_sat(),
+            new_rate_sat_per_kvb: plan.next.1.0,
+            ceiling_sat: plan.ceiling.to_sat(),
+            explanation: "the claim is replaced".into(),
             swap,
         })
     }

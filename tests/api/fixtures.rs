@@ -146,6 +146,8 @@ pub fn opened(status: InvoiceStatus, confirmed_at: Option<u32>) -> Opened {
         announce: status == InvoiceStatus::Open,
         status,
         confirmed_at: confirmed_at.map(Height),
+        children: Vec::new(),
+        progress: Progress::Fresh,
     }
 }
 
@@ -175,6 +177,7 @@ pub fn claiming(claims: Vec<Claim>, opening_gone: bool) -> Taker {
         offer: offer(),
         opening: RawTx::from(vec![0]),
         preimage: Preimage::from_bytes([3; 32]),
+        confirmed_at: Some(Height(501)),
         claims,
         progress: Progress::Fresh,
         opening_gone,
@@ -321,6 +324,7 @@ fn makers() -> Vec<(&'static str, Maker)> {
             "Voiding",
             Maker::Voiding {
                 opening: opening(),
+                children: Vec::new(),
                 invoice: own_invoice(),
                 spend: None,
                 taker_key: None,

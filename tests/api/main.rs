@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test it is the assertion")]
 
+mod bump;
 mod cancel;
 mod cli;
 mod docs;
 mod fake;
 mod fixtures;
+mod offline;
 mod server;
 mod views;

@@ -86,6 +86,7 @@ impl World {
         ));
         moves.push(("the taker cancels", self.taking(&cancel())));
         moves.push(("the operator aborts", self.taking(&abort())));
+        moves.push(("the operator bumps", self.taking(&bump(None))));
         for effect in wants(self.swap()) {
             self.perform(&effect, moves);
         }
@@ -116,9 +117,13 @@ impl World {
                 moves.push(("the opening is not made", refused(EffectKind::MakeOpening)));
             }
             Effect::MakeVoid => moves.push(("the void is made", self.taking(&made_void()))),
-            Effect::MakeClaim(_) => {
+            Effect::MakeClaim(..) => {
                 moves.push(("the refund is made", self.taking(&made_claim(1))));
                 moves.push(("the refund is not made", refused(EffectKind::MakeClaim)));
+            }
+            Effect::MakePush(_) => {
+                moves.push(("the child is made", self.taking(&made_push(1))));
+                moves.push(("the child is not made", refused(EffectKind::MakePush)));
             }
             Effect::Broadcast { kind, .. } => self.publish(*kind, moves),
             Effect::WatchInvoice(InvoiceKind::Claim, _) => moves.push(("the node tells of the invoice", self.told())),
@@ -174,6 +179,8 @@ impl World {
                     moves.push(("the void is published", next));
                 }
             }
+            // Where it is makes no difference to what is at stake: the opening is what confirms.
+            TxKind::Push => {}
             TxKind::Claim => {
                 next.refund_out = match &self.swap().state {
                     State::Maker(_, Maker::ClaimingCoop { .. }) => Some(SpendPath::Coop),

@@ -126,6 +126,7 @@ impl World {
         ));
         moves.push(("the maker cancels", self.taking(&cancel())));
         moves.push(("the operator aborts", self.taking(&abort())));
+        moves.push(("the operator bumps", self.taking(&bump(None))));
         for effect in wants(self.swap()) {
             self.perform(&effect, moves);
         }
@@ -157,7 +158,7 @@ impl World {
             Effect::WatchPayment(..) if self.call == Call::None => {
                 moves.push(("the node tells of the payment", self.reported()));
             }
-            Effect::MakeClaim(_) => {
+            Effect::MakeClaim(..) => {
                 moves.push(("the claim is made", self.taking(&made_claim(1))));
                 // At the last height before the timelock there would be no later block to try again at.
                 if !self.chain.is_before_timelock() {
@@ -197,6 +198,7 @@ impl World {
             | Effect::MakeInvoice { .. }
             | Effect::MakeOpening(_)
             | Effect::MakeVoid
+            | Effect::MakePush(_)
             | Effect::WatchInvoice(..)
             | Effect::WatchChain
             | Effect::CancelInvoice(_) => {}

@@ -1,6 +1,7 @@
 //! The machine, state by state: what a swap wants, what it leaves on, and what means nothing to it.
 #![allow(clippy::unwrap_used)]
 
+mod fees;
 mod fixtures;
 mod maker_opened;
 mod maker_opening;

@@ -1,9 +1,10 @@
 //! ClaimingInvoice and CoopClosing: the taker's two ends.
 
 use sluice::swap::event::{EffectKind, Event, InvoiceKind, MessageKind, SpendPath, TxKind};
+use sluice::swap::fees::Wish;
 use sluice::swap::terms::Kind;
-use sluice::swap::{Effect, Role, wants};
-use sluice::units::Asset;
+use sluice::swap::{Effect, Role, State, Taker, wants};
+use sluice::units::{Asset, FeeRate};
 
 use crate::fixtures::*;
 
@@ -123,18 +124,46 @@ fn a_replacement_that_could_not_be_made_is_tried_again_later() {
 }
 
 #[test]
-fn a_claim_is_replaced_no_more_than_twenty_times() {
+fn only_the_newest_version_of_a_claim_is_kept() {
     let (mut case, mut tip) = (claiming(), 103);
     for version in 2..30 {
-        case = case.after(seen(tip, 101)).after(seen(tip + 10, 101));
-        if !wants(&case.swap).contains(&Effect::MakeClaim(SpendPath::Preimage)) {
-            assert_eq!(case.swap.newest_claim(), Some(&claim(20)));
-            return;
-        }
-        case = case.on(made_claim(version));
+        case = case
+            .after(seen(tip, 101))
+            .on(seen(tip + 10, 101))
+            .on(made_claim(version));
         tip += 11;
     }
-    panic!("replaced for ever");
+    let State::Taker(_, Taker::ClaimingInvoice { claims, .. }) = &case.swap.state else {
+        panic!("{:?}", case.swap.state);
+    };
+    assert_eq!(claims, &[claim(29)]);
+}
+
+#[test]
+fn a_claim_is_replaced_at_once_when_the_operator_wishes() {
+    let wished = claiming().on(bump(Some(5_000)));
+    let wish = Some(Wish {
+        rate: Some(FeeRate(5_000)),
+    });
+    assert!(wants(&wished.swap).contains(&Effect::MakeClaim(SpendPath::Preimage, wish)));
+    let again = wished.ignores(bump(Some(5_000))).ignores(seen(103, 101));
+    let replaced = again.on(made_claim(2)).wants(&["broadcast claim", "watch chain"]);
+    assert_eq!(replaced.swap.newest_claim(), Some(&claim(2)));
+    // what cannot be made is told to nobody twice; it waits as after any failure
+    let refused = replaced.on(bump(None)).on(not_made());
+    refused.wants(&["broadcast claim", "watch chain"]);
+}
+
+#[test]
+fn what_is_mined_or_not_made_yet_is_not_bumped() {
+    let paid = Case::taker(Kind::In).paying_claim().on(paid(InvoiceKind::Claim));
+    paid.ignores(bump(None));
+    let wished = claiming().on(bump(None));
+    wished
+        .on(spent(113, 113, SpendPath::Preimage, true))
+        .wants(&["broadcast claim", "watch chain"]);
+    Case::taker(Kind::Out).awaiting_confirmation().ignores(bump(None));
+    Case::taker(Kind::Out).paying_claim().ignores(bump(None));
 }
 
 #[test]

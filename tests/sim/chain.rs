@@ -1,7 +1,8 @@
 //! A daemon's chain node.
 
 use async_trait::async_trait;
-use sluice::ports::{Chain, ChainInfo, FeeQuote, PortError, Sighting, Tip, Watch};
+use sluice::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
+use sluice::swap::fees::FeeRates;
 use sluice::tx::{self, Coin};
 use sluice::units::{Asset, Blocks, FeeRate, RawTx, SwapId, TxId};
 use tokio::sync::watch;
@@ -121,13 +122,14 @@ impl Chain for SimChain {
             .await
     }
 
-    async fn fee_quote(&self) -> Result<FeeQuote, PortError> {
+    async fn fee_rates(&self) -> Result<FeeRates, PortError> {
         let asset = self.asset;
-        let quote = move |ledger: &mut Ledger| FeeQuote {
-            rate: ledger.price.max(ledger::floor(asset)).min(CEILING),
+        let rates = move |ledger: &mut Ledger| FeeRates {
+            asked: ledger.price.max(ledger::floor(asset)),
             estimated: asset == Asset::Btc,
+            least: ledger::floor(asset),
             ceiling: CEILING,
         };
-        self.read("fee_quote", quote).await
+        self.read("fee_rates", rates).await
     }
 }

@@ -49,6 +49,8 @@ fn publishable(swap: &Swap) -> Vec<TxId> {
     match &swap.state {
         At::Maker(_, maker) => {
             found.extend(maker.opening().map(|opening| opening.outpoint.txid));
+            let children = maker.opened().into_iter().flat_map(|opened| &opened.children);
+            found.extend(children.map(|child| child.txid));
             match maker {
                 Maker::Voiding { spend, .. } => {
                     found.extend(

@@ -257,13 +257,21 @@ impl Ledger {
         }
     }
 
+    /// Whether a child pays for its parent (CPFP).
+    fn is_pushed(&self, held: &Held) -> bool {
+        (0..held.tx.outputs.len() as u32).any(|vout| {
+            let child = self.spender(OutPoint { txid: held.tx.id, vout });
+            child.is_some_and(|child| child.fee + held.fee >= self.price.fee(child.tx.size + held.tx.size))
+        })
+    }
+
     /// A block of what pays its price, without some that the miner has not heard of.
     pub fn mine(&mut self, rng: &mut StdRng, passed_over: u32) {
         let height = self.tip().height.plus(Blocks(1));
         let mut taken = Vec::new();
         for id in std::mem::take(&mut self.mempool) {
             let held = &self.txs[&id];
-            let pays = held.fee >= self.price.fee(held.tx.size);
+            let pays = held.fee >= self.price.fee(held.tx.size) || self.is_pushed(held);
             let parents = held
                 .tx
                 .inputs

@@ -8,13 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use sluice::engine::{Engine, Pace, Parts, Side};
+use sluice::engine::{Engine, Pace, Parts, RescueFolders, Side};
 use sluice::keys::Seed;
 use sluice::policy::{Policy, Premiums};
 use sluice::ports::{Clock, Entropy, SecretRng};
 use sluice::store::{Store, StoreError, StoreIdentity};
 use sluice::swap::{State as At, Swap};
 use sluice::units::{Asset, SwapId, Timestamp};
+use tempfile::TempDir;
 use tokio::sync::broadcast;
 use tokio::time::sleep;
 
@@ -98,6 +99,8 @@ pub struct Machine {
     pub disk: Arc<Disk>,
     entropy: Arc<SimEntropy>,
     seed: Arc<Seed>,
+    /// Where its rescue files are: real ones, in memory where the system has such a folder.
+    rescue: TempDir,
 }
 
 impl Machine {
@@ -111,6 +114,9 @@ impl Machine {
             disk: Disk::new(seed),
             entropy: Arc::new(SimEntropy(Mutex::new(StdRng::seed_from_u64(!seed)))),
             seed: Arc::new(Seed::from_entropy(&entropy)),
+            rescue: tempfile::tempdir_in("/dev/shm")
+                .or_else(|_| tempfile::tempdir())
+                .unwrap(),
         })
     }
 
@@ -178,6 +184,10 @@ impl Machine {
             entropy: self.entropy.clone(),
             store,
             seed: self.seed.clone(),
+            rescue: RescueFolders {
+                own: self.rescue.path().into(),
+                copy: None,
+            },
             pace: self.pace(),
             fee_invoice_factor: 3,
         };

@@ -8,7 +8,7 @@ use bitcoin::hashes::Hash;
 use bitcoin::{Amount, ScriptBuf, WPubkeyHash};
 use elements::secp256k1_zkp::SECP256K1;
 use sluice::ports::{PortError, SendError, Wallet, WalletBalance};
-use sluice::swap::state::{Opening, TxCost};
+use sluice::swap::state::{Claim, Opening, TxCost};
 use sluice::swap::terms::Payout;
 use sluice::tx::OpeningOutput;
 use sluice::units::{Asset, FeeRate, OutPoint, RawTx, SwapSecret, TxId};
@@ -195,6 +195,69 @@ impl State {
     }
 }
 
+impl State {
+    /// A child that spends the opening's change, by which both pay the rate.
+    fn push(
+        &mut self,
+        (who, asset): (Who, Asset),
+        opening: &Opening,
+        replaced: Option<&Claim>,
+        rate: FeeRate,
+    ) -> Result<Claim, PortError> {
+        let refused = |reason: &str| PortError::Refused(reason.into());
+        let ledger = &self.ledgers[&asset];
+        let txid = opening.outpoint.txid;
+        let held = ledger.held(txid).filter(|held| held.at.is_none());
+        let held = held.ok_or_else(|| refused("the opening is not in the mempool"))?;
+        let is_ours = |output: &Output| ledger.owner(&output.script).is_some_and(|owned| owned.who == who);
+        let vout = held.tx.outputs.iter().position(is_ours);
+        let vout = vout.ok_or_else(|| refused("the opening has no change of this wallet"))?;
+        let point = OutPoint {
+            txid,
+            vout: vout as u32,
+        };
+        let other = ledger
+            .spender(point)
+            .filter(|spender| replaced.is_none_or(|child| child.txid != spender.tx.id));
+        if other.is_some() {
+            return Err(refused("the opening's change is spent by another transaction"));
+        }
+        let change = held.tx.outputs[vout]
+            .value
+            .ok_or_else(|| refused("not a coin of this wallet"))?;
+        let parent = held.tx.size;
+        let to = new_payout(self.ledger(asset), asset, who);
+        let paying = |amount: Amount| {
+            vec![Paying {
+                blinding_key: to.blinding_key,
+                ..Paying::to(&to.script, amount)
+            }]
+        };
+        let draft = txs::decode(asset, &assemble(self, asset, &[point], &paying(change), Amount::ZERO)).unwrap();
+        let together = rate
+            .fee(parent + draft.size)
+            .checked_sub(opening.cost.fee)
+            .unwrap_or(Amount::ZERO);
+        let least = replaced.map_or(Amount::ZERO, |child| {
+            child.cost.fee + increment(asset).fee(draft.vsize + 2)
+        });
+        let fee = together.max(least).max(crate::ledger::floor(asset).fee(draft.size));
+        let rest = change.checked_sub(fee).filter(|rest| *rest >= LEAST_CHANGE);
+        let rest = rest.ok_or_else(|| refused("the opening's change is too little"))?;
+        let child = txs::decode(asset, &assemble(self, asset, &[point], &paying(rest), fee)).unwrap();
+        self.locks.entry((who, asset)).or_default().insert(point);
+        Ok(Claim {
+            txid: child.id,
+            cost: TxCost {
+                fee,
+                vsize: child.vsize,
+                discount_vsize: child.size,
+            },
+            tx: child.raw,
+        })
+    }
+}
+
 fn opening_of(tx: &Tx, output: &OpeningOutput, inputs: Vec<OutPoint>, fee: Amount) -> Opening {
     let vout = tx
         .outputs
@@ -230,6 +293,10 @@ impl SimWallet {
 
 #[async_trait]
 impl Wallet for SimWallet {
+    fn holder(&self) -> String {
+        format!("{:?}", self.port.who)
+    }
+
     async fn balance(&self) -> Result<WalletBalance, PortError> {
         let (who, asset) = (self.port.who, self.asset);
         let read = move |state: &mut State, _| Ok(state.balance(who, asset));
@@ -274,6 +341,14 @@ impl Wallet for SimWallet {
         let opening = opening.clone();
         self.act("void", move |state, who, asset| state.void(who, asset, &opening, rate))
             .await
+    }
+
+    async fn push(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
+        let (opening, replaced) = (opening.clone(), replaced.cloned());
+        self.act("push", move |state, who, asset| {
+            state.push((who, asset), &opening, replaced.as_ref(), rate)
+        })
+        .await
     }
 
     async fn label(&self, _address: &str, _label: &str) -> Result<(), PortError> {

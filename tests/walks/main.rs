@@ -63,11 +63,16 @@ fn transactions_in(state: &State) -> BTreeSet<Arc<[u8]>> {
         State::Maker(_, maker) => {
             found.extend(maker.opening().map(|opening| &opening.tx));
             match maker {
-                Maker::Voiding { spend, .. } => found.extend(spend),
-                Maker::ClaimingCoop { refund, .. } | Maker::ClaimingCsv { refund, .. } => {
+                Maker::Voiding { spend, children, .. } => {
+                    found.extend(spend);
+                    found.extend(children.iter().map(|child| &child.tx));
+                }
+                Maker::Opened(opened) => found.extend(opened.children.iter().map(|child| &child.tx)),
+                Maker::ClaimingCoop { opened, refund, .. } | Maker::ClaimingCsv { opened, refund } => {
+                    found.extend(opened.children.iter().map(|child| &child.tx));
                     found.extend(refund.claims.iter().map(|claim| &claim.tx));
                 }
-                Maker::AwaitingFee { .. } | Maker::Funding { .. } | Maker::Publishing { .. } | Maker::Opened(_) => {}
+                Maker::AwaitingFee { .. } | Maker::Funding { .. } | Maker::Publishing { .. } => {}
             }
         }
         State::Taker(_, Taker::ClaimingInvoice { opening, claims, .. }) => {

@@ -138,7 +138,7 @@ fn statuses() -> impl Strategy<Value = PaymentStatus> {
 }
 
 fn transactions() -> impl Strategy<Value = TxKind> {
-    select(vec![TxKind::Opening, TxKind::Claim, TxKind::Void])
+    select(vec![TxKind::Opening, TxKind::Claim, TxKind::Void, TxKind::Push])
 }
 
 fn effects() -> impl Strategy<Value = EffectKind> {
@@ -148,6 +148,7 @@ fn effects() -> impl Strategy<Value = EffectKind> {
         Just(EffectKind::MakeOpening),
         Just(EffectKind::MakeClaim),
         Just(EffectKind::MakeVoid),
+        Just(EffectKind::MakePush),
         transactions().prop_map(EffectKind::Broadcast),
         invoice_kind().prop_map(EffectKind::Pay),
     ]
@@ -159,6 +160,7 @@ fn made() -> impl Strategy<Value = Made> {
         Just(Made::Opening(opening())),
         (0u8..9).prop_map(|n| Made::Claim(claim(n))),
         Just(Made::Void(void_tx())),
+        (0u8..9).prop_map(|n| Made::Push(claim(n))),
     ]
 }
 
@@ -177,6 +179,7 @@ pub fn events() -> impl Strategy<Value = Event> {
         1 => (effects(), words()).prop_map(|(effect, reason)| Event::Refused(effect, reason)),
         1 => Just(Event::Tick),
         1 => words().prop_map(Event::Abort),
+        1 => prop::option::of(0u64..10_000).prop_map(bump),
     ]
 }
 

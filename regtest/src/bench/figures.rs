@@ -4,8 +4,9 @@ use anyhow::Result;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
+use sluice::units::Asset;
 
-use crate::world::{lightning, liquid};
+use super::Args;
 
 /// One figure of one or several measurements.
 #[derive(Debug, Serialize)]
@@ -26,17 +27,22 @@ struct Figure {
 /// All figures of a run.
 #[derive(Debug, Serialize)]
 pub(super) struct Figures {
-    liquid: String,
+    asset: Asset,
+    chain: String,
     lightning: String,
     optimised: bool,
     figures: Vec<Figure>,
 }
 
 impl Figures {
-    pub(super) fn new(liquid: liquid::Kind, lightning: lightning::Kind, optimised: bool) -> Figures {
+    pub(super) fn new(args: &Args, optimised: bool) -> Figures {
         Figures {
-            liquid: name(&liquid),
-            lightning: name(&lightning),
+            asset: args.asset,
+            chain: match args.asset {
+                Asset::Lbtc => name(&args.liquid),
+                Asset::Btc => name(&args.bitcoin),
+            },
+            lightning: name(&args.lightning),
             optimised,
             figures: Vec::new(),
         }
@@ -96,7 +102,10 @@ impl Figures {
         for column in table.column_iter_mut().skip(2) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        println!("liquid {}, lightning {}", self.liquid, self.lightning);
+        println!(
+            "{} on a chain that is {}, lightning {}",
+            self.asset, self.chain, self.lightning
+        );
         if !self.optimised {
             println!("This build is not optimised: times and memory are not what a release needs.");
         }

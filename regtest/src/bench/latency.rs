@@ -6,10 +6,9 @@ use anyhow::{Context, Result};
 use sluice::swap::Kind;
 use sluice::units::SwapId;
 
-use super::TOGETHER;
 use super::figures::Figures;
 use super::orders::{await_mempool, close, millis, order, order_all, taker};
-use crate::world::World;
+use super::{Bench, TOGETHER};
 
 /// The most that may pass beside the payment, in ms.
 const BESIDE_PAYMENT_MS: f64 = 100.0;
@@ -26,7 +25,7 @@ struct Took {
 }
 
 /// Swaps one after the other, both ways.
-pub(super) async fn one_by_one(world: &World, runs: usize, figures: &mut Figures) -> Result<()> {
+pub(super) async fn one_by_one(world: &Bench, runs: usize, figures: &mut Figures) -> Result<()> {
     for (kind, name) in [(Kind::Out, "swap-out"), (Kind::In, "swap-in")] {
         let mut all = Vec::new();
         for run in 0..runs {
@@ -47,7 +46,7 @@ pub(super) async fn one_by_one(world: &World, runs: usize, figures: &mut Figures
         );
         let claim = figure(|took| took.claim);
         figures.add(
-            format!("{name}: 2nd confirmation → claim in mempool"),
+            format!("{name}: last confirmation → claim in mempool"),
             "ms",
             claim,
             None,
@@ -69,13 +68,13 @@ pub(super) async fn one_by_one(world: &World, runs: usize, figures: &mut Figures
     Ok(())
 }
 
-async fn timed(world: &World, channel: usize, kind: Kind) -> Result<Took> {
+async fn timed(world: &Bench, channel: usize, kind: Kind) -> Result<Took> {
     let began = Instant::now();
     let id = order(world, channel, kind).await?;
     let opening = await_mempool(world, began, 1).await?[0];
-    confirm_once(world, kind, &[id]).await?;
+    confirm_but_once(world, kind, &[id]).await?;
     let block = Instant::now();
-    world.liquid.mine(1).await?;
+    world.chains().mine(world.asset, 1).await?;
     let claim = await_mempool(world, block, 1).await?[0];
     let payment = payment(world, kind, id).await?;
     close(world, &[id]).await?;
@@ -87,7 +86,7 @@ async fn timed(world: &World, channel: usize, kind: Kind) -> Result<Took> {
 }
 
 /// As many swaps as there are channels, all ordered at once.
-pub(super) async fn together(world: &World, figures: &mut Figures) -> Result<()> {
+pub(super) async fn together(world: &Bench, figures: &mut Figures) -> Result<()> {
     for (kind, name) in [(Kind::Out, "swap-outs"), (Kind::In, "swap-ins")] {
         let began = Instant::now();
         let ids = order_all(world, 0..TOGETHER, kind).await?;
@@ -95,36 +94,30 @@ pub(super) async fn together(world: &World, figures: &mut Figures) -> Result<()>
         let last = millis(&openings[TOGETHER - 1..]);
         let what = format!("{TOGETHER} {name} together: order → last opening in mempool");
         figures.add(what, "ms", last, Some(FIVE_OPENINGS_MS));
-        confirm_once(world, kind, &ids).await?;
+        confirm_but_once(world, kind, &ids).await?;
         let block = Instant::now();
-        world.liquid.mine(1).await?;
+        world.chains().mine(world.asset, 1).await?;
         let claims = await_mempool(world, block, TOGETHER).await?;
-        let what = format!("{TOGETHER} {name} together: 2nd confirmation → last claim in mempool");
+        let what = format!("{TOGETHER} {name} together: last confirmation → last claim in mempool");
         figures.add(what, "ms", millis(&claims[TOGETHER - 1..]), None);
         close(world, &ids).await?;
     }
     Ok(())
 }
 
-/// Mines the openings, once the takers know of them, and waits until they have counted that block.
-async fn confirm_once(world: &World, kind: Kind, ids: &[SwapId]) -> Result<()> {
+/// Mines the openings, once the takers know of them, and waits until they have counted all but the last confirmation.
+async fn confirm_but_once(world: &Bench, kind: Kind, ids: &[SwapId]) -> Result<()> {
     let taker = taker(world, kind);
     for id in ids {
         world
             .wait_for_swap(taker, *id, "announced", |swap| swap.opening.is_some())
             .await?;
     }
-    world.liquid.mine(1).await?;
-    for id in ids {
-        world
-            .wait_for_swap(taker, *id, "confirmed once", |swap| swap.confirmations == 1)
-            .await?;
-    }
-    Ok(())
+    world.confirm_but_once(taker, ids).await
 }
 
 /// How long the taker's node took to pay the claim invoice.
-async fn payment(world: &World, kind: Kind, id: SwapId) -> Result<Duration> {
+async fn payment(world: &Bench, kind: Kind, id: SwapId) -> Result<Duration> {
     let paid = world
         .wait_for_swap(taker(world, kind), id, "paid", |swap| swap.timings_ms.paid.is_some())
         .await?;

@@ -13,13 +13,18 @@ mod orders;
 mod process;
 mod waiting;
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
-use bitcoin::Amount;
+use ::bitcoin::Amount;
+use anyhow::{Context, Result};
+use sluice::protocol;
+use sluice::swap::timelocks::Timelocks;
+use sluice::units::{Asset, SwapId};
 
-use crate::world::{Options, World, lightning, liquid};
+use crate::world::operator::Operator;
+use crate::world::{Options, World, bitcoin, lightning, liquid};
 use figures::Figures;
 
 /// What to measure, and on what.
@@ -28,6 +33,12 @@ pub struct Args {
     /// The chain
     #[arg(long, value_enum, default_value = "embedded")]
     liquid: liquid::Kind,
+    /// What is swapped
+    #[arg(long, value_name = "lbtc|btc", default_value_t = Asset::Lbtc)]
+    asset: Asset,
+    /// The Bitcoin chain, where BTC is swapped
+    #[arg(long, value_enum, default_value = "embedded")]
+    bitcoin: bitcoin::Kind,
     /// The Lightning nodes
     #[arg(long, value_enum, default_value = "embedded")]
     lightning: lightning::Kind,
@@ -57,7 +68,7 @@ const TOGETHER: usize = 5;
 /// If a world does not start, or a swap does not end as it should. A missed target is none.
 pub async fn run(args: Args) -> Result<()> {
     let optimised = args.sluiced.is_some() || !cfg!(debug_assertions);
-    let mut figures = Figures::new(args.liquid, args.lightning, optimised);
+    let mut figures = Figures::new(&args, optimised);
     few(&args, &mut figures).await?;
     waiting::measure(&mut world(&args, args.swaps).await?, args.swaps, &mut figures).await?;
     figures.print(args.json)
@@ -72,9 +83,49 @@ async fn few(args: &Args, figures: &mut Figures) -> Result<()> {
     process::start_again(&mut world, "restart → API answers, no swap open", 0, figures).await
 }
 
-async fn world(args: &Args, channels: usize) -> Result<World> {
+/// A world, and what is swapped in it.
+struct Bench {
+    world: World,
+    asset: Asset,
+}
+
+impl Deref for Bench {
+    type Target = World;
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl DerefMut for Bench {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+}
+
+impl Bench {
+    /// After how many an opening is paid for.
+    fn confirmations(&self) -> Result<u32> {
+        let limits = Timelocks::of(self.asset, protocol::VERSION);
+        Ok(limits.context("an asset without timelocks")?.confirmations.0)
+    }
+
+    /// Mines all confirmations but the last, and waits until the taker has counted each of them.
+    async fn confirm_but_once(&self, taker: &Operator, ids: &[SwapId]) -> Result<()> {
+        for depth in 1..self.confirmations()? {
+            self.chains().mine(self.asset, 1).await?;
+            for id in ids {
+                self.wait_for_swap(taker, *id, "confirmed", |swap| swap.confirmations == depth)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn world(args: &Args, channels: usize) -> Result<Bench> {
     let options = Options {
         liquid: args.liquid,
+        bitcoin: (args.asset == Asset::Btc).then_some(args.bitcoin),
         lightning: args.lightning,
         channels,
         // Every swap wants a coin of its own: one big coin would be locked by the first.
@@ -82,5 +133,8 @@ async fn world(args: &Args, channels: usize) -> Result<World> {
         binary: args.sluiced.clone(),
         ..Options::default()
     };
-    World::start(options).await
+    Ok(Bench {
+        world: World::start(options).await?,
+        asset: args.asset,
+    })
 }

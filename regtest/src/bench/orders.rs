@@ -7,13 +7,14 @@ use anyhow::{Result, bail};
 use bitcoin::Amount;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{SwapFilter, SwapRequest};
+use sluice::api::types::{SwapFilter, SwapRequest, WalletRef};
 use sluice::swap::Kind;
-use sluice::units::{Asset, SwapId};
+use sluice::units::SwapId;
 
+use super::Bench;
 use crate::daemons::wait_for;
+use crate::world::PATIENCE;
 use crate::world::operator::Operator;
-use crate::world::{PATIENCE, World};
 
 /// What every swap moves.
 pub(super) const AMOUNT: u64 = 1_000_000;
@@ -28,20 +29,20 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 const MAX_PREMIUM_PPM: i64 = 10_000;
 
 /// Gives both operators so many coins.
-pub(super) async fn give_coins(world: &World, count: usize) -> Result<()> {
+pub(super) async fn give_coins(world: &Bench, count: usize) -> Result<()> {
     for operator in [&world.alice, &world.bob] {
-        let client = operator.client()?;
-        let before = client.wallet_balance(Default::default()).await?.spendable_sat;
+        let (client, of) = (operator.client()?, WalletRef { asset: world.asset });
+        let before = client.wallet_balance(of.clone()).await?.spendable_sat;
         for coin in 1..=count {
-            let address = client.wallet_address(Default::default()).await?.address;
-            world.liquid.fund(&address, COIN).await?;
+            let address = client.wallet_address(of.clone()).await?.address;
+            world.chains().pay(world.asset, &address, COIN).await?;
             if coin % COINS_PER_BLOCK == 0 || coin == count {
-                world.liquid.mine(1).await?;
+                world.chains().mine(world.asset, 1).await?;
             }
         }
         let wanted = before + COIN.to_sat() * u64::try_from(count)?;
         wait_for("the wallet's coins", PATIENCE, || async {
-            let balance = client.wallet_balance(Default::default()).await?;
+            let balance = client.wallet_balance(of.clone()).await?;
             Ok((balance.spendable_sat >= wanted).then_some(()))
         })
         .await?;
@@ -50,11 +51,11 @@ pub(super) async fn give_coins(world: &World, count: usize) -> Result<()> {
 }
 
 /// Alice orders a swap on one of the channels.
-pub(super) async fn order(world: &World, channel: usize, kind: Kind) -> Result<SwapId> {
+pub(super) async fn order(world: &Bench, channel: usize, kind: Kind) -> Result<SwapId> {
     let request = SwapRequest {
         channel: world.channels[channel],
         amount_sat: AMOUNT,
-        asset: Asset::Lbtc.into(),
+        asset: world.asset.into(),
         max_premium_ppm: MAX_PREMIUM_PPM,
         idempotency_key: None,
     };
@@ -67,13 +68,13 @@ pub(super) async fn order(world: &World, channel: usize, kind: Kind) -> Result<S
 }
 
 /// Alice orders a swap on each of these channels, all together.
-pub(super) async fn order_all(world: &World, channels: std::ops::Range<usize>, kind: Kind) -> Result<Vec<SwapId>> {
+pub(super) async fn order_all(world: &Bench, channels: std::ops::Range<usize>, kind: Kind) -> Result<Vec<SwapId>> {
     let orders = channels.map(|channel| order(world, channel, kind));
     stream::iter(orders).buffered(ORDERS).try_collect().await
 }
 
 /// Who gets the coins.
-pub(super) fn taker(world: &World, kind: Kind) -> &Operator {
+pub(super) fn taker(world: &Bench, kind: Kind) -> &Operator {
     match kind {
         Kind::Out => &world.alice,
         Kind::In => &world.bob,
@@ -81,10 +82,10 @@ pub(super) fn taker(world: &World, kind: Kind) -> &Operator {
 }
 
 /// Waits until so many transactions wait for a block, and tells how long after `began` each number was first seen.
-pub(super) async fn await_mempool(world: &World, began: Instant, count: usize) -> Result<Vec<Duration>> {
+pub(super) async fn await_mempool(world: &Bench, began: Instant, count: usize) -> Result<Vec<Duration>> {
     let mut seen = Vec::new();
     while seen.len() < count {
-        let waiting = world.liquid.mempool().await?.len();
+        let waiting = world.chains().waiting(world.asset).await?;
         seen.resize(waiting.clamp(seen.len(), count), began.elapsed());
         if began.elapsed() > PATIENCE * 2 {
             bail!(
@@ -99,7 +100,7 @@ pub(super) async fn await_mempool(world: &World, began: Instant, count: usize) -
 }
 
 /// How many of alice's swaps stand where, one line each.
-async fn states(world: &World) -> Result<String> {
+async fn states(world: &Bench) -> Result<String> {
     let filter = SwapFilter {
         limit: 1000,
         ..SwapFilter::default()
@@ -116,9 +117,9 @@ async fn states(world: &World) -> Result<String> {
         .collect())
 }
 
-/// Waits until all these swaps have closed on both sides, which the two blocks after their claims allow.
-pub(super) async fn close(world: &World, swaps: &[SwapId]) -> Result<()> {
-    world.liquid.mine(2).await?;
+/// Waits until all these swaps have closed on both sides, which the blocks after their claims allow.
+pub(super) async fn close(world: &Bench, swaps: &[SwapId]) -> Result<()> {
+    world.chains().mine(world.asset, world.confirmations()?).await?;
     for operator in [&world.alice, &world.bob] {
         for id in swaps {
             world

@@ -6,8 +6,8 @@ use anyhow::{Context, Result};
 use sluice::api::SluiceApiClient;
 use sluice::api::types::SwapFilter;
 
+use super::Bench;
 use super::figures::Figures;
-use crate::world::World;
 use crate::world::operator::Operator;
 
 /// The most that an idle daemon holds, in MiB.
@@ -20,14 +20,14 @@ const START_MS: f64 = 1000.0;
 const TICK: Duration = Duration::from_millis(10);
 
 /// Memory, processor time and calls of daemons that have nothing to do.
-pub(super) async fn idle(world: &World, time: Duration, figures: &mut Figures) -> Result<()> {
+pub(super) async fn idle(world: &Bench, time: Duration, figures: &mut Figures) -> Result<()> {
     memory(world, "resident memory, idle", IDLE_MIB, figures);
     processor(world, "processor time, idle", time, Some(IDLE_PERCENT), figures).await
 }
 
 /// Processor time of both daemons while nothing happens, and the calls they make meanwhile.
 pub(super) async fn processor(
-    world: &World,
+    world: &Bench,
     what: &str,
     time: Duration,
     target: Option<f64>,
@@ -47,7 +47,7 @@ pub(super) async fn processor(
     figures.add(what, "% of a core", percents, target);
     super::waiting::add_calls(
         world,
-        &format!("{what}: calls to elementsd a minute"),
+        &format!("{what}: calls to the chain's node a minute"),
         passed / 60.0,
         None,
         figures,
@@ -56,7 +56,7 @@ pub(super) async fn processor(
 }
 
 /// Resident memory of both daemons.
-pub(super) fn memory(world: &World, what: &str, target_mib: f64, figures: &mut Figures) {
+pub(super) fn memory(world: &Bench, what: &str, target_mib: f64, figures: &mut Figures) {
     let both = [&world.alice, &world.bob].into_iter();
     let mib = both.filter_map(|operator| operator.daemon.rss_kib());
     // A daemon's memory is far below 2^52 KiB.
@@ -66,7 +66,7 @@ pub(super) fn memory(world: &World, what: &str, target_mib: f64, figures: &mut F
 }
 
 /// Stops bob's daemon as an operator would, starts it again, and sees that it has taken up its swaps.
-pub(super) async fn start_again(world: &mut World, what: &str, open: usize, figures: &mut Figures) -> Result<()> {
+pub(super) async fn start_again(world: &mut Bench, what: &str, open: usize, figures: &mut Figures) -> Result<()> {
     let mut times = Vec::new();
     for _ in 0..3 {
         world.bob.daemon.terminate().await?;

@@ -6,12 +6,12 @@ use anyhow::Result;
 use sluice::swap::Kind;
 use sluice::units::SwapId;
 
+use super::Bench;
 use super::figures::Figures;
 use super::orders::{await_mempool, close, give_coins, millis, order, order_all};
 use super::process;
 use crate::daemons::wait_for;
-use crate::world::liquid::Liquid;
-use crate::world::{PATIENCE, World};
+use crate::world::PATIENCE;
 
 /// Empty blocks over which calls are counted.
 const BLOCKS: u32 = 10;
@@ -23,7 +23,7 @@ const CALLS_PER_BLOCK: f64 = 2.0;
 const QUIET: Duration = Duration::from_secs(10);
 
 /// Lets more and more swap-outs wait for their confirmation, then confirms all.
-pub(super) async fn measure(world: &mut World, swaps: usize, figures: &mut Figures) -> Result<()> {
+pub(super) async fn measure(world: &mut Bench, swaps: usize, figures: &mut Figures) -> Result<()> {
     give_coins(world, swaps).await?;
     count_calls(world, 0, figures).await?;
     let began = Instant::now();
@@ -53,22 +53,17 @@ pub(super) async fn measure(world: &mut World, swaps: usize, figures: &mut Figur
     Ok(())
 }
 
-async fn claim_all(world: &World, ids: &[SwapId], figures: &mut Figures) -> Result<()> {
-    world.liquid.mine(1).await?;
-    for id in ids {
-        world
-            .wait_for_swap(&world.alice, *id, "confirmed once", |swap| swap.confirmations == 1)
-            .await?;
-    }
+async fn claim_all(world: &Bench, ids: &[SwapId], figures: &mut Figures) -> Result<()> {
+    world.confirm_but_once(&world.alice, ids).await?;
     let block = Instant::now();
-    world.liquid.mine(1).await?;
+    world.chains().mine(world.asset, 1).await?;
     let claims = await_mempool(world, block, ids.len()).await?;
-    let what = format!("{} swaps: 2nd confirmation → last claim in mempool", ids.len());
+    let what = format!("{} swaps: last confirmation → last claim in mempool", ids.len());
     figures.add(what, "ms", millis(&claims[ids.len() - 1..]), None);
     close(world, ids).await
 }
 
-async fn announced(world: &World, ids: &[SwapId]) -> Result<()> {
+async fn announced(world: &Bench, ids: &[SwapId]) -> Result<()> {
     for id in ids {
         world
             .wait_for_swap(&world.alice, *id, "announced", |swap| swap.opening.is_some())
@@ -78,38 +73,36 @@ async fn announced(world: &World, ids: &[SwapId]) -> Result<()> {
 }
 
 /// Counts what a new block costs while so many swaps wait. Only the embedded chain counts calls.
-async fn count_calls(world: &World, waiting: usize, figures: &mut Figures) -> Result<()> {
-    let Liquid::Embedded(chain) = &world.liquid else {
+async fn count_calls(world: &Bench, waiting: usize, figures: &mut Figures) -> Result<()> {
+    if world.chains().calls(world.asset).is_none() {
         return Ok(());
-    };
+    }
     reset_calls(world);
     for block in 1..=BLOCKS {
-        world.liquid.mine_empty().await?;
+        world.chains().mine_empty(world.asset).await?;
         // Each of two daemons waits for the next block once it has read this one.
         wait_for("both daemons to read the block", PATIENCE, || async {
-            let waits = chain.calls().get("waitforblockheight").copied();
+            let calls = world.chains().calls(world.asset).unwrap_or_default();
+            let waits = calls.get("waitforblockheight").copied();
             Ok((waits >= Some(u64::from(2 * block))).then_some(()))
         })
         .await?;
     }
-    let what = format!("calls to elementsd per block, {waiting} swaps waiting");
+    let what = format!("calls to the chain's node per block, {waiting} swaps waiting");
     add_calls(world, &what, f64::from(BLOCKS), Some(CALLS_PER_BLOCK), figures);
     Ok(())
 }
 
 /// Counts calls from now on.
-pub(super) fn reset_calls(world: &World) {
-    if let Liquid::Embedded(chain) = &world.liquid {
-        chain.reset_calls();
-    }
+pub(super) fn reset_calls(world: &Bench) {
+    world.chains().reset_calls(world.asset);
 }
 
 /// Notes how many calls were made in all and by method, of one daemon and by a unit of which so many passed.
-pub(super) fn add_calls(world: &World, what: &str, per: f64, target: Option<f64>, figures: &mut Figures) {
-    let Liquid::Embedded(chain) = &world.liquid else {
+pub(super) fn add_calls(world: &Bench, what: &str, per: f64, target: Option<f64>, figures: &mut Figures) {
+    let Some(calls) = world.chains().calls(world.asset) else {
         return;
     };
-    let calls = chain.calls();
     // Two daemons call.
     let share = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / 2.0 / per;
     figures.add(what, "calls", vec![share(calls.values().sum())], target);

@@ -77,9 +77,10 @@ impl<L: Ledger> Node<L> {
         let mempool = &self.state.mempool;
         let mut chosen = Vec::new();
         let (mut fees_sat, mut weight, mut left_out) = (0, RESERVED_WEIGHT, HashSet::new());
+        let worth_it = self.worth_mining();
         for entry in mempool.in_order() {
             let parents = mempool.parents(&entry.tx);
-            let pays = entry.fee_sat >= policy::fee_for(L::MIN_RELAY_FEE_RATE, entry.fee_vsize);
+            let pays = worth_it.contains(&entry.txid);
             let fits = weight + L::weight(&entry.tx) < MAX_BLOCK_WEIGHT;
             let ready = self
                 .state
@@ -94,6 +95,25 @@ impl<L: Ledger> Node<L> {
             }
         }
         (chosen, fees_sat)
+    }
+
+    /// What pays what miners want: by itself, or by a child that pays for it and all else that it stands on.
+    fn worth_mining(&self) -> HashSet<L::Txid> {
+        let mempool = &self.state.mempool;
+        let rate = self.market.mined.unwrap_or(0).max(L::MIN_RELAY_FEE_RATE);
+        let mut worth_it = HashSet::new();
+        for entry in mempool.in_order() {
+            let mut package = mempool.ancestors(&entry.tx);
+            package.insert(entry.txid);
+            package.retain(|txid| !worth_it.contains(txid));
+            let entries = || package.iter().filter_map(|txid| mempool.get(txid));
+            let fees_sat: u64 = entries().map(|entry| entry.fee_sat).sum();
+            let size = entries().map(|entry| entry.fee_vsize).sum();
+            if fees_sat >= policy::fee_for(rate, size) {
+                worth_it.extend(package);
+            }
+        }
+        worth_it
     }
 
     /// The rules of blocks alone. `made` and `spent` are the outputs of the transactions before it in the same block.

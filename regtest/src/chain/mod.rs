@@ -33,6 +33,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use ledger::Ledger;
+pub use node::FeeMarket;
 use node::State;
 use persist::StateFileError;
 pub use rpc::Gate;

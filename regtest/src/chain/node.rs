@@ -51,12 +51,23 @@ pub struct State<L: Ledger> {
     pub mock_time: Option<u64>,
 }
 
+/// What the others of the network ask for, in sat per 1000 vbytes of [`Ledger::fee_vsize`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeeMarket {
+    /// Miners take nothing that pays less, with what stands on it or under it; estimates say so. None: they take all.
+    pub mined: Option<u64>,
+    /// The mempool is full of what pays this; what pays less is not let in. None: it has room.
+    pub admitted: Option<u64>,
+}
+
 /// The node.
 pub struct Node<L: Ledger> {
     /// What a snapshot holds.
     pub state: State<L>,
     /// The release whose words refusals use.
     pub release: L::Release,
+    /// What others ask for.
+    pub market: FeeMarket,
     /// When it started.
     pub started: SystemTime,
     /// Transactions whose scripts and proofs were found good: they depend on nothing that can change.
@@ -71,6 +82,7 @@ impl<L: Ledger> Node<L> {
         Self {
             state,
             release,
+            market: FeeMarket::default(),
             started: SystemTime::now(),
             verified: HashSet::new(),
             tip,
@@ -187,6 +199,7 @@ impl<L: Ledger> Node<L> {
         policy::check_ephemeral_dust::<L>(tx, fee_sat)?;
         if !from_reorg {
             policy::check_relay_fee::<L>(tx, fee_sat)?;
+            policy::check_room::<L>(tx, fee_sat, self.market.admitted)?;
         }
         let replaced = match direct.is_empty() {
             true => BTreeSet::new(),

@@ -127,6 +127,15 @@ pub fn check_relay_fee<L: Ledger>(tx: &L::Transaction, fee_sat: u64) -> Result<(
     Ok(())
 }
 
+/// The fee that a full mempool asks for.
+pub fn check_room<L: Ledger>(tx: &L::Transaction, fee_sat: u64, admitted: Option<u64>) -> Result<(), Reject> {
+    let needed = fee_for(admitted.unwrap_or(0), L::fee_vsize(tx));
+    if fee_sat < needed {
+        return Err(Reject::with("mempool min fee not met", format!("{fee_sat} < {needed}")));
+    }
+    Ok(())
+}
+
 /// Limits on chains of waiting transactions.
 pub fn check_family<L: Ledger>(
     tx: &L::Transaction,

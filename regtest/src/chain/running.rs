@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use super::blocks::Chain;
 use super::consensus::Reject;
 use super::mempool::Mempool;
-use super::node::{FAUCET, Node, State, Tip};
+use super::node::{FAUCET, FeeMarket, Node, State, Tip};
 use super::persist::{self, StateFileError};
 use super::rpc::{self, Endpoint, Gate, Shown, base64};
 use super::wallet::{Wallet, WalletError, wallet_seed};
@@ -273,6 +273,20 @@ impl<L: Shown> EmbeddedChain<L> {
     /// Makes the daemon hang, go away or come back. The chain itself goes on: blocks can be mined meanwhile.
     pub fn set_gate(&self, gate: Gate) {
         self.endpoint.gate.send_replace(gate);
+    }
+
+    /// Makes the network ask for other fees; what waits already goes on waiting.
+    pub fn set_market(&self, market: FeeMarket) {
+        self.node().market = market;
+    }
+
+    /// What a waiting transaction pays, sat, and the size by which that is judged, vbytes.
+    pub fn paid(&self, txid: &L::Txid) -> Option<(u64, u64)> {
+        let node = self.node();
+        node.state
+            .mempool
+            .get(txid)
+            .map(|entry| (entry.fee_sat, entry.fee_vsize))
     }
 
     /// Calls of these methods are taken and wait, as in a daemon that is slow with them, until they are not named any more.

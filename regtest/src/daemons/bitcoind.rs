@@ -17,7 +17,7 @@ use jsonrpsee::core::traits::ToRpcParams;
 const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// After so many blocks a block's reward can be spent.
-pub(crate) const MATURITY: u32 = 100;
+pub const MATURITY: u32 = 100;
 /// So many more: wallets lock a transaction to one of the last hundred heights (anti fee sniping), and Bitcoin Knots relays
 /// none that is locked to 21 (its policy `parasite-cat21`).
 const PAST_LOCKTIMES: u32 = 30;
@@ -31,6 +31,7 @@ pub struct Bitcoind {
     folder: TempDir,
     port: u16,
     password: String,
+    options: Vec<String>,
 }
 
 /// Name of the RPC's user.
@@ -42,6 +43,14 @@ impl Bitcoind {
     /// # Errors
     /// When it does not.
     pub async fn start(program: &Path) -> Result<Bitcoind> {
+        Bitcoind::start_with(program, &[]).await
+    }
+
+    /// The same with these options besides the usual ones, such as `-disablewallet=1`.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn start_with(program: &Path, options: &[&str]) -> Result<Bitcoind> {
         let folder = tempfile::Builder::new().prefix("sluice-bitcoind-").tempdir()?;
         let (port, password) = (free_port()?, hex::encode(rand::random::<[u8; 16]>()));
         let client = HttpClientBuilder::new().build(format!("http://{USER}:{password}@127.0.0.1:{port}"))?;
@@ -52,6 +61,7 @@ impl Bitcoind {
             folder,
             port,
             password,
+            options: options.iter().map(|&option| option.to_owned()).collect(),
         };
         bitcoind.launch().await?;
         Ok(bitcoind)
@@ -62,7 +72,7 @@ impl Bitcoind {
     /// # Errors
     /// When it does not.
     pub async fn launch(&mut self) -> Result<()> {
-        let arguments = [
+        let usual = [
             "-regtest".into(),
             format!("-datadir={}", self.folder.path().display()),
             "-server=1".into(),
@@ -79,6 +89,7 @@ impl Bitcoind {
             format!("-rpcpassword={}", self.password),
             "-printtoconsole=1".into(),
         ];
+        let arguments: Vec<String> = usual.into_iter().chain(self.options.iter().cloned()).collect();
         let output = self.folder.path().join("output");
         self.process = Some(Process::start("bitcoind", &self.program, &arguments, &output)?);
         self.wait_ready().await
@@ -150,7 +161,11 @@ impl Bitcoind {
         self.mine_to(NOBODY, blocks).await
     }
 
-    async fn mine_to(&self, address: &str, blocks: u32) -> Result<()> {
+    /// Mines blocks to an address.
+    ///
+    /// # Errors
+    /// With bitcoind's own.
+    pub async fn mine_to(&self, address: &str, blocks: u32) -> Result<()> {
         let _hashes: Vec<String> = self
             .call("generatetoaddress", jsonrpsee::rpc_params![blocks, address])
             .await?;

@@ -18,7 +18,7 @@ mod rpc;
 mod template;
 
 use crate::chain::{self, EmbeddedChain};
-pub use crate::chain::{Auth, Gate, Orphans, StartError};
+pub use crate::chain::{Auth, FeeMarket, Gate, Orphans, StartError};
 pub use ledger::Elements;
 
 /// A running Liquid chain.

@@ -13,8 +13,8 @@ use super::page::{NO_BREAK, Page, Tone};
 use crate::daemons::wait_for;
 use crate::world::side::Side;
 
-/// How long the nodes may take to write the last payment into their balances.
-const SETTLING: Duration = Duration::from_secs(10);
+/// How long the nodes may take to write the last payment and the last of a thousand blocks into their balances.
+const SETTLING: Duration = Duration::from_secs(60);
 
 /// Columns that name an account.
 const HEAD: usize = 18;

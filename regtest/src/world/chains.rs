@@ -1,5 +1,7 @@
 //! The chains of a world, by the asset that lives on them.
 
+use std::collections::BTreeMap;
+
 use ::bitcoin::Amount;
 use ::bitcoin::hashes::Hash;
 use anyhow::{Context, Result};
@@ -7,6 +9,8 @@ use sluice::units::{Asset, TxId};
 
 use super::bitcoin::Bitcoin;
 use super::liquid::Liquid;
+use crate::bitcoin::BitcoinChain;
+use crate::liquid::LiquidChain;
 
 /// The chains that are swapped on.
 #[derive(Clone, Copy)]
@@ -37,6 +41,45 @@ impl<'a> Chains<'a> {
             Asset::Lbtc => self.liquid.mine(blocks).await,
             Asset::Btc => self.bitcoin()?.mine(blocks).await,
         }
+    }
+
+    /// Mines a block without what waits in the mempool.
+    ///
+    /// # Errors
+    /// If the node does not, or there is no such chain.
+    pub async fn mine_empty(&self, asset: Asset) -> Result<()> {
+        match asset {
+            Asset::Lbtc => self.liquid.mine_empty().await,
+            Asset::Btc => self.bitcoin()?.mine_empty().await,
+        }
+    }
+
+    /// How many transactions wait for a block.
+    ///
+    /// # Errors
+    /// If the node does not tell, or there is no such chain.
+    pub async fn waiting(&self, asset: Asset) -> Result<usize> {
+        match asset {
+            Asset::Lbtc => Ok(self.liquid.mempool().await?.len()),
+            Asset::Btc => Ok(self.bitcoin()?.mempool().await?.len()),
+        }
+    }
+
+    /// The calls that the node has had since [`Chains::reset_calls`], by method. Only an embedded chain counts them.
+    #[must_use]
+    pub fn calls(&self, asset: Asset) -> Option<BTreeMap<String, u64>> {
+        match asset {
+            Asset::Lbtc => self.liquid.embedded().map(LiquidChain::calls),
+            Asset::Btc => self.bitcoin?.embedded().map(BitcoinChain::calls),
+        }
+    }
+
+    /// Counts calls from now on.
+    pub fn reset_calls(&self, asset: Asset) {
+        match asset {
+            Asset::Lbtc => self.liquid.embedded().map(LiquidChain::reset_calls),
+            Asset::Btc => self.bitcoin.and_then(Bitcoin::embedded).map(BitcoinChain::reset_calls),
+        };
     }
 
     /// The height of the tip.

@@ -59,7 +59,14 @@ impl Lightning {
         let Some(programs) = kind.programs() else {
             return Lightning::start_embedded(folder, channels).await;
         };
-        let (real, opened) = RealLightning::start(programs, channels, CAPACITY).await?;
+        let (real, opened) = RealLightning::start(programs, channels, CAPACITY, &[]).await?;
+        Ok((Lightning::Real(Box::new(real)), opened))
+    }
+
+    /// Real nodes with one channel on a bitcoind without wallets.
+    pub(super) async fn start_without_wallet(kind: Kind) -> Result<(Lightning, Vec<Scid>)> {
+        let programs = kind.programs().context("embedded nodes have no wallets")?;
+        let (real, opened) = RealLightning::start(programs, 1, CAPACITY, &["-disablewallet=1"]).await?;
         Ok((Lightning::Real(Box::new(real)), opened))
     }
 

@@ -18,11 +18,12 @@ use tokio::time::Instant;
 use super::access::NodeAccess;
 use super::build;
 use super::lightning::{self, Lightning};
-use super::liquid::{self, Liquid};
+use super::liquid::{self, Access, Liquid};
 use super::operator::Operator;
 use super::party::{Gopher, Party, Program, Sight};
 use super::side::Side;
 use crate::daemons::peerswapd::{Backends, Elements, Peerswapd};
+use crate::daemons::valve::Valve;
 use crate::daemons::wait_for;
 
 /// How long anything may take to come about: Go PeerSwap tries to pay for 120 s before it gives up.
@@ -57,6 +58,8 @@ pub struct Pair {
     pub lightning: Lightning,
     /// The chain.
     pub liquid: Liquid,
+    /// Stands before bitcoind where BTC is paid from the nodes' wallets.
+    pub valve: Option<Valve>,
     assets: Vec<Asset>,
     _folder: tempfile::TempDir,
 }
@@ -67,6 +70,18 @@ impl Pair {
     /// # Errors
     /// What is missing or did not start, with the last lines that it printed.
     pub async fn start(options: &Options) -> Result<Pair> {
+        Pair::begin(options, false).await
+    }
+
+    /// The same on a bitcoind that has no wallets, so that BTC is paid from those of the nodes, and with a valve before it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_on_node_funds(options: &Options) -> Result<Pair> {
+        Pair::begin(options, true).await
+    }
+
+    async fn begin(options: &Options, node_funds: bool) -> Result<Pair> {
         let binary = match &options.binary {
             Some(binary) => binary.clone(),
             None => build::sluiced().await?,
@@ -81,14 +96,35 @@ impl Pair {
         } else {
             Liquid::start(options.liquid, folder.path(), None).await?
         };
-        let (lightning, channels) = Lightning::start(options.lightning, folder.path(), 1).await?;
-        let launch = |side: Side| launch(options, side, &binary, folder.path(), &liquid, &lightning);
+        let (lightning, channels) = if node_funds {
+            Lightning::start_without_wallet(options.lightning).await?
+        } else {
+            Lightning::start(options.lightning, folder.path(), 1).await?
+        };
+        let mut bitcoin = lightning.bitcoin();
+        let mut valve = None;
+        if let Some(access) = bitcoin.as_mut().filter(|_| node_funds) {
+            let opened = Valve::before(access.rpc_url.trim_start_matches("http://").to_owned()).await?;
+            access.rpc_url = format!("http://{}", opened.address());
+            valve = Some(opened);
+        }
+        let launch = |side: Side| {
+            launch(
+                options,
+                side,
+                &binary,
+                folder.path(),
+                (&liquid, bitcoin.as_ref()),
+                &lightning,
+            )
+        };
         let parties = tokio::try_join!(launch(Side::Alice), launch(Side::Bob))?;
         let pair = Pair {
             parties: parties.into(),
             channel: *channels.first().context("a world without channels")?,
             lightning,
             liquid,
+            valve,
             assets: options.assets.clone(),
             _folder: folder,
         };
@@ -211,7 +247,7 @@ async fn launch(
     side: Side,
     binary: &Path,
     folder: &Path,
-    liquid: &Liquid,
+    (liquid, bitcoin): (&Liquid, Option<&Access>),
     lightning: &Lightning,
 ) -> Result<Party> {
     let (name, id) = (side.name().to_owned(), lightning.id(side.index()));
@@ -221,7 +257,8 @@ async fn launch(
             let mut arguments = liquid.arguments(&name);
             arguments.extend(lightning.access(side.index()).arguments());
             if options.assets.contains(&Asset::Btc) {
-                arguments.extend(bitcoin_arguments(lightning, &name)?);
+                let access = bitcoin.context("BTC needs real Lightning nodes on a bitcoind")?;
+                arguments.extend(bitcoin_arguments(access, &name));
             }
             let operator = Operator::start(name, id, binary.to_owned(), directory, arguments).await?;
             Ok(Party::Sluice(operator))
@@ -248,15 +285,12 @@ async fn launch(
     }
 }
 
-/// What connects a `sluiced` to the bitcoind under the nodes, with a wallet of that name.
-fn bitcoin_arguments(lightning: &Lightning, wallet: &str) -> Result<[String; 4]> {
-    let access = lightning
-        .bitcoin()
-        .context("BTC needs real Lightning nodes on a bitcoind")?;
-    Ok([
+/// What connects a `sluiced` to the bitcoind under the nodes, with a wallet of that name if it has wallets.
+fn bitcoin_arguments(access: &Access, wallet: &str) -> [String; 4] {
+    [
         format!("--set=bitcoin.rpc_url={}", access.rpc_url),
         format!("--set=bitcoin.user={}", access.user),
         format!("--set=bitcoin.password={}", access.password),
         format!("--set=bitcoin.wallet={wallet}"),
-    ])
+    ]
 }

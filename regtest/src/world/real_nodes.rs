@@ -12,6 +12,10 @@ use crate::daemons::lightningd::Lightningd;
 use crate::daemons::lnd::Lnd;
 use crate::daemons::require;
 
+/// The most that lightningd sends in one HTLC to a peer without `option_support_large_channel`, as lnd is by default:
+/// less than 2^32 msat (BOLT 2 of old).
+const HTLC_LIMIT_SAT: u64 = 4_294_967;
+
 /// Which program a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
@@ -132,9 +136,10 @@ impl RealLightning {
         kinds: [Program; 2],
         channels: usize,
         capacity: Amount,
+        bitcoind: &[&str],
     ) -> Result<(RealLightning, Vec<Scid>)> {
         let programs = [require(kinds[0].name())?, require(kinds[1].name())?];
-        let bitcoind = Bitcoind::start(&require("bitcoind")?).await?;
+        let bitcoind = Bitcoind::start_with(&require("bitcoind")?, bitcoind).await?;
         // lnd calls itself synced only when the tip is recent.
         bitcoind.mine(1).await?;
         let start = |node: usize, name| RealNode::start(kinds[node], &programs[node], name, &bitcoind);
@@ -178,8 +183,14 @@ impl RealLightning {
 
     pub(super) async fn pay_out(&self, node: usize, scid: Scid, amount: Amount) -> Result<()> {
         let (payer, payee) = (&self.nodes[node], &self.nodes[1 - node]);
-        let invoice = of_either!(payee, node => node.invoice(amount.to_sat()).await)?;
-        of_either!(payer, node => node.pay_over(&invoice, scid).await)
+        let mut left = amount.to_sat();
+        while left > 0 {
+            let part = left.min(HTLC_LIMIT_SAT);
+            let invoice = of_either!(payee, node => node.invoice(part).await)?;
+            of_either!(payer, node => node.pay_over(&invoice, scid).await)?;
+            left -= part;
+        }
+        Ok(())
     }
 
     /// Waits until both nodes have read the newest block: who is behind offers an HTLC that ends too early.

@@ -187,9 +187,7 @@ pub async fn an_input_spent_elsewhere_is_a_conflict<B: Bench>(world: World<B>) {
     let (opening, script) = world.opening(AMOUNT).await;
     let watch = watch(1, &script, &opening, since);
     world.view(&watch).await;
-    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, B::RATE)
-        .await
-        .unwrap();
+    let rival = world.wallet.void(&opening, B::RATE).await.unwrap();
     world.adapter.broadcast(&rival).await.unwrap();
     let tip = world.await_tip(world.mine(1).await[0]).await;
     let seen = world.view(&watch).await;
@@ -227,9 +225,7 @@ pub async fn broadcasting_twice_is_ok<B: Bench>(world: World<B>) {
 
 pub async fn a_double_spend_is_refused<B: Bench>(world: World<B>) {
     let (opening, _) = world.opening(AMOUNT).await;
-    let rival = sluice::ports::Wallet::void(&world.adapter, &opening, B::RATE)
-        .await
-        .unwrap();
+    let rival = world.wallet.void(&opening, B::RATE).await.unwrap();
     world.adapter.broadcast(&rival).await.unwrap();
     world.mine(1).await;
     let reason = refusal(world.adapter.broadcast(&opening.tx).await);
@@ -332,6 +328,9 @@ pub async fn between_blocks_nothing_is_called_but_the_long_poll<B: Bench>(world:
 
 pub async fn the_fee_rate_costs_no_call_per_swap<B: Bench>(world: World<B>) {
     assert_eq!(world.adapter.fee_rate().await.unwrap(), B::RATE);
+    let rates = world.adapter.fee_rates().await.unwrap();
+    assert_eq!((rates.asked, rates.ceiling), (B::RATE, world.config.fee_ceiling));
+    assert!(!rates.estimated, "a test's chain has not seen enough");
     let before = world.adapter.rpc().calls();
     for _ in 0..10 {
         world.adapter.fee_rate().await.unwrap();

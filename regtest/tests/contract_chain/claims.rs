@@ -5,7 +5,7 @@ use bitcoin::secp256k1::{PublicKey, Secp256k1, SecretKey};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sluice::chain::bitcoind::Bitcoin;
-use sluice::ports::{Chain, Wallet};
+use sluice::ports::Chain;
 use sluice::swap::event::SpendPath;
 use sluice::swap::state::{Claim, Opening};
 use sluice::swap::terms::Payout;
@@ -65,6 +65,7 @@ impl Parties {
             rate: FeeRate(1_000),
             basis: FeeBasis::Full,
             min_fee,
+            ceiling: None,
         };
         let mut claim = tx::build_claim(&request, &mut StdRng::seed_from_u64(1)).unwrap();
         if matches!(spend, SpendPath::Preimage) {
@@ -80,7 +81,7 @@ async fn opened<B: Bench>(world: &World<B>, parties: &Parties) -> Opening {
         blinding_key: None,
         amount: AMOUNT,
     };
-    let opening = world.adapter.fund(&output, B::RATE).await.unwrap();
+    let opening = world.wallet.fund(&output, B::RATE).await.unwrap();
     assert_eq!(
         tx::verify_opening(&opening.tx, &parties.spec()),
         Ok(opening.outpoint.vout)
@@ -97,7 +98,7 @@ pub async fn every_path_is_taken_by_the_node_and_a_refund_not_a_block_early<B: B
     world: World<B>,
 ) {
     let parties = Parties::new();
-    let payout = world.adapter.new_address("").await.unwrap();
+    let payout = world.wallet.new_address("").await.unwrap();
     let since = world.height().await;
     let script = tx::output_script(&parties.spec().script);
     let mut openings = Vec::new();
@@ -128,7 +129,7 @@ pub async fn every_path_is_taken_by_the_node_and_a_refund_not_a_block_early<B: B
 
 pub async fn a_claim_is_replaced_by_one_that_pays_for_its_relay<B: Bench<Ledger = Bitcoin>>(world: World<B>) {
     let parties = Parties::new();
-    let payout = world.adapter.new_address("").await.unwrap();
+    let payout = world.wallet.new_address("").await.unwrap();
     let opening = opened(&world, &parties).await;
     world.mine(1).await;
     let first = parties.claim(&SpendPath::Preimage, &opening, &payout, None);

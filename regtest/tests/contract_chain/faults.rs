@@ -76,13 +76,13 @@ pub async fn a_restarted_node_is_found_again_with_its_new_cookie<B: Bench>(mut w
 
 pub async fn locks_survive_the_restart_of_the_node<B: Bench>(mut world: World<B>) {
     let (opening, _) = world.opening(AMOUNT).await;
-    let locked = world.adapter.balance().await.unwrap().locked;
+    let locked = world.wallet.balance().await.unwrap().locked;
     world.node.stop().await;
     world.node.launch().await;
-    let balance = eventually(async || world.adapter.balance().await.ok()).await;
+    let balance = eventually(async || world.wallet.balance().await.ok()).await;
     assert_eq!(balance.locked, locked);
-    world.adapter.keep_only(std::slice::from_ref(&opening)).await.unwrap();
-    assert_eq!(world.adapter.balance().await.unwrap().locked, locked);
+    world.wallet.keep_only(std::slice::from_ref(&opening)).await.unwrap();
+    assert_eq!(world.wallet.balance().await.unwrap().locked, locked);
     world.adapter.broadcast(&opening.tx).await.unwrap();
 }
 

@@ -11,9 +11,12 @@ mod chain;
 mod claims;
 mod discounts;
 mod faults;
+mod holder;
 mod large;
 mod liquid;
 mod node;
+mod nodes;
+mod pushing;
 mod start;
 mod wallet;
 mod walletless;
@@ -65,6 +68,10 @@ macro_rules! whole_contract {
                 wallet a_caller_that_goes_away_leaves_no_coin_locked
                 wallet an_opening_can_be_voided
                 wallet addresses_are_the_wallets_own_and_can_be_paid
+                pushing a_child_pays_for_its_opening_and_confirms_with_it
+                pushing a_push_takes_the_place_of_the_one_before
+                pushing what_cannot_be_pushed_is_refused_in_a_sentence
+                pushing a_push_undoes_no_other_transaction_of_the_wallet
                 faults a_wrong_password_is_unreachable_and_names_the_method
                 faults a_restarted_node_is_found_again_with_its_new_cookie
                 faults locks_survive_the_restart_of_the_node
@@ -94,8 +101,48 @@ contract! {
     chain a_double_spend_is_refused
     wallet too_little_money_is_refused_with_both_amounts
     wallet addresses_are_the_wallets_own_and_can_be_paid
+    pushing a_child_pays_for_its_opening_and_confirms_with_it
     faults a_restarted_node_is_found_again_with_its_new_cookie
     faults errors_name_daemon_method_and_number
+}
+
+// the wallets of Lightning nodes, beside a bitcoind without any
+macro_rules! wallet_contract {
+    ($($name:ident $bench:ty;)*) => {
+        $(
+            contract! {
+                @on $name $bench;
+                wallet an_opening_is_exact_and_costs_its_true_size
+                wallet funding_locks_coins_until_they_are_released
+                wallet openings_made_together_share_no_coin
+                wallet too_little_money_is_refused_with_both_amounts
+                wallet only_coins_of_committed_openings_stay_locked
+                wallet a_caller_that_goes_away_leaves_no_coin_locked
+                wallet an_opening_can_be_voided
+                wallet addresses_are_the_wallets_own_and_can_be_paid
+                faults locks_survive_the_restart_of_the_node
+                claims every_path_is_taken_by_the_node_and_a_refund_not_a_block_early
+                nodes a_large_opening_takes_several_coins_of_both_kinds
+                nodes locks_of_others_are_left_alone
+            }
+        )*
+    };
+}
+
+wallet_contract! {
+    lnd_wallet crate::nodes::LndWallets;
+    lightningd_wallet crate::nodes::ClnWallets;
+}
+
+// lightningd does not know the change of what it has not published
+contract! {
+    @on lnd_wallet_pushes crate::nodes::LndWallets;
+    pushing a_child_pays_for_its_opening_and_confirms_with_it
+    pushing a_push_takes_the_place_of_the_one_before
+}
+contract! {
+    @on lightningd_wallet_pushes crate::nodes::ClnWallets;
+    pushing an_opening_whose_change_is_not_known_yet_is_not_pushed
 }
 
 // what only Liquid has

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use bitcoin::Amount;
 use sluice::chain::watch::ChainTx;
-use sluice::ports::{Chain, SendError, Wallet, WalletBalance};
+use sluice::ports::{Chain, SendError, WalletBalance};
 use sluice::units::{FeeRate, RawTx};
 
 use crate::bench::Bench;
@@ -19,7 +19,7 @@ fn all() -> Amount {
 pub async fn an_opening_is_exact_and_costs_its_true_size<B: Bench>(world: World<B>) {
     for rate in [B::RATE, FeeRate(10 * B::RATE.0)] {
         let output = foreign_output::<B>(AMOUNT);
-        let opening = world.adapter.fund(&output, rate).await.unwrap();
+        let opening = world.wallet.fund(&output, rate).await.unwrap();
         let tx = decode::<B>(&opening.tx);
         assert_eq!(
             (tx.txid(), tx.spends()),
@@ -44,7 +44,7 @@ pub async fn funding_locks_coins_until_they_are_released<B: Bench>(world: World<
         pending: Amount::ZERO,
         locked: Amount::ZERO,
     };
-    assert_eq!(world.adapter.balance().await.unwrap(), whole);
+    assert_eq!(world.wallet.balance().await.unwrap(), whole);
     let (opening, _) = world.opening(AMOUNT).await;
     let taken = COIN * opening.inputs.len() as u64;
     let part = WalletBalance {
@@ -52,17 +52,17 @@ pub async fn funding_locks_coins_until_they_are_released<B: Bench>(world: World<
         pending: Amount::ZERO,
         locked: taken,
     };
-    assert_eq!(world.adapter.balance().await.unwrap(), part);
+    assert_eq!(world.wallet.balance().await.unwrap(), part);
     assert!(world.miner.mempool().await.unwrap().is_empty(), "nothing is published");
     for _ in 0..2 {
-        world.adapter.release(&opening).await.expect("also the second time");
-        assert_eq!(world.adapter.balance().await.unwrap(), whole);
+        world.wallet.release(&opening).await.expect("also the second time");
+        assert_eq!(world.wallet.balance().await.unwrap(), whole);
     }
 }
 
 pub async fn openings_made_together_share_no_coin<B: Bench>(world: World<B>) {
     let output = foreign_output::<B>(AMOUNT);
-    let made = futures::future::try_join_all((0..5).map(|_| world.adapter.fund(&output, B::RATE)))
+    let made = futures::future::try_join_all((0..5).map(|_| world.wallet.fund(&output, B::RATE)))
         .await
         .unwrap();
     let coins: Vec<_> = made.iter().flat_map(|opening| &opening.inputs).collect();
@@ -74,19 +74,19 @@ pub async fn openings_made_together_share_no_coin<B: Bench>(world: World<B>) {
 
 pub async fn too_little_money_is_refused_with_both_amounts<B: Bench>(world: World<B>) {
     let output = foreign_output::<B>(all());
-    let reason = refusal(world.adapter.fund(&output, B::RATE).await);
+    let reason = refusal(world.wallet.fund(&output, B::RATE).await);
     assert!(
         reason.contains("has 12000000 sat") && reason.contains("wanted 12000000 sat and a fee"),
         "{reason}"
     );
     let output = foreign_output::<B>(all() * 2);
-    let reason = refusal(world.adapter.fund(&output, B::RATE).await);
+    let reason = refusal(world.wallet.fund(&output, B::RATE).await);
     assert!(
         reason.contains("has 12000000 sat") && reason.contains("wanted 24000000 sat"),
         "{reason}"
     );
     assert_eq!(
-        world.adapter.balance().await.unwrap().locked,
+        world.wallet.balance().await.unwrap().locked,
         Amount::ZERO,
         "a failure frees what it took"
     );
@@ -99,48 +99,38 @@ pub async fn only_coins_of_committed_openings_stay_locked<B: Bench>(world: World
     world.adapter.broadcast(&published.tx).await.unwrap();
     for _ in 0..2 {
         world
-            .adapter
+            .wallet
             .keep_only(&[committed.clone(), published.clone()])
             .await
             .unwrap();
-        let locked: HashSet<_> = world.adapter.rpc().locked().await.unwrap().into_iter().collect();
+        let locked = B::locked(&world).await;
         assert!(committed.inputs.iter().all(|input| locked.contains(input)));
         assert!(uncommitted.inputs.iter().all(|input| !locked.contains(input)));
     }
     // a lock that was lost is made again
-    world.adapter.release(&committed).await.unwrap();
-    world.adapter.keep_only(std::slice::from_ref(&committed)).await.unwrap();
-    let locked = world.adapter.rpc().locked().await.unwrap();
+    world.wallet.release(&committed).await.unwrap();
+    world.wallet.keep_only(std::slice::from_ref(&committed)).await.unwrap();
+    let locked = B::locked(&world).await;
     assert!(committed.inputs.iter().all(|input| locked.contains(input)));
     // and nothing stays locked where nothing is committed
-    world.adapter.keep_only(&[]).await.unwrap();
-    let locked = world.adapter.rpc().locked().await.unwrap();
+    world.wallet.keep_only(&[]).await.unwrap();
+    let locked = B::locked(&world).await;
     assert!(committed.inputs.iter().all(|input| !locked.contains(input)));
 }
 
 pub async fn a_caller_that_goes_away_leaves_no_coin_locked<B: Bench>(world: World<B>) {
     let output = foreign_output::<B>(AMOUNT);
-    let mut funding = Box::pin(world.adapter.fund(&output, B::RATE));
+    let mut funding = Box::pin(world.wallet.fund(&output, B::RATE));
     assert!(futures::poll!(&mut funding).is_pending());
-    drop(funding);
-    let signed = async || {
-        world
-            .adapter
-            .rpc()
-            .calls()
-            .get("lockunspent")
-            .copied()
-            .filter(|calls| *calls >= 2)
-    };
-    eventually(signed).await;
-    eventually(async || world.adapter.rpc().locked().await.unwrap().is_empty().then_some(())).await;
+    B::abandon(&world, funding).await;
+    eventually(async || B::locked(&world).await.is_empty().then_some(())).await;
 }
 
 pub async fn an_opening_can_be_voided<B: Bench>(world: World<B>) {
     let (opening, script) = world.opening(AMOUNT).await;
     world.adapter.broadcast(&opening.tx).await.unwrap();
     world.await_mempool(&opening.tx).await;
-    let void = world.adapter.void(&opening, B::RATE).await.unwrap();
+    let void = world.wallet.void(&opening, B::RATE).await.unwrap();
     assert!(
         decode::<B>(&void).spends().len() == 1,
         "one input of the opening is enough"
@@ -156,7 +146,7 @@ pub async fn an_opening_can_be_voided<B: Bench>(world: World<B>) {
         (seen.opening, seen.conflict.map(|found| txid_of::<B>(&found.tx))),
         (None, Some(txid_of::<B>(&void)))
     );
-    let balance = world.adapter.balance().await.unwrap();
+    let balance = world.wallet.balance().await.unwrap();
     assert!(
         balance.spendable + balance.locked > all() - Amount::from_sat(2_000),
         "only fees are gone: {balance:?}"
@@ -164,27 +154,27 @@ pub async fn an_opening_can_be_voided<B: Bench>(world: World<B>) {
 }
 
 pub async fn addresses_are_the_wallets_own_and_can_be_paid<B: Bench>(world: World<B>) {
-    let own = world.adapter.new_address("swap in 010203").await.unwrap();
+    let own = world.wallet.new_address("swap in 010203").await.unwrap();
     assert!(own.address.starts_with(B::ADDRESS) && own.script.is_p2wpkh(), "{own:?}");
     world
-        .adapter
+        .wallet
         .label(&own.address, "swap in 010203, claimed")
         .await
         .unwrap();
 
-    let txid = world.adapter.send(&own.address, AMOUNT).await.unwrap();
+    let txid = world.wallet.send(&own.address, AMOUNT).await.unwrap();
     assert_eq!(own.blinding_key.is_some(), B::blinding_key().is_some());
     let sent = eventually(async || world.miner.mempool_transaction_bytes(txid).await.unwrap()).await;
     assert_eq!(decode::<B>(&RawTx::from(sent)).outputs_to(&own.script).len(), 1);
     world.mine(1).await;
-    assert!(world.adapter.balance().await.unwrap().spendable > all() - Amount::from_sat(2_000));
+    assert!(world.wallet.balance().await.unwrap().spendable > all() - Amount::from_sat(2_000));
 
-    let sent = world.adapter.send("no address", AMOUNT).await;
+    let sent = world.wallet.send("no address", AMOUNT).await;
     assert!(matches!(sent, Err(SendError::Address)), "{sent:?}");
-    let sent = world.adapter.send(&own.address, all() * 2).await;
+    let sent = world.wallet.send(&own.address, all() * 2).await;
     let Err(SendError::TooLittle { available, wanted }) = sent else {
         panic!("{sent:?}");
     };
     assert_eq!(wanted, all() * 2);
-    assert_eq!(available, world.adapter.balance().await.unwrap().spendable);
+    assert_eq!(available, world.wallet.balance().await.unwrap().spendable);
 }

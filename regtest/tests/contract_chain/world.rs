@@ -1,5 +1,6 @@
 //! A node with money, the adapter under test, and what a test does to the chain behind the adapter's back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bitcoin::{Amount, BlockHash, ScriptBuf};
@@ -38,7 +39,9 @@ pub struct World<B: Bench> {
     pub node: B,
     /// The wallet that mines, and calls behind the adapter's back.
     pub miner: Rpc<B>,
-    pub adapter: Adapter<B>,
+    pub adapter: Arc<Adapter<B>>,
+    /// The wallet under test, and of the tests: the adapter itself, or that of another node.
+    pub wallet: Arc<dyn Wallet>,
     pub config: BackendConfig,
 }
 
@@ -57,11 +60,13 @@ impl<B: Bench> World<B> {
             fee_floor: B::RATE,
             fee_ceiling: FeeRate(100 * B::RATE.0),
         };
-        let adapter = B::connect(config.clone()).await.unwrap();
+        let adapter = Arc::new(B::connect(config.clone()).await.unwrap());
+        let wallet = node.wallet(&adapter);
         let world = World {
             node,
             miner,
             adapter,
+            wallet,
             config,
         };
         world.endow().await;
@@ -72,7 +77,7 @@ impl<B: Bench> World<B> {
     async fn endow(&self) {
         let mut coins = Vec::new();
         for _ in 0..COINS {
-            coins.push(self.adapter.new_address("").await.unwrap());
+            coins.push(self.wallet.new_address("").await.unwrap());
         }
         B::endow(self, &coins).await;
         self.mine(1).await;
@@ -82,11 +87,12 @@ impl<B: Bench> World<B> {
     pub async fn mine(&self, blocks: u32) -> Vec<BlockHash> {
         let hashes = self.mine_unseen(blocks).await;
         self.await_tip(*hashes.last().unwrap()).await;
+        self.node.follow().await;
         hashes
     }
 
     pub async fn mine_unseen(&self, blocks: u32) -> Vec<BlockHash> {
-        let address = B::Ledger::new_address(&self.miner, "").await.unwrap().address;
+        let address = B::mined_to(&self.miner).await;
         let mut mined = Vec::new();
         let mut left = blocks;
         while left > 0 {
@@ -105,7 +111,7 @@ impl<B: Bench> World<B> {
         struct Mined {
             hash: BlockHash,
         }
-        let address = B::Ledger::new_address(&self.miner, "").await.unwrap().address;
+        let address = B::mined_to(&self.miner).await;
         let nothing: [&str; 0] = [];
         let mined: Mined = self
             .miner
@@ -133,13 +139,13 @@ impl<B: Bench> World<B> {
 
     /// An opening that pays to the wallet itself, so that the wallet can spend it.
     pub async fn opening(&self, amount: Amount) -> (Opening, ScriptBuf) {
-        let own = self.adapter.new_address("").await.unwrap();
+        let own = self.wallet.new_address("").await.unwrap();
         let output = OpeningOutput {
             script: own.script.clone(),
             blinding_key: own.blinding_key,
             amount,
         };
-        (self.adapter.fund(&output, B::RATE).await.unwrap(), own.script)
+        (self.wallet.fund(&output, B::RATE).await.unwrap(), own.script)
     }
 
     /// A spend of an opening's output, by the wallet that it pays to.
@@ -148,7 +154,7 @@ impl<B: Bench> World<B> {
             inputs: vec![opening.outpoint],
             ..opening.clone()
         };
-        self.adapter.void(&spent, B::RATE).await.unwrap()
+        self.wallet.void(&spent, B::RATE).await.unwrap()
     }
 
     pub async fn view(&self, watch: &Watch) -> Sighting {

@@ -53,6 +53,14 @@ pub trait Bench: Send {
     async fn payer_away(&mut self);
     /// Starts it again.
     async fn payer_back(&mut self);
+    /// Makes the payee stand still: its connections stay up, and it does nothing.
+    async fn payee_halts(&mut self);
+    /// Lets it go on.
+    async fn payee_goes_on(&mut self);
+    /// Kills the payee, also while it stands still.
+    async fn payee_away(&mut self);
+    /// Starts it again.
+    async fn payee_back(&mut self);
     /// Cuts the connection of the two; nothing restores it.
     async fn disconnect(&mut self);
     /// Restores it.

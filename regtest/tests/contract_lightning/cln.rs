@@ -1,7 +1,8 @@
 //! A real lightningd that pays, and a real lnd or another lightningd that is paid.
 //!
-//! Core Lightning holds no HTLC without a plugin: with a lightningd as the payee the cases about held HTLCs are left
-//! out. With lnd as the payee they all run, and it is the payer's adapter that they examine.
+//! Core Lightning holds no HTLC without a plugin: with a lightningd as the payee the cases about invoices that hold are
+//! left out, and those of a payee that stands still take their place. With lnd as the payee they all run, and it is the
+//! payer's adapter that they examine.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use sluice::units::{Msat, PaymentHash, Preimage, Scid};
 use sluice_regtest::daemons::bitcoind::Bitcoind;
 use sluice_regtest::daemons::lightningd::Lightningd;
 use sluice_regtest::daemons::lnd::Lnd;
+use sluice_regtest::daemons::signal;
 use sluice_regtest::world::access::NodeAccess;
 
 use crate::bench::Bench;
@@ -36,6 +38,14 @@ impl Payee {
             Payee::Lnd(lnd) => lnd.peer_port(),
             Payee::Cln(cln) => cln.peer_port(),
         }
+    }
+
+    fn pid(&self) -> u32 {
+        match self {
+            Payee::Lnd(lnd) => lnd.pid(),
+            Payee::Cln(cln) => cln.pid(),
+        }
+        .expect("the payee runs")
     }
 
     async fn wait_all_active(&self, count: usize) -> Result<()> {
@@ -193,6 +203,37 @@ impl Bench for ClnPays {
     async fn payer_back(&mut self) {
         self.payer.restart().await.unwrap();
         self.payer.wait_synced(&self.bitcoind).await.unwrap();
+        self.reconnect().await;
+    }
+
+    async fn payee_halts(&mut self) {
+        signal(self.payee.pid(), "STOP").unwrap();
+    }
+
+    async fn payee_goes_on(&mut self) {
+        signal(self.payee.pid(), "CONT").unwrap();
+    }
+
+    async fn payee_away(&mut self) {
+        match &mut self.payee {
+            Payee::Lnd(lnd) => lnd.kill(),
+            Payee::Cln(cln) => cln.kill(),
+        }
+    }
+
+    async fn payee_back(&mut self) {
+        match &mut self.payee {
+            Payee::Lnd(lnd) => {
+                lnd.restart().await.unwrap();
+                // After a restart only a recent tip counts as synced.
+                self.bitcoind.mine(1).await.unwrap();
+                lnd.wait_synced().await.unwrap();
+            }
+            Payee::Cln(cln) => {
+                cln.restart().await.unwrap();
+                cln.wait_synced(&self.bitcoind).await.unwrap();
+            }
+        }
         self.reconnect().await;
     }
 

@@ -6,7 +6,7 @@ use sluice::node::lnd::LndConfig;
 use sluice::units::{Msat, PaymentHash, Preimage, Scid};
 use sluice_regtest::lightning::proto::lnrpc::WalletState;
 use sluice_regtest::lightning::proto::lnrpc::failure::FailureCode;
-use sluice_regtest::lightning::{ChannelSpec, Hold, HoldAt, Network, Node, Options, Release};
+use sluice_regtest::lightning::{ChannelSpec, Hold, HoldAt, HoldId, Network, Node, Options, Release};
 use sluice_regtest::world::access::NodeAccess;
 use tempfile::TempDir;
 
@@ -20,6 +20,7 @@ pub struct Embedded {
     payee: Node,
     scid: Scid,
     locked: Option<Node>,
+    halted: Option<HoldId>,
     _folder: TempDir,
 }
 
@@ -37,6 +38,7 @@ impl Embedded {
             payee,
             scid,
             locked: None,
+            halted: None,
             _folder: folder,
         }
     }
@@ -122,6 +124,29 @@ impl Bench for Embedded {
 
     async fn payer_back(&mut self) {
         self.payer.come_back().unwrap();
+    }
+
+    async fn payee_halts(&mut self) {
+        let everything = Hold::payee(self.payee.id(), HoldAt::Wire);
+        self.halted = Some(self.network.hold(everything));
+    }
+
+    async fn payee_goes_on(&mut self) {
+        if let Some(halted) = self.halted.take() {
+            self.network.lift(halted);
+        }
+        for held in self.network.held() {
+            self.network.release(held.hash, Release::Settle).unwrap();
+        }
+    }
+
+    async fn payee_away(&mut self) {
+        self.payee.go_away();
+    }
+
+    async fn payee_back(&mut self) {
+        self.payee.come_back().unwrap();
+        self.payee_goes_on().await;
     }
 
     async fn disconnect(&mut self) {

@@ -11,7 +11,10 @@ mod holding;
 mod invoices;
 mod messages;
 mod payments;
+#[path = "../lightning/pinned.rs"]
+mod pinned;
 mod real;
+mod zero_conf;
 
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
@@ -79,6 +82,8 @@ contract!(
     payments::other_details_than_the_invoice_s_are_refused,
     payments::an_inactive_channel_is_not_a_failed_payment,
     payments::a_payer_that_goes_away_in_the_middle_knows_its_payment_later,
+    payments::a_payee_that_stands_still_leaves_the_payment_in_flight,
+    payments::a_payee_that_dies_in_the_middle_is_paid_when_it_is_back,
     payments::a_channel_is_found_by_its_alias,
     messages::messages_go_both_ways,
     messages::the_largest_message_arrives,
@@ -113,6 +118,20 @@ async fn lnd_keeps_the_contract() {
     };
     let mut bench = real::Real::start(&lnd, &bitcoind).await.unwrap();
     if let Err(failed) = AssertUnwindSafe(run_all(&mut bench)).catch_unwind().await {
+        eprintln!("{}", bench.tails());
+        std::panic::resume_unwind(failed);
+    }
+}
+
+/// Against lnd and bitcoind, where they are found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lnd_pays_over_channels_that_are_in_no_block() {
+    let Some([lnd, bitcoind]) = programs("lnd_pays_over_channels_that_are_in_no_block", ["lnd", "bitcoind"]) else {
+        return;
+    };
+    let mut bench = real::Real::start(&lnd, &bitcoind).await.unwrap();
+    let case = zero_conf::a_channel_is_paid_over_before_and_after_it_confirms(&mut bench);
+    if let Err(failed) = AssertUnwindSafe(case).catch_unwind().await {
         eprintln!("{}", bench.tails());
         std::panic::resume_unwind(failed);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bitcoin::Amount;
 use sluice::ports::{InvoiceSpec, PaymentSpec, PortError};
 use sluice::swap::event::{Failure, PaymentStatus};
-use sluice::units::{CltvDelta, Msat, PaymentHash, Scid};
+use sluice::units::{CltvDelta, Msat, PaymentHash, Preimage, Scid};
 
 use crate::bench::{Bench, FINAL_CLTV, MAX_CLTV, Two, eventually, invoice_spec, new_preimage, sat, within};
 
@@ -308,6 +308,44 @@ pub async fn a_payer_that_goes_away_in_the_middle_knows_its_payment_later(bench:
     let end = within("the payment", two.payer.ensure_payment(&spec)).await.unwrap();
     assert_eq!(end, PaymentStatus::Paid(preimage));
     assert_eq!(bench.htlcs_sent(hash).await, 1);
+    two.wait_active().await;
+    two.wait_quiet().await;
+}
+
+/// Begins a payment while the payee stands still: its HTLC stays on its way.
+async fn begin_before_a_halted_payee(bench: &mut dyn Bench, two: &Two) -> (Preimage, PaymentSpec) {
+    two.wait_active().await;
+    two.wait_quiet().await;
+    let (preimage, spec) = two.invoice(sat(20_000)).await;
+    bench.payee_halts().await;
+    let brief = PaymentSpec {
+        time_limit: Duration::from_secs(1),
+        ..spec.clone()
+    };
+    assert_eq!(two.pay(&brief).await, PaymentStatus::InFlight);
+    assert_eq!(two.status(spec.hash).await, PaymentStatus::InFlight);
+    (preimage, spec)
+}
+
+pub async fn a_payee_that_stands_still_leaves_the_payment_in_flight(bench: &mut dyn Bench) {
+    let two = Two::of(bench);
+    let (preimage, spec) = begin_before_a_halted_payee(bench, &two).await;
+    bench.payee_goes_on().await;
+    assert_eq!(two.pay(&spec).await, PaymentStatus::Paid(preimage));
+    assert_eq!(bench.htlcs_sent(spec.hash).await, 1);
+    two.wait_quiet().await;
+}
+
+pub async fn a_payee_that_dies_in_the_middle_is_paid_when_it_is_back(bench: &mut dyn Bench) {
+    let two = Two::of(bench);
+    let (preimage, spec) = begin_before_a_halted_payee(bench, &two).await;
+    bench.payee_away().await;
+    eventually("an inactive channel", async || !two.payer_channel().await.active).await;
+    assert_eq!(two.status(spec.hash).await, PaymentStatus::InFlight);
+    bench.payee_back().await;
+    assert_eq!(two.pay(&spec).await, PaymentStatus::Paid(preimage));
+    assert_eq!(bench.htlcs_sent(spec.hash).await, 1);
+    eventually("the payee to answer again", async || two.payee.info().await.is_ok()).await;
     two.wait_active().await;
     two.wait_quiet().await;
 }

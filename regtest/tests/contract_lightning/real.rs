@@ -9,6 +9,7 @@ use sluice::node::lnd::LndConfig;
 use sluice::units::{Msat, PaymentHash, Preimage, Scid};
 use sluice_regtest::daemons::bitcoind::Bitcoind;
 use sluice_regtest::daemons::lnd::Lnd;
+use sluice_regtest::daemons::signal;
 use sluice_regtest::world::access::NodeAccess;
 
 use crate::bench::Bench;
@@ -78,6 +79,21 @@ impl Real {
             scid,
             locked: None,
         })
+    }
+
+    /// The payee, with every permission.
+    pub fn payee_config(&self) -> LndConfig {
+        self.payee.config()
+    }
+
+    /// Another channel, in use and in no block, by the payer's alias of it.
+    pub async fn open_unconfirmed(&self) -> Scid {
+        let opened = self.payer.open_unconfirmed_channel(&self.payee, 500_000, 100_000);
+        opened.await.unwrap()
+    }
+
+    pub async fn mine(&self, blocks: u32) {
+        self.bitcoind.mine(blocks).await.unwrap();
     }
 
     /// The last lines of both nodes, for a failed case.
@@ -183,6 +199,26 @@ impl Bench for Real {
         self.bitcoind.mine(1).await.unwrap();
         self.payer.wait_synced().await.unwrap();
         self.payer.connect(&self.payee).await.unwrap();
+    }
+
+    async fn payee_halts(&mut self) {
+        signal(self.payee.pid().unwrap(), "STOP").unwrap();
+    }
+
+    async fn payee_goes_on(&mut self) {
+        signal(self.payee.pid().unwrap(), "CONT").unwrap();
+    }
+
+    async fn payee_away(&mut self) {
+        self.payee.kill();
+    }
+
+    async fn payee_back(&mut self) {
+        self.payee.restart().await.unwrap();
+        // After a restart only a recent tip counts as synced.
+        self.bitcoind.mine(1).await.unwrap();
+        self.payee.wait_synced().await.unwrap();
+        self.reconnect().await;
     }
 
     async fn disconnect(&mut self) {

@@ -2,6 +2,7 @@
 
 mod books;
 mod crash;
+mod fees;
 mod golike;
 mod input;
 mod messages;
@@ -10,6 +11,7 @@ mod orders;
 mod outage;
 mod payment;
 mod reorg;
+mod rescue;
 mod secrets;
 mod switch;
 mod taken_back;

@@ -14,3 +14,4 @@ mod contract_payments;
 mod control_faults;
 mod control_htlcs;
 mod pair;
+mod pinned;

@@ -50,6 +50,7 @@ fn status(engine: &Engine, asset: Asset) -> Option<ChainStatus> {
         asset,
         chain: info.chain,
         version: info.version,
+        wallet: side.wallet.holder(),
         height: engine.tip(asset).map(|tip| tip.0),
         new_swaps: engine.hindrance(asset).is_none(),
         problem_since: problem.as_ref().and_then(|_| side.problem_since()).map(|since| since.0),

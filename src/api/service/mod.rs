@@ -1,5 +1,6 @@
 //! The API's methods, done by the engine. One small function each; what takes thought is in the modules below.
 
+mod bump;
 mod chains;
 mod peers;
 mod refusal;
@@ -17,9 +18,9 @@ use tokio::sync::watch;
 use super::SluiceApiServer;
 use super::error::ApiError;
 use super::types::{
-    CancelAnswer, ChainList, ChainPause, ChainRef, Info, PeerList, PolicyChange, PolicyView, PremiumChange,
-    PremiumFilter, PremiumTable, SendAnswer, SendRequest, StopAnswer, SwapFilter, SwapList, SwapRef, SwapRequest,
-    SwapStarted, SwapTopic, SwapView, SwapWait, SwapWaited, WalletAddress, WalletBalanceView, WalletRef,
+    BumpAnswer, BumpRequest, CancelAnswer, ChainList, ChainPause, ChainRef, Info, PeerList, PolicyChange, PolicyView,
+    PremiumChange, PremiumFilter, PremiumTable, SendAnswer, SendRequest, StopAnswer, SwapFilter, SwapList, SwapRef,
+    SwapRequest, SwapStarted, SwapTopic, SwapView, SwapWait, SwapWaited, WalletAddress, WalletBalanceView, WalletRef,
 };
 use super::view::view;
 use crate::engine::{Engine, Side};
@@ -93,6 +94,10 @@ impl SluiceApiServer for Service {
 
     async fn swap_cancel(&self, request: SwapRef) -> RpcResult<CancelAnswer> {
         Ok(self.cancel(request.swap_id).await?)
+    }
+
+    async fn swap_bump(&self, request: BumpRequest) -> RpcResult<BumpAnswer> {
+        Ok(self.bump(&request).await?)
     }
 
     async fn swap_get(&self, request: SwapRef) -> RpcResult<SwapView> {

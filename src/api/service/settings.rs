@@ -5,9 +5,10 @@ use bitcoin::Amount;
 use super::{Service, broken};
 use crate::api::error::ApiError;
 use crate::api::types::{
-    Info, NodeStatus, PolicyChange, PolicyView, PremiumChange, PremiumRate, PremiumTable, SendAnswer, SendRequest,
-    WalletAddress, WalletBalanceView,
+    Info, NodeStatus, PolicyChange, PolicyView, PremiumChange, PremiumRate, PremiumTable, RescueStatus, SendAnswer,
+    SendRequest, WalletAddress, WalletBalanceView,
 };
+use crate::engine::Engine;
 use crate::policy::{Policy, Premiums, RateTable};
 use crate::ports::{PortError, SendError};
 use crate::protocol;
@@ -65,6 +66,7 @@ impl Service {
                 problem,
             },
             chains: super::chains::statuses(engine),
+            rescue: rescue_status(engine),
             accept_new_swaps: self.engine()?.policy().accept_new_swaps,
             active_swaps: count(swaps.iter().filter(|swap| swap.outcome.is_none()).count()),
             total_swaps: count(swaps.len()),
@@ -161,6 +163,16 @@ fn check_lists(change: &PolicyChange) -> Result<(), ApiError> {
         }
     }
     Ok(())
+}
+
+fn rescue_status(engine: &Engine) -> RescueStatus {
+    let (folders, health) = engine.rescue();
+    RescueStatus {
+        dir: folders.own.display().to_string(),
+        problem: health.own,
+        copy_dir: folders.copy.as_ref().map(|folder| folder.display().to_string()),
+        copy_problem: health.copy,
+    }
 }
 
 fn apply(policy: &mut Policy, change: &PolicyChange) -> Result<(), ApiError> {

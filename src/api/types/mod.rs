@@ -10,14 +10,14 @@ mod swap;
 
 pub use peer::{ChannelView, Offer, PeerList, PeerView};
 pub use request::{
-    ChainPause, ChainRef, IdempotencyKey, NoParams, PolicyChange, PremiumChange, PremiumFilter, SendRequest,
-    SwapFilter, SwapRef, SwapRequest, SwapTopic, SwapWait, Until, WalletRef,
+    BumpRequest, ChainPause, ChainRef, IdempotencyKey, NoParams, PolicyChange, PremiumChange, PremiumFilter,
+    SendRequest, SwapFilter, SwapRef, SwapRequest, SwapTopic, SwapWait, Until, WalletRef,
 };
 pub use settings::{
-    ChainList, ChainStatus, Info, NodeStatus, PauseView, PolicyView, PremiumRate, PremiumTable, SendAnswer, StopAnswer,
-    WalletAddress, WalletBalanceView,
+    ChainList, ChainStatus, Info, NodeStatus, PauseView, PolicyView, PremiumRate, PremiumTable, RescueStatus,
+    SendAnswer, StopAnswer, WalletAddress, WalletBalanceView,
 };
 pub use swap::{
-    CancelAction, CancelAnswer, Deadline, NextView, OpeningSummary, OutcomeKind, OutcomeView, SpendSummary, Stage,
-    SwapList, SwapStarted, SwapView, SwapWaited, Timings,
+    BumpAnswer, CancelAction, CancelAnswer, Deadline, NextView, OpeningSummary, OutcomeKind, OutcomeView, SpendSummary,
+    Stage, SwapList, SwapStarted, SwapView, SwapWaited, Timings, VersionSummary,
 };

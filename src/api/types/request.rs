@@ -93,6 +93,17 @@ pub struct SwapRef {
     pub swap_id: SwapId,
 }
 
+/// `swap_bump`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BumpRequest {
+    /// The swap.
+    pub swap_id: SwapId,
+    /// The rate to pay, in satoshi per 1000 virtual bytes (on Liquid, discounted ones); reckoned unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fee_rate_sat_per_kvb: Option<u64>,
+}
+
 /// `swap_list`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

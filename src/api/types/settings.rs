@@ -52,6 +52,8 @@ pub struct ChainStatus {
     pub chain: String,
     /// The node's release, as it names itself.
     pub version: String,
+    /// Whose wallet pays for its swaps and is paid: `lnd`, or a daemon with the name of a wallet in it.
+    pub wallet: String,
     /// The tip's height; None while the node does not answer.
     pub height: Option<u32>,
     /// Whether new swaps are made on it now.
@@ -62,6 +64,19 @@ pub struct ChainStatus {
     pub problem_since: Option<u64>,
     /// Its pause; None: it is not paused.
     pub paused: Option<PauseView>,
+}
+
+/// Rescue files, and the seed whose words open them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RescueStatus {
+    /// The folder that they are in.
+    pub dir: String,
+    /// Why they cannot be written there: no new swap begins, no opening is published, no claim paid; None: they can.
+    pub problem: Option<String>,
+    /// The second folder.
+    pub copy_dir: Option<String>,
+    /// Why they cannot be copied there: nothing waits for that; None: they can.
+    pub copy_problem: Option<String>,
 }
 
 /// The answer to `info`.
@@ -79,6 +94,8 @@ pub struct Info {
     pub node: NodeStatus,
     /// The chains.
     pub chains: Vec<ChainStatus>,
+    /// Rescue files.
+    pub rescue: RescueStatus,
     /// Whether the operator lets new swaps be made.
     pub accept_new_swaps: bool,
     /// Swaps that are not closed.

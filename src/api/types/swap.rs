@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::swap::event::SpendPath;
+use crate::swap::fees::Bumped;
 use crate::swap::terms::{Kind, Role};
 use crate::units::{Asset, NodeId, Scid, SwapId, TxId};
 
@@ -104,6 +105,22 @@ pub struct OpeningSummary {
     pub discount_vsize: Option<u64>,
     /// Whether amount and asset of the swap's output are hidden, where known.
     pub confidential: Option<bool>,
+    /// Maker: the children that were to push it into a block, each in the place of the one before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pushes: Vec<VersionSummary>,
+}
+
+/// A transaction that pushed another, or that another took the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionSummary {
+    /// Its id.
+    pub txid: TxId,
+    /// Its fee.
+    pub fee_sat: u64,
+    /// Its virtual size.
+    pub vsize: u64,
+    /// Its discounted virtual size (ELIP-200); on Bitcoin the same.
+    pub discount_vsize: u64,
 }
 
 /// The transaction that spends the opening.
@@ -123,6 +140,9 @@ pub struct SpendSummary {
     pub vsize: Option<u64>,
     /// Its discounted virtual size (ELIP-200); known of our own.
     pub discount_vsize: Option<u64>,
+    /// Our versions of it before the newest, which paid less.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<VersionSummary>,
 }
 
 /// When each thing happened, in milliseconds since the swap was stored. What has not happened is not there.
@@ -258,6 +278,33 @@ pub struct CancelAnswer {
     /// What was done.
     pub action: CancelAction,
     /// What that means for the money.
+    pub explanation: String,
+    /// The swap, now.
+    pub swap: SwapView,
+}
+
+/// The answer to `swap_bump`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BumpAnswer {
+    /// The swap.
+    pub swap_id: SwapId,
+    /// Which transaction: an opening is pushed by a child, a claim or a refund is replaced.
+    pub transaction: Bumped,
+    /// What was pushed or replaced.
+    pub txid: TxId,
+    /// What it paid; an opening together with the child it had.
+    pub paid_fee_sat: u64,
+    /// The same in satoshi per 1000 virtual bytes.
+    pub paid_rate_sat_per_kvb: u64,
+    /// The child or the replacement; None: it is not made yet.
+    pub new_txid: Option<TxId>,
+    /// What is paid now; an opening together with its child.
+    pub new_fee_sat: u64,
+    /// The same in satoshi per 1000 virtual bytes.
+    pub new_rate_sat_per_kvb: u64,
+    /// The most that may be paid now.
+    pub ceiling_sat: u64,
+    /// All that in a sentence.
     pub explanation: String,
     /// The swap, now.
     pub swap: SwapView,

@@ -12,12 +12,14 @@ pub mod text;
 
 use std::time::Duration;
 
-use super::types::{Deadline, OpeningSummary, OutcomeKind, OutcomeView, SpendSummary, Stage, SwapView, Timings, Until};
+use super::types::{
+    Deadline, OpeningSummary, OutcomeKind, OutcomeView, SpendSummary, Stage, SwapView, Timings, Until, VersionSummary,
+};
 use crate::swap::event::{InvoiceStatus, Now};
 use crate::swap::state::{Maker, Outcome, Party, State, Swap, Taker};
 use crate::swap::terms::Deal;
 use crate::swap::timelocks::Timelocks;
-use crate::trail::{Millis, Trail};
+use crate::trail::{Millis, Trail, Version};
 use crate::units::{Asset, Blocks, Height, Msat, Timestamp};
 use text::{grouped, lasting, rfc3339};
 
@@ -256,6 +258,7 @@ fn opening_summary(scene: &Scene) -> Option<OpeningSummary> {
         vsize: facts.cost.map(|cost| cost.vsize),
         discount_vsize: facts.cost.map(|cost| cost.discount_vsize),
         confidential: facts.confidential,
+        pushes: scene.trail.pushes.iter().map(version_summary).collect(),
     })
 }
 
@@ -272,7 +275,17 @@ fn spend_summary(trail: &Trail) -> Option<SpendSummary> {
         fee_sat: claim.map(|claim| claim.cost.fee.to_sat()),
         vsize: claim.map(|claim| claim.cost.vsize),
         discount_vsize: claim.map(|claim| claim.cost.discount_vsize),
+        replaced: trail.replaced.iter().map(version_summary).collect(),
     })
+}
+
+fn version_summary(version: &Version) -> VersionSummary {
+    VersionSummary {
+        txid: version.txid,
+        fee_sat: version.cost.fee.to_sat(),
+        vsize: version.cost.vsize,
+        discount_vsize: version.cost.discount_vsize,
+    }
 }
 
 fn timings(trail: &Trail) -> Timings {

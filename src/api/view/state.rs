@@ -61,7 +61,8 @@ fn confirming(scene: &Scene, confirmed_at: Option<Height>) -> Option<(Stage, Str
         return None;
     }
     Some(if depth == Blocks(0) {
-        let words = format!("opening published, not in a block yet (0 of {needed} blocks)");
+        let pushed = times("pushed", scene.trail.pushes.len());
+        let words = format!("opening published{pushed}, not in a block yet (0 of {needed} blocks)");
         (Stage::OpeningPublished, words)
     } else {
         (
@@ -69,6 +70,16 @@ fn confirming(scene: &Scene, confirmed_at: Option<Height>) -> Option<(Stage, Str
             format!("opening confirming ({depth} of {needed} blocks)"),
         )
     })
+}
+
+/// ` and pushed twice`; nothing for never.
+fn times(what: &str, number: usize) -> String {
+    match number {
+        0 => String::new(),
+        1 => format!(" and {what} once"),
+        2 => format!(" and {what} twice"),
+        many => format!(" and {what} {many} times"),
+    }
 }
 
 fn refunding(opened: &Opened, refund: &Refund, how: &str) -> (Stage, String) {
@@ -118,10 +129,11 @@ fn describe_taker(scene: &Scene, taker: &Taker) -> (Stage, String) {
         Taker::ClaimingInvoice { claims, .. } if claims.is_empty() => {
             (Stage::Claiming, "paid, signing our claim".into())
         }
-        Taker::ClaimingInvoice { .. } => (
-            Stage::Claiming,
-            "paid, our claim is published, waiting for its confirmations".into(),
-        ),
+        Taker::ClaimingInvoice { .. } => {
+            let replaced = times("replaced", scene.trail.replaced.len());
+            let words = format!("paid, our claim is published{replaced}, waiting for its confirmations");
+            (Stage::Claiming, words)
+        }
         Taker::CoopClosing { reason, sent, .. } => {
             let doing = if *sent {
                 "the peer has our key"

@@ -1,5 +1,7 @@
 //! The command line's grammar.
 
+mod offline;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,8 @@ use clap_complete::Shell;
 use sluice::api::types::{IdempotencyKey, Until};
 use sluice::swap::Kind;
 use sluice::units::{Asset, AssetChoice, NodeId, Scid};
+
+pub use offline::{NodeArgs, RescueArgs, SeedCommand};
 
 use crate::values::{Limit, amount, limit, swap_prefix};
 
@@ -17,14 +21,14 @@ Exit codes:
   2  the command line is wrong
   3  the swap was canceled: nothing was opened
   4  the swap was not paid: the coins went back, cooperatively or after the timelock
-  5  the daemon does not answer, or does not take the token
+  5  the daemon (or the node that a rescue asks) does not answer, or does not take the token
   6  the time is over; the swap goes on
   7  coins were lost: this must never happen
 
 Example:
   sluice swap out --channel 812345x17x1 --amount 1_000_000 --max-premium-ppm 2000 --wait";
 
-/// Moves Lightning channel balance between you and a peer by atomic swaps with L-BTC.
+/// Moves Lightning channel balance between you and a peer by atomic swaps with L-BTC or BTC.
 #[derive(Debug, Parser)]
 #[command(name = "sluice", version, after_help = EXIT_CODES, max_term_width = 100, propagate_version = true)]
 pub struct Cli {
@@ -76,6 +80,11 @@ pub enum ColorWhen {
 pub enum Command {
     #[command(flatten)]
     Asked(Asked),
+    /// The words of the seed; needs no daemon
+    #[command(subcommand)]
+    Seed(SeedCommand),
+    /// Get a swap's coins from its rescue file, the seed's words and a node of the chain; needs no daemon
+    Rescue(RescueArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -140,6 +149,14 @@ pub enum SwapCommand {
     },
     /// End a swap as far as that is safe, or say why it is not
     Cancel(OneSwap),
+    /// Get a transaction of ours into a block sooner: push an opening, replace a claim or a refund
+    Bump {
+        #[command(flatten)]
+        swap: OneSwap,
+        /// The rate to pay, in satoshi per 1000 virtual bytes; reckoned unless given
+        #[arg(long, value_name = "SAT_PER_KVB", value_parser = amount)]
+        fee_rate: Option<u64>,
+    },
     /// Wait for a swap's end and tell it by the exit code
     Wait {
         #[command(flatten)]

@@ -32,14 +32,15 @@ fn chains(screen: Screen, list: &ChainList) -> String {
         vec![
             chain.asset.to_string(),
             chain.chain.clone(),
+            chain.wallet.clone(),
             chain.height.map_or("-".into(), grouped),
             screen.paint(new, tone),
             because(chain).join("\n"),
         ]
     });
     screen.table(
-        &["ASSET", "CHAIN", "BLOCK", "NEW SWAPS", "BECAUSE"],
-        &[2],
+        &["ASSET", "CHAIN", "WALLET", "BLOCK", "NEW SWAPS", "BECAUSE"],
+        &[3],
         rows.collect(),
     )
 }

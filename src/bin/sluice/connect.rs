@@ -27,14 +27,21 @@ pub struct Daemon {
     headers: HeaderMap,
 }
 
+/// The daemon's data folder.
+pub fn data_dir(global: &Global) -> Result<PathBuf, Failure> {
+    if let Some(folder) = &global.data_dir {
+        return Ok(folder.clone());
+    }
+    let home = std::env::home_dir();
+    let home = home.ok_or_else(|| Failure::Usage("there is no home folder: give --data-dir".into()))?;
+    Ok(home.join(".sluice"))
+}
+
 impl Daemon {
     pub fn find(global: &Global) -> Result<Daemon, Failure> {
-        let token_file = match (&global.token_file, &global.data_dir) {
-            (Some(file), _) => file.clone(),
-            (None, Some(folder)) => folder.join("api.token"),
-            (None, None) => std::env::home_dir()
-                .ok_or_else(|| Failure::Usage("there is no home folder: give --data-dir".into()))?
-                .join(".sluice/api.token"),
+        let token_file = match &global.token_file {
+            Some(file) => file.clone(),
+            None => data_dir(global)?.join("api.token"),
         };
         let token = Token::load(&token_file).map_err(|error| Failure::NoToken(error.to_string()))?;
         Ok(Daemon {

@@ -18,7 +18,7 @@ pub enum Exit {
     Canceled = 3,
     /// The swap was not paid: the coins went back.
     NotPaid = 4,
-    /// The daemon does not answer, or does not take the token.
+    /// The daemon, or the node that was named, does not answer, or does not take the credentials.
     Unreachable = 5,
     /// The time is over; the swap goes on.
     Timeout = 6,
@@ -76,6 +76,14 @@ pub enum Failure {
     /// The token cannot be read.
     #[error("{0} (has sluiced run with this data folder? see --data-dir and --token-file)")]
     NoToken(String),
+    /// A chain's node does not answer.
+    #[error("the node at {url} does not answer: {reason}")]
+    NoNode {
+        /// Where it was looked for.
+        url: String,
+        /// What was seen.
+        reason: String,
+    },
     /// An argument that only now proves wrong.
     #[error("{0}")]
     Usage(String),
@@ -90,7 +98,9 @@ impl Failure {
         match self {
             Failure::Refused { .. } | Failure::Other(_) => Exit::Failed,
             Failure::Usage(_) => Exit::Usage,
-            Failure::Away { .. } | Failure::WrongToken { .. } | Failure::NoToken(_) => Exit::Unreachable,
+            Failure::Away { .. } | Failure::NoNode { .. } | Failure::WrongToken { .. } | Failure::NoToken(_) => {
+                Exit::Unreachable
+            }
         }
     }
 
@@ -98,7 +108,7 @@ impl Failure {
     pub fn json(&self) -> Value {
         let (code, data) = match self {
             Failure::Refused { code, data, .. } => (Some(*code), data.clone()),
-            Failure::Away { .. } => (None, Some(json!({"error": "unreachable"}))),
+            Failure::Away { .. } | Failure::NoNode { .. } => (None, Some(json!({"error": "unreachable"}))),
             Failure::WrongToken { .. } | Failure::NoToken(_) => (None, Some(json!({"error": "unauthorized"}))),
             Failure::Usage(_) => (None, Some(json!({"error": "usage"}))),
             Failure::Other(_) => (None, None),

@@ -1,13 +1,16 @@
 //! `sluice`, the command line of `sluiced`: types commands into calls of the API and answers into words.
 
 mod args;
+mod ask;
 mod chain;
 mod connect;
 mod exit;
 mod follow;
 mod operate;
 mod progress;
+mod rescue;
 mod screen;
+mod seed;
 mod swap;
 mod values;
 
@@ -21,26 +24,31 @@ use connect::Daemon;
 use exit::{Exit, Failure};
 use screen::Screen;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
     let screen = Screen::new(&cli.global);
-    let exit = match run(cli, screen).await {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("the system gives a runtime its threads");
+    let exit = match runtime.block_on(run(cli, screen)) {
         Ok(exit) => exit,
         Err(failure) => {
             screen.failure(&failure);
             failure.exit()
         }
     };
+    // a thread may be waiting for a node's next block
+    runtime.shutdown_background();
     exit.into()
 }
 
 async fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
     let asked = match cli.command {
         Command::Asked(asked) => asked,
+        Command::Seed(command) => return seed::run(command, &cli.global, screen),
+        Command::Rescue(args) => return rescue::run(&args, screen).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());
             return Ok(Exit::Done);

@@ -191,6 +191,14 @@ fn about(screen: Screen, info: &Info) -> String {
         "switched off by the operator"
     };
     facts.push(("new swaps", Some(new.to_owned())));
+    let rescue = &info.rescue;
+    facts.push((
+        "rescue files",
+        Some(format!("{}: {}", rescue.dir, health(&rescue.problem))),
+    ));
+    if let Some(copy) = &rescue.copy_dir {
+        facts.push(("", Some(format!("copied to {copy}: {}", health(&rescue.copy_problem)))));
+    }
     screen.facts(&facts)
 }
 

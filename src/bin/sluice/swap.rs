@@ -5,7 +5,10 @@ use std::time::Duration;
 use jsonrpsee::http_client::HttpClient;
 use serde::Serialize;
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{CancelAnswer, SwapFilter, SwapList, SwapRef, SwapRequest, SwapStarted, SwapView, SwapWaited};
+use sluice::api::types::{
+    BumpAnswer, BumpRequest, CancelAnswer, SwapFilter, SwapList, SwapRef, SwapRequest, SwapStarted, SwapView,
+    SwapWaited, VersionSummary,
+};
 use sluice::api::view::text::{grouped, sats};
 use sluice::swap::{Kind, Role};
 
@@ -53,6 +56,16 @@ pub async fn run(command: SwapCommand, daemon: &Daemon, screen: Screen) -> Resul
                 .await
                 .map_err(|error| daemon.failure(error))?;
             screen.answer(&answer, canceled)?;
+            Ok(Exit::Done)
+        }
+        SwapCommand::Bump { swap, fee_rate } => {
+            let SwapRef { swap_id } = named(&swap, daemon, &client).await?;
+            let request = BumpRequest {
+                swap_id,
+                fee_rate_sat_per_kvb: fee_rate,
+            };
+            let answer = client.swap_bump(request).await.map_err(|error| daemon.failure(error))?;
+            screen.answer(&answer, bumped)?;
             Ok(Exit::Done)
         }
         SwapCommand::Wait { swap, patience } => {
@@ -187,6 +200,14 @@ fn canceled(answer: &CancelAnswer) -> String {
     format!("{}\nnow: {}", answer.explanation, answer.swap.state)
 }
 
+fn bumped(answer: &BumpAnswer) -> String {
+    let new = answer.new_txid.map_or("not made yet".into(), |txid| txid.to_string());
+    format!(
+        "{}\nfrom {}\nto   {new}\nnow: {}",
+        answer.explanation, answer.txid, answer.swap.state
+    )
+}
+
 fn direction(swap: &SwapView) -> &'static str {
     match swap.direction {
         Kind::In => "in",
@@ -273,11 +294,29 @@ fn details(screen: Screen, swap: &SwapView) -> String {
             }),
         ),
         (
+            "pushed by",
+            swap.opening.as_ref().and_then(|opening| versions(&opening.pushes)),
+        ),
+        (
             "spend",
             swap.spend.as_ref().map(|spend| {
                 let txid = spend.txid.map_or("the peer's".into(), |txid| txid.to_string());
                 transaction(txid, spend.fee_sat, spend.vsize, spend.discount_vsize)
             }),
         ),
+        (
+            "in the place of",
+            swap.spend.as_ref().and_then(|spend| versions(&spend.replaced)),
+        ),
     ])
+}
+
+/// One after the other with their fees; None if there are none.
+fn versions(versions: &[VersionSummary]) -> Option<String> {
+    let each = versions.iter().map(|version| {
+        let (fee, size) = (sats(version.fee_sat), grouped(version.discount_vsize));
+        format!("{}, fee {fee} for {size} vB", version.txid)
+    });
+    let text = each.collect::<Vec<_>>().join("; ");
+    (!text.is_empty()).then_some(text)
 }

@@ -1,5 +1,7 @@
 //! Values that people type.
 
+use sluice::units::Preimage;
+
 /// A limit that can be lifted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(pub Option<u64>);
@@ -28,6 +30,10 @@ pub fn swap_prefix(text: &str) -> Result<String, String> {
     } else {
         Err("must be the id of a swap or its beginning, 1 to 64 hex digits".into())
     }
+}
+
+pub fn preimage(text: &str) -> Result<Preimage, String> {
+    text.parse().map_err(|_| "must be 64 hex digits".to_owned())
 }
 
 #[cfg(test)]

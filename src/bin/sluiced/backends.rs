@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use anyhow::bail;
 use async_trait::async_trait;
+use bitcoin::Network;
 use sluice::api::service::Startup;
 use sluice::chain::backend::BackendConfig;
 use sluice::chain::bitcoind::Bitcoind;
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE};
 use sluice::chain::rpc::{Auth, Endpoint};
-use sluice::config::{self, ChainNode, Config, Liquid, RpcAccess, RpcAuth};
+use sluice::config::{self, ChainNode, Config, Funds, Liquid, RpcAccess, RpcAuth};
 use sluice::engine::Side;
-use sluice::node::cln::{Cln, ClnConfig};
-use sluice::node::lnd::{Lnd, LndConfig};
-use sluice::ports::{Chain, ChainInfo, Clock, LightningNode, NodeInfo, PeerMessenger, PortError};
+use sluice::node::cln::{Cln, ClnConfig, ClnWallet};
+use sluice::node::funds::NodeWallet;
+use sluice::node::lnd::{Lnd, LndConfig, LndWallet};
+use sluice::ports::{Chain, ChainInfo, Clock, LightningNode, NodeInfo, PeerMessenger, PortError, Wallet};
 use sluice::units::{Asset, Timestamp};
 use tracing::{info, warn};
 
@@ -82,22 +84,30 @@ pub struct Lightning {
 pub async fn lightning(config: &Config, startup: &Startup) -> anyhow::Result<Lightning> {
     match &config.lightning {
         config::Lightning::Lnd(lnd) => {
-            let node = Lnd::new(LndConfig {
-                address: lnd.address.clone(),
-                tls_cert: lnd.tls_cert.clone(),
-                macaroon: lnd.macaroon.clone(),
-            });
+            let node = Lnd::new(lnd_access(lnd));
             answering(node, &format!("lnd at {}", lnd.address), startup).await
         }
         config::Lightning::Cln(cln) => {
-            let node = Cln::new(ClnConfig {
-                address: cln.address.clone(),
-                ca_cert: cln.ca_cert.clone(),
-                client_cert: cln.client_cert.clone(),
-                client_key: cln.client_key.clone(),
-            });
+            let node = Cln::new(cln_access(cln));
             answering(node, &format!("cln at {}", cln.address), startup).await
         }
+    }
+}
+
+fn lnd_access(lnd: &config::Lnd) -> LndConfig {
+    LndConfig {
+        address: lnd.address.clone(),
+        tls_cert: lnd.tls_cert.clone(),
+        macaroon: lnd.macaroon.clone(),
+    }
+}
+
+fn cln_access(cln: &config::Cln) -> ClnConfig {
+    ClnConfig {
+        address: cln.address.clone(),
+        ca_cert: cln.ca_cert.clone(),
+        client_cert: cln.client_cert.clone(),
+        client_key: cln.client_key.clone(),
     }
 }
 
@@ -125,7 +135,7 @@ pub async fn chains(config: &Config, node: &NodeInfo, startup: &Startup) -> anyh
     };
     let btc = async {
         match &config.bitcoin {
-            Some(configured) => bitcoin(configured, node, startup).await.map(Some),
+            Some(configured) => bitcoin(configured, &config.lightning, node, startup).await.map(Some),
             None => Ok(None),
         }
     };
@@ -162,22 +172,56 @@ async fn liquid(liquid: &Liquid, node: &NodeInfo, startup: &Startup) -> anyhow::
     ))
 }
 
-async fn bitcoin(bitcoin: &ChainNode, node: &NodeInfo, startup: &Startup) -> anyhow::Result<Side> {
-    let settings = backend(bitcoin);
-    let what = format!("bitcoind at {}", bitcoin.access.url);
-    let bitcoind = Arc::new(waiting_for(&what, startup, || Bitcoind::connect(settings.clone())).await?);
+async fn bitcoin(
+    bitcoin: &config::Bitcoin,
+    lightning: &config::Lightning,
+    node: &NodeInfo,
+    startup: &Startup,
+) -> anyhow::Result<Side> {
+    let settings = backend(&bitcoin.node);
+    let what = format!("bitcoind at {}", bitcoin.node.access.url);
+    let connect = async || match bitcoin.funds {
+        Funds::Auto | Funds::Bitcoind => Bitcoind::connect(settings.clone()).await,
+        Funds::Lightning => Bitcoind::connect_without_wallet(settings.clone()).await,
+    };
+    let bitcoind = Arc::new(waiting_for(&what, startup, connect).await?);
     let info = waiting_for(&what, startup, || bitcoind.info()).await?;
-    if network_of(&info.chain) != Some(node.network.as_str()) {
+    let network = network_of(&info.chain).filter(|(_, name)| *name == node.network);
+    let Some((network, _)) = network else {
         bail!(
             "the Lightning node is on {} but bitcoind on {}: both must be on the same network",
             node.network,
             info.chain
         );
+    };
+    if bitcoind.has_wallet() {
+        return Ok(Side::new(
+            bitcoind.clone(),
+            bitcoind,
+            told(info),
+            bitcoin.node.stalled_after,
+        ));
     }
-    if !bitcoind.has_wallet() {
-        bail!("{what} has no wallets (disablewallet=1, or built without): swaps of BTC need one");
+    match bitcoin.funds {
+        Funds::Bitcoind => bail!(
+            "{what} has no wallets (disablewallet=1, or built without), and `bitcoin.funds` wants one there: set it to \
+             `lightning` for the Lightning node's own wallet"
+        ),
+        Funds::Auto => info!("bitcoind has no wallets: BTC is paid from the Lightning node's own"),
+        Funds::Lightning => info!("BTC is paid from the Lightning node's own wallet"),
     }
-    Ok(Side::new(bitcoind.clone(), bitcoind, told(info), bitcoin.stalled_after))
+    let wallet = node_wallet(lightning, bitcoind.clone(), network);
+    let whose = format!("the wallet of {}", wallet.holder());
+    waiting_for(&whose, startup, || wallet.balance()).await?;
+    Ok(Side::new(bitcoind, wallet, told(info), bitcoin.node.stalled_after))
+}
+
+/// The Lightning node's own wallet.
+fn node_wallet(lightning: &config::Lightning, chain: Arc<dyn Chain>, network: Network) -> Arc<dyn Wallet> {
+    match lightning {
+        config::Lightning::Lnd(lnd) => Arc::new(NodeWallet::new(LndWallet::new(lnd_access(lnd)), chain, network)),
+        config::Lightning::Cln(cln) => Arc::new(NodeWallet::new(ClnWallet::new(cln_access(cln)), chain, network)),
+    }
 }
 
 fn backend(node: &ChainNode) -> BackendConfig {
@@ -206,19 +250,17 @@ fn endpoint(access: &RpcAccess, wallet: &str, timeout: Duration) -> Endpoint {
     }
 }
 
-/// A Bitcoin network by bitcoind's name of it, in the names of the port `LightningNode`.
-fn network_of(chain: &str) -> Option<&'static str> {
+/// A Bitcoin network by bitcoind's name of it, with its name in the port `LightningNode`.
+fn network_of(chain: &str) -> Option<(Network, &'static str)> {
+    let network = Network::from_core_arg(chain).ok()?;
     let names = [
-        ("main", "mainnet"),
-        ("test", "testnet3"),
-        ("testnet4", "testnet4"),
-        ("signet", "signet"),
-        ("regtest", "regtest"),
+        (Network::Bitcoin, "mainnet"),
+        (Network::Testnet, "testnet3"),
+        (Network::Testnet4, "testnet4"),
+        (Network::Signet, "signet"),
+        (Network::Regtest, "regtest"),
     ];
-    names
-        .into_iter()
-        .find(|(known, _)| *known == chain)
-        .map(|(_, name)| name)
+    names.into_iter().find(|(known, _)| *known == network)
 }
 
 fn told(info: ChainInfo) -> ChainInfo {

@@ -19,7 +19,7 @@ use sluice::api::server::{self, ApiHandle};
 use sluice::api::service::{Service, Startup};
 use sluice::api::token::Token;
 use sluice::config::{Config, Sources};
-use sluice::engine::{Engine, Pace, Parts};
+use sluice::engine::{Engine, Pace, Parts, RescueFolders};
 use sluice::store::{self, StoreIdentity};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -175,6 +175,10 @@ async fn start(config: &Config, new_database: bool) -> anyhow::Result<(ApiHandle
         entropy: Arc::new(OsRng),
         store,
         seed: Arc::new(seed),
+        rescue: RescueFolders {
+            own: config.data_dir.join("rescue"),
+            copy: config.rescue.copy_dir.clone(),
+        },
         pace: Pace::default(),
         fee_invoice_factor: config.limits.fee_invoice_factor,
     };

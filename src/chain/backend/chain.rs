@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{Backend, Ledger, witness};
 use crate::chain::watch::{ChainTx, Source};
-use crate::ports::{Chain, ChainInfo, FeeQuote, PortError, Sighting, Tip, Watch};
+use crate::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
+use crate::swap::fees::FeeRates;
 use crate::units::{Asset, Blocks, FeeRate, RawTx, SwapId, Timestamp, TxId};
 
 #[async_trait]
@@ -79,17 +80,17 @@ impl<L: Ledger> Chain for Backend<L> {
         self.watcher.has_in_mempool(txid::<L>(tx)?).await
     }
 
-    async fn fee_quote(&self) -> Result<FeeQuote, PortError> {
+    async fn fee_rates(&self) -> Result<FeeRates, PortError> {
         let tip = self.watcher.tips().borrow().map(|tip| tip.hash);
-        let mut known = self.quote.lock().await;
-        if let (Some((at, quote)), Some(tip)) = (*known, tip)
+        let mut known = self.rates.lock().await;
+        if let (Some((at, rates)), Some(tip)) = (*known, tip)
             && at == tip
         {
-            return Ok(quote);
+            return Ok(rates);
         }
-        let quote = self.ask_fee_quote().await?;
-        *known = tip.map(|tip| (tip, quote));
-        Ok(quote)
+        let rates = self.ask_fee_rates().await?;
+        *known = tip.map(|tip| (tip, rates));
+        Ok(rates)
     }
 }
 
@@ -100,20 +101,16 @@ fn txid<L: Ledger>(tx: &RawTx) -> Result<TxId, PortError> {
 }
 
 impl<L: Ledger> Backend<L> {
-    async fn ask_fee_quote(&self) -> Result<FeeQuote, PortError> {
+    async fn ask_fee_rates(&self) -> Result<FeeRates, PortError> {
         let estimate = self.rpc.fee_estimate(L::MINED_WITHIN).await?.feerate.map(FeeRate::from);
         let mempool = self.rpc.mempool_info().await?;
         let least = FeeRate::from(mempool.mempoolminfee).max(mempool.minrelaytxfee.into());
-        let (floor, ceiling) = (self.config.fee_floor, self.config.fee_ceiling);
-        let rate = estimate.unwrap_or(floor).max(floor).min(ceiling);
-        if least > ceiling {
-            let daemon = self.rpc.daemon();
-            warn!(%least, %ceiling, "{daemon} takes nothing below a rate that is above the operator's ceiling");
-        }
-        Ok(FeeQuote {
-            rate: rate.max(least),
+        let floor = self.config.fee_floor;
+        Ok(FeeRates {
+            asked: estimate.unwrap_or(floor).max(floor).max(least),
+            least,
+            ceiling: self.config.fee_ceiling,
             estimated: estimate.is_some(),
-            ceiling,
         })
     }
 }

@@ -113,7 +113,8 @@ impl<L: Ledger> Funder<L> {
         }
     }
 
-    fn priced_size(&self, cost: &TxCost) -> u64 {
+    /// The size that the node judges fees by.
+    pub(super) fn priced_size(&self, cost: &TxCost) -> u64 {
         if self.ledger.discount() {
             cost.discount_vsize
         } else {

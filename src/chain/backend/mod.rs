@@ -10,6 +10,7 @@
 
 mod chain;
 mod funding;
+mod pushing;
 mod source;
 mod wallet;
 mod witness;
@@ -19,14 +20,15 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bitcoin::{Amount, BlockHash};
+use bitcoin::{Amount, BlockHash, ScriptBuf};
 
 use self::funding::Funder;
 use self::source::Node;
 pub(super) use self::witness::must_share_block_0;
 use super::rpc::{BlockchainInfo, Btc, Endpoint, Funded, NetworkInfo, NodeRpc, RpcError};
 use super::watch::{Block, ChainTx, Watcher};
-use crate::ports::{FeeQuote, PortError};
+use crate::ports::PortError;
+use crate::swap::fees::FeeRates;
 use crate::swap::state::TxCost;
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
@@ -64,6 +66,16 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
     async fn fund(rpc: &Self::Rpc, template: &[u8], rate: FeeRate) -> Result<Funded, RpcError>;
     /// Makes a funded transaction ready for the network, at no more than what the rate asks for.
     async fn finish(&self, rpc: &Self::Rpc, funded: Funded, rate: FeeRate) -> Result<(Self::Tx, TxCost), RpcError>;
+    /// The outputs of a transaction whose value the wallet can read, with that value.
+    async fn readable(&self, rpc: &Self::Rpc, tx: &Self::Tx) -> Result<Vec<(u32, ScriptBuf, Amount)>, RpcError>;
+    /// Signs a transaction that spends these outputs of the wallet to that one and leaves that fee.
+    async fn spend(
+        &self,
+        rpc: &Self::Rpc,
+        spent: &[OutPoint],
+        output: &OpeningOutput,
+        fee: Amount,
+    ) -> Result<(Self::Tx, TxCost), PortError>;
     /// A fresh address of the wallet.
     async fn new_address(rpc: &Self::Rpc, label: &str) -> Result<Payout, RpcError>;
     /// What the wallet holds.
@@ -111,7 +123,7 @@ pub struct BackendConfig {
     pub witness: Option<Endpoint>,
     /// No transaction of ours pays less.
     pub fee_floor: FeeRate,
-    /// No transaction of ours pays more, unless the node takes nothing that pays less.
+    /// No transaction of ours pays more, unless money is at stake ([`crate::swap::fees`]).
     pub fee_ceiling: FeeRate,
 }
 
@@ -125,7 +137,7 @@ pub struct Backend<L: Ledger> {
     genesis: BlockHash,
     funder: Arc<Funder<L>>,
     witness: Option<L::Rpc>,
-    quote: tokio::sync::Mutex<Option<(BlockHash, FeeQuote)>>,
+    rates: tokio::sync::Mutex<Option<(BlockHash, FeeRates)>>,
 }
 
 /// What a node says of itself.
@@ -180,7 +192,7 @@ impl<L: Ledger> Backend<L> {
             genesis,
             funder: Arc::new(funder),
             witness,
-            quote: tokio::sync::Mutex::default(),
+            rates: tokio::sync::Mutex::default(),
         }
     }
 

@@ -11,13 +11,17 @@ use tracing::debug;
 use super::{Backend, Ledger};
 use crate::chain::rpc::{RpcError, code};
 use crate::ports::{Chain, PortError, SendError, Wallet, WalletBalance};
-use crate::swap::state::Opening;
+use crate::swap::state::{Claim, Opening};
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
 use crate::units::{FeeRate, OutPoint, RawTx, TxId};
 
 #[async_trait]
 impl<L: Ledger> Wallet for Backend<L> {
+    fn holder(&self) -> String {
+        format!("{} (`{}`)", self.rpc.daemon(), self.config.endpoint.wallet)
+    }
+
     async fn balance(&self) -> Result<WalletBalance, PortError> {
         let held = self.ledger().holdings(&self.rpc).await?;
         // two calls: a block between them may make the difference negative for a moment
@@ -74,6 +78,10 @@ impl<L: Ledger> Wallet for Backend<L> {
 
     async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
         self.funder.void(opening, rate).await
+    }
+
+    async fn push(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
+        self.funder.push(&self.chain, opening, replaced, rate).await
     }
 
     async fn label(&self, address: &str, label: &str) -> Result<(), PortError> {

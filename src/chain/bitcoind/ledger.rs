@@ -114,18 +114,25 @@ impl Ledger for Bitcoin {
     }
 
     async fn finish(&self, rpc: &BitcoinRpc, funded: Funded, _: FeeRate) -> Result<(Transaction, TxCost), RpcError> {
-        let signed = rpc.sign_raw(&funded.hex.0).await?;
-        let tx = Self::decode(&signed).map_err(|error| {
-            let reason = format!("answer is no transaction: {error}");
-            rpc.broken("signrawtransactionwithwallet", reason)
-        })?;
-        let vsize = u64::try_from(tx.vsize()).expect("a transaction is shorter than 2^64 bytes");
-        let cost = TxCost {
-            fee: funded.fee.0,
-            vsize,
-            discount_vsize: vsize,
-        };
-        Ok((tx, cost))
+        signed(rpc, &funded.hex.0, funded.fee.0).await
+    }
+
+    async fn readable(&self, _: &BitcoinRpc, tx: &Transaction) -> Result<Vec<(u32, ScriptBuf, Amount)>, RpcError> {
+        let outputs = (0..).zip(&tx.output);
+        Ok(outputs
+            .map(|(vout, output)| (vout, output.script_pubkey.clone(), output.value))
+            .collect())
+    }
+
+    async fn spend(
+        &self,
+        rpc: &BitcoinRpc,
+        spent: &[OutPoint],
+        output: &OpeningOutput,
+        fee: Amount,
+    ) -> Result<(Transaction, TxCost), PortError> {
+        let template = self.template(spent, output)?;
+        Ok(signed(rpc, &template, fee).await?)
     }
 
     async fn new_address(rpc: &BitcoinRpc, label: &str) -> Result<Payout, RpcError> {
@@ -148,6 +155,22 @@ impl Ledger for Bitcoin {
     async fn send(&self, rpc: &BitcoinRpc, address: &str, amount: Amount, rate: FeeRate) -> Result<TxId, RpcError> {
         rpc.send_to_address(address, Btc(amount), rate).await
     }
+}
+
+/// The transaction, signed by the wallet; a Bitcoin transaction does not tell its fee.
+async fn signed(rpc: &BitcoinRpc, tx: &[u8], fee: Amount) -> Result<(Transaction, TxCost), RpcError> {
+    let signed = rpc.sign_raw(tx).await?;
+    let tx = Bitcoin::decode(&signed).map_err(|error| {
+        let reason = format!("answer is no transaction: {error}");
+        rpc.broken("signrawtransactionwithwallet", reason)
+    })?;
+    let vsize = u64::try_from(tx.vsize()).expect("a transaction is shorter than 2^64 bytes");
+    let cost = TxCost {
+        fee,
+        vsize,
+        discount_vsize: vsize,
+    };
+    Ok((tx, cost))
 }
 
 /// How far back a swap that is looked up anew may begin: its whole window, and then the wait for the refund.

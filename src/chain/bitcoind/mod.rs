@@ -4,8 +4,6 @@
 
 mod ledger;
 
-use tracing::warn;
-
 pub use self::ledger::Bitcoin;
 use super::backend::{Answered, Backend, BackendConfig, must_share_block_0};
 use super::bitcoin_rpc::BitcoinRpc;
@@ -26,20 +24,26 @@ impl Bitcoind {
     /// Asks the node who it is, loads or makes the wallet if it knows wallets, and begins to follow the chain.
     /// `Unreachable` until the node answers: try again.
     pub async fn connect(config: BitcoindConfig) -> Result<Self, PortError> {
+        Self::connect_with(config, true).await
+    }
+
+    /// The same for the chain alone: wallets are neither looked for nor made.
+    pub async fn connect_without_wallet(config: BitcoindConfig) -> Result<Self, PortError> {
+        Self::connect_with(config, false).await
+    }
+
+    async fn connect_with(config: BitcoindConfig, wallet: bool) -> Result<Self, PortError> {
         let rpc = BitcoinRpc::new(&config.endpoint);
         let answered = Answered::ask(&rpc).await?;
         let witness = config.witness.as_ref().map(BitcoinRpc::new);
         if let (Some(witness), Some(at)) = (&witness, &config.witness) {
             must_share_block_0(witness, &at.url, answered.genesis).await?;
         }
-        let has_wallet = rpc.ensure_wallet().await?;
-        if !has_wallet {
-            warn!("bitcoind has no wallets (disablewallet=1, or built without): it serves the chain only");
-        }
+        let has_wallet = wallet && rpc.ensure_wallet().await?;
         Ok(Self::start(rpc, witness, Bitcoin { has_wallet }, config, answered))
     }
 
-    /// Whether the node has wallets. Without them every call of the port `Wallet` is `Refused`.
+    /// Whether the node has wallets, and one was asked for. Without them every call of the port `Wallet` is `Refused`.
     #[must_use]
     pub fn has_wallet(&self) -> bool {
         self.ledger().has_wallet

@@ -13,8 +13,8 @@ use elements::encode::{deserialize, serialize_hex};
 use jsonrpsee::rpc_params;
 use serde_json::{Value, json};
 
-use self::types::Decoded;
 pub use self::types::{Balances, OwnBalances, SidechainInfo, Unspent};
+use self::types::{Decoded, Unblinded};
 use super::rpc::{ANY_DEPTH, Funded, HexBytes, NodeRpc};
 pub use super::rpc::{Auth, Btc, Endpoint, RpcError};
 use crate::units::{FeeRate, TxId};
@@ -87,6 +87,13 @@ impl ElementsRpc {
             .wallet_call("blindrawtransaction", rpc_params![serialize_hex(tx), false])
             .await?;
         Ok(bytes)
+    }
+
+    /// `unblindrawtransaction`: the transaction with what the wallet can read of it in the clear.
+    pub async fn unblind(&self, tx: &elements::Transaction) -> Result<elements::Transaction, RpcError> {
+        const METHOD: &str = "unblindrawtransaction";
+        let answer: Unblinded = self.wallet_call(METHOD, rpc_params![serialize_hex(tx)]).await?;
+        deserialize(&answer.hex.0).map_err(|e| self.broken(METHOD, format!("answer is no transaction: {e}")))
     }
 
     /// `getbalances`, locked outputs included.

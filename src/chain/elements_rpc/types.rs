@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::chain::rpc::Btc;
+use crate::chain::rpc::{Btc, HexBytes};
 
 /// `getsidechaininfo`.
 #[derive(Debug, Clone, Deserialize)]
@@ -17,6 +17,12 @@ pub struct SidechainInfo {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Decoded {
     pub(super) discountvsize: Option<u64>,
+}
+
+/// `unblindrawtransaction`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Unblinded {
+    pub(super) hex: HexBytes,
 }
 
 /// `listunspent`, one output. Locked ones are not listed.

@@ -1,10 +1,10 @@
 //! What Liquid does otherwise than Bitcoin.
 
 use async_trait::async_trait;
-use bitcoin::Amount;
 use bitcoin::hashes::Hash;
+use bitcoin::{Amount, ScriptBuf};
 use elements::encode::{deserialize, serialize};
-use elements::{AssetId, Transaction};
+use elements::{AssetId, Transaction, TxOut};
 
 use super::releases::{self, Releases};
 use super::transactions::{self, move_to_change};
@@ -39,6 +39,11 @@ impl Liquid {
             vsize: tx.vsize() as u64,
             discount_vsize: tx.discount_vsize() as u64,
         }
+    }
+
+    fn unblinded(&self, spending: &[OutPoint], output: &OpeningOutput) -> Result<Transaction, PortError> {
+        transactions::template(self.asset, spending, output)
+            .map_err(|e| PortError::Broken(format!("blinding key is no nonce: {e}")))
     }
 
     async fn blinded_and_signed(rpc: &ElementsRpc, tx: &Transaction) -> Result<Transaction, RpcError> {
@@ -86,10 +91,7 @@ impl Ledger for Liquid {
     }
 
     fn template(&self, spending: &[OutPoint], output: &OpeningOutput) -> Result<Vec<u8>, PortError> {
-        let template = transactions::template(self.asset, spending, output);
-        template
-            .map(|tx| serialize(&tx))
-            .map_err(|e| PortError::Broken(format!("blinding key is no nonce: {e}")))
+        self.unblinded(spending, output).map(|tx| serialize(&tx))
     }
 
     async fn fund(rpc: &ElementsRpc, template: &[u8], rate: FeeRate) -> Result<Funded, RpcError> {
@@ -112,6 +114,33 @@ impl Ledger for Liquid {
         if cost.fee > enough && move_to_change(&mut tx, funded.changepos, cost.fee - enough) {
             signed = Self::blinded_and_signed(rpc, &tx).await?;
         }
+        let cost = self.cost(&signed);
+        Ok((signed, cost))
+    }
+
+    async fn readable(&self, rpc: &ElementsRpc, tx: &Transaction) -> Result<Vec<(u32, ScriptBuf, Amount)>, RpcError> {
+        let clear = rpc.unblind(tx).await?;
+        let readable = (0..).zip(&clear.output).filter_map(|(vout, output)| {
+            let sat = output.value.explicit()?;
+            let is_money = output.asset.explicit() == Some(self.asset) && !output.is_fee();
+            is_money.then(|| {
+                let script = ScriptBuf::from(output.script_pubkey.to_bytes());
+                (vout, script, Amount::from_sat(sat))
+            })
+        });
+        Ok(readable.collect())
+    }
+
+    async fn spend(
+        &self,
+        rpc: &ElementsRpc,
+        spent: &[OutPoint],
+        output: &OpeningOutput,
+        fee: Amount,
+    ) -> Result<(Transaction, TxCost), PortError> {
+        let mut tx = self.unblinded(spent, output)?;
+        tx.output.push(TxOut::new_fee(fee.to_sat(), self.asset));
+        let signed = Self::blinded_and_signed(rpc, &tx).await?;
         let cost = self.cost(&signed);
         Ok((signed, cost))
     }

@@ -41,9 +41,25 @@ impl Elementsd {
         if let (Some(witness), Some(at)) = (&witness, &config.node.witness) {
             must_share_block_0(witness, &at.url, answered.genesis).await?;
         }
+        rpc.ensure_wallet().await?;
+        Self::begin(rpc, witness, config, answered).await
+    }
+
+    /// The same for the chain alone: the wallet is neither looked for nor made, and no witness is asked.
+    pub async fn connect_without_wallet(config: ElementsdConfig) -> Result<Self, PortError> {
+        let rpc = ElementsRpc::new(&config.node.endpoint)?;
+        let answered = Answered::ask(&rpc).await?;
+        Self::begin(rpc, None, config, answered).await
+    }
+
+    async fn begin(
+        rpc: ElementsRpc,
+        witness: Option<ElementsRpc>,
+        config: ElementsdConfig,
+        answered: Answered,
+    ) -> Result<Self, PortError> {
         let asset = rpc.sidechain_info().await?.pegged_asset;
         let discount = rpc.knows_discount(&transactions::probe(asset)).await?;
-        rpc.ensure_wallet().await?;
         if !discount {
             warn!(
                 "elementsd does not accept discounted fees (acceptdiscountct=0): transactions pay for their full size"

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use bitcoin::BlockHash;
 use jsonrpsee::rpc_params;
+use serde::de::IgnoredAny;
 
 use super::error::{RpcError, code};
 use super::types::{
-    BlockchainInfo, FeeEstimate, HexBytes, MempoolInfo, NetworkInfo, RawTransaction, TipAnswer, TxOutInfo,
+    BlockchainInfo, FeeEstimate, HexBytes, MempoolEntry, MempoolInfo, NetworkInfo, RawTransaction, TipAnswer, TxOutInfo,
 };
 use super::{NodeRpc, Receiver};
 use crate::ports::Tip;
@@ -58,6 +59,23 @@ impl NodeRpc {
     pub async fn tx_out(&self, output: OutPoint) -> Result<Option<TxOutInfo>, RpcError> {
         self.call("gettxout", rpc_params![output.txid.0, output.vout, false])
             .await
+    }
+
+    /// `gettxout`, the mempool included: whether nothing known spends it.
+    pub async fn is_unspent(&self, output: OutPoint) -> Result<bool, RpcError> {
+        let found: Option<IgnoredAny> = self
+            .call("gettxout", rpc_params![output.txid.0, output.vout, true])
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// `getmempoolentry`: None if it is not in the mempool.
+    pub async fn mempool_entry(&self, txid: TxId) -> Result<Option<MempoolEntry>, RpcError> {
+        match self.call("getmempoolentry", rpc_params![txid.0]).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.code() == Some(code::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// `getrawmempool`.

@@ -29,7 +29,8 @@ pub(super) use error::root_cause;
 pub use error::{RpcError, code};
 pub(super) use types::HexBytes;
 pub use types::{
-    AddressInfo, BlockchainInfo, Btc, FeeEstimate, Funded, MempoolInfo, NetworkInfo, Signed, TxOutInfo, WalletOutPoint,
+    AddressInfo, BlockchainInfo, Btc, FeeEstimate, Funded, MempoolEntry, MempoolInfo, NetworkInfo, Signed, TxOutInfo,
+    WalletOutPoint,
 };
 pub(super) use wallet_methods::ANY_DEPTH;
 

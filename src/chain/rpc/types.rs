@@ -154,6 +154,13 @@ pub struct MempoolInfo {
     pub minrelaytxfee: Btc,
 }
 
+/// `getmempoolentry`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct MempoolEntry {
+    /// Transactions in the mempool that stand on it, itself included.
+    pub descendantcount: u32,
+}
+
 /// `estimatesmartfee`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct FeeEstimate {
@@ -174,6 +181,9 @@ pub struct AddressInfo {
     /// Its output script.
     #[serde(rename = "scriptPubKey")]
     pub script: ScriptBuf,
+    /// Whether the wallet can spend what it is paid.
+    #[serde(default)]
+    pub ismine: bool,
     /// The key that outputs to it are blinded with; None for an unblinded address.
     #[serde(default, deserialize_with = "key_or_nothing")]
     pub confidential_key: Option<PubKey>,

@@ -81,8 +81,16 @@ impl NodeRpc {
         options: Value,
         is_witness: Option<bool>,
     ) -> Result<Funded, RpcError> {
-        let params = rpc_params![hex::encode(template), options, is_witness];
-        self.wallet_call("fundrawtransaction", params).await
+        const METHOD: &str = "fundrawtransaction";
+        let template = hex::encode(template);
+        // Elements 23 takes no null for what is left out
+        match is_witness {
+            Some(is_witness) => {
+                self.wallet_call(METHOD, rpc_params![template, options, is_witness])
+                    .await
+            }
+            None => self.wallet_call(METHOD, rpc_params![template, options]).await,
+        }
     }
 
     /// `signrawtransactionwithwallet`: all inputs, or an error. An input that a block has spent meanwhile cannot be

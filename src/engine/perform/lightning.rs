@@ -96,9 +96,10 @@ pub(super) async fn pay(task: &Task, effect: &Effect, payee: &Payee) {
     };
     let mut backoff = task.backoff();
     while task.is_wanted(effect) {
-        let failure = match attempt(task, payee, &spec).await {
+        let failure = match attempt(task, effect, payee, &spec).await {
             Ok(Attempted::Certain(status)) => return task.yield_event(Event::Payment(payee.kind, status)).await,
             Ok(Attempted::TooLate) => Err(PortError::Refused("too late".into())),
+            Ok(Attempted::Unwanted) => return,
             Ok(Attempted::InFlight) => {
                 task.yield_event(Event::Payment(payee.kind, PaymentStatus::InFlight))
                     .await;
@@ -126,17 +127,22 @@ enum Attempted {
     Certain(PaymentStatus),
     InFlight,
     TooLate,
+    /// Nothing was begun, and nothing is to be.
+    Unwanted,
 }
 
 /// One call. It begins a payment only before the tip that the effect names: after an outage the state's permission
-/// to pay may be hours old.
-async fn attempt(task: &Task, payee: &Payee, spec: &PaymentSpec) -> Result<Attempted, PortError> {
+/// to pay may be hours old. And none for a claim before the swap's rescue file is on the disk, nor once the swap, while
+/// that was waited for, has given up paying.
+async fn attempt(task: &Task, effect: &Effect, payee: &Payee, spec: &PaymentSpec) -> Result<Attempted, PortError> {
     let (shared, invoice) = (&task.shared, &payee.invoice);
     let side = task
         .side()
         .ok_or_else(|| PortError::Unreachable(super::NoSide.to_string()))?;
+    let kept = payee.kind == InvoiceKind::Fee || task.is_kept().await;
     let late = side.chain.tip().await?.height >= payee.before || shared.clock.now() >= invoice.expires_at;
-    let status = if late {
+    let wanted = task.is_wanted(effect);
+    let status = if late || !kept || !wanted {
         shared.node.payment_status(invoice.hash).await?
     } else {
         let called = shared.node.ensure_payment(spec).await;
@@ -148,9 +154,15 @@ async fn attempt(task: &Task, payee: &Payee, spec: &PaymentSpec) -> Result<Attem
     Ok(match status {
         PaymentStatus::InFlight => Attempted::InFlight,
         PaymentStatus::Paid(_) => Attempted::Certain(status),
-        PaymentStatus::Failed(_) if !late => Attempted::Certain(status),
         PaymentStatus::Failed(_) | PaymentStatus::Absent if late => Attempted::TooLate,
-        PaymentStatus::Failed(_) | PaymentStatus::Absent => {
+        PaymentStatus::Failed(_) | PaymentStatus::Absent if !wanted => Attempted::Unwanted,
+        PaymentStatus::Failed(_) | PaymentStatus::Absent if !kept => {
+            return Err(PortError::Unreachable(
+                "the swap's rescue file is not on the disk yet".into(),
+            ));
+        }
+        PaymentStatus::Failed(_) => Attempted::Certain(status),
+        PaymentStatus::Absent => {
             return Err(PortError::Unreachable(
                 "the node knows nothing of the payment it was asked to make".into(),
             ));

@@ -1,18 +1,19 @@
 //! Transactions: made and signed here, published only by a later state.
 
 use bitcoin::Amount;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{Task, until_answered};
 use crate::engine::Side;
+use crate::engine::aside::aside;
 use crate::engine::sight;
 use crate::keys::SwapSecrets;
 use crate::ports::{Entropy, PortError};
 use crate::swap::event::{EffectKind, Made, SpendPath};
-use crate::swap::state::{Claim, Maker};
+use crate::swap::fees::{Ceiling, FeeRates, Wish};
+use crate::swap::state::{Claim, Maker, Opening, TxCost};
 use crate::swap::{Effect, Event, State, Swap, Taker};
 use crate::tx::{self, ClaimPath, ClaimRequest, FeeBasis, OpeningOutput};
-use crate::units::{FeeRate, PaymentHash, RawTx};
+use crate::units::{FeeRate, Height, PaymentHash, RawTx};
 
 pub(super) async fn opening(task: &Task, effect: &Effect, hash: PaymentHash) {
     let swap = task.swap();
@@ -58,47 +59,76 @@ async fn may_be_funded_soon(task: &Task, side: &Side) -> Result<bool, PortError>
     Ok(wanted && side.wallet.balance().await?.locked > Amount::ZERO)
 }
 
-pub(super) async fn claim(task: &Task, path: &SpendPath) {
+pub(super) async fn claim(task: &Task, path: &SpendPath, wish: Option<Wish>) {
     let (swap, Some(side)) = (task.swap(), task.side()) else {
         return;
     };
-    let basis = if side.info().discount {
-        FeeBasis::Discounted
-    } else {
-        FeeBasis::Full
-    };
+    let discounted = side.info().discount;
     let made = until_answered(task, "make a claim", || async {
-        let rate = side.chain.fee_rate().await?;
+        let rates = side.chain.fee_rates().await?;
+        let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
+        let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be claimed".into()))?;
         let (swap, path, shared) = (swap.clone(), path.clone(), task.shared.clone());
         let built = aside(move || {
             let secrets = shared.seed.secrets(&swap.keys.path, swap.role);
-            sign(&swap, &path, &secrets, (rate, basis), shared.entropy.as_ref())
+            sign(&swap, &path, &secrets, &bid, shared.entropy.as_ref())
         });
-        built.await?.map_err(PortError::Refused)
+        built
+            .await
+            .map_err(|error| PortError::Broken(error.to_string()))?
+            .map_err(PortError::Refused)
     })
     .await;
     task.yield_event(match made {
         Ok(claim) => Event::Made(Made::Claim(claim)),
-        Err(reason) => Event::Refused(EffectKind::MakeClaim, reason),
+        Err(reason) => {
+            tracing::warn!(reason, "the claim is not made now");
+            Event::Refused(EffectKind::MakeClaim, reason)
+        }
     })
     .await;
 }
 
-/// Runs what takes tens of milliseconds of a core, as blinding does, beside the tasks. A runtime of one thread has no
-/// beside: there it runs at once, and a simulation's order of events is its own.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PortError> {
-    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
-        return Ok(work());
+/// What a claim pays.
+struct Bid {
+    rate: FeeRate,
+    ceiling: Ceiling,
+    /// The least that the node takes.
+    least: FeeRate,
+    /// By the discounted size.
+    discounted: bool,
+}
+
+impl Bid {
+    fn of(swap: &Swap, tip: Option<Height>, rates: FeeRates, wish: Option<Wish>, discounted: bool) -> Option<Bid> {
+        let stake = swap.stake(tip)?;
+        let before = swap.newest_claim().map(|claim| claim.cost.rate(discounted));
+        Some(Bid {
+            rate: stake.rate(before, &rates, wish),
+            ceiling: stake.ceiling(rates.ceiling, wish),
+            least: rates.least,
+            discounted,
+        })
     }
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| PortError::Broken(error.to_string()))
+
+    /// What the node would not take is not made: it could not be replaced at a small step later.
+    fn check(&self, cost: &TxCost) -> Result<(), String> {
+        let size = cost.size(self.discounted);
+        if cost.fee < self.least.fee(size) {
+            let (least, most) = (self.least, self.ceiling.rate_of(size));
+            return Err(format!(
+                "the chain's node takes nothing below {least}, and at most {most} may be paid now"
+            ));
+        }
+        Ok(())
+    }
 }
 
 fn sign(
     swap: &Swap,
     path: &SpendPath,
     secrets: &SwapSecrets,
-    (rate, basis): (FeeRate, FeeBasis),
+    bid: &Bid,
     entropy: &dyn Entropy,
 ) -> Result<Claim, String> {
     let sought = sight::sought(swap).ok_or("no opening is known")?;
@@ -127,14 +157,21 @@ fn sign(
         spec: &spec,
         path,
         payout,
-        rate,
-        basis,
+        rate: bid.rate,
+        basis: if bid.discounted {
+            FeeBasis::Discounted
+        } else {
+            FeeBasis::Full
+        },
+        ceiling: Some(bid.ceiling),
         // What is stuck in the network is replaced, which costs more than it did.
         min_fee: swap
             .newest_claim()
             .map(|stuck| tx::replacement_fee(spec.coin, &stuck.cost)),
     };
-    tx::build_claim(&request, &mut entropy.rng()).map_err(|error| error.to_string())
+    let claim = tx::build_claim(&request, &mut entropy.rng()).map_err(|error| error.to_string())?;
+    bid.check(&claim.cost)?;
+    Ok(claim)
 }
 
 fn opening_of(swap: &Swap) -> Option<&RawTx> {
@@ -159,14 +196,19 @@ pub(super) async fn void(task: &Task) {
     let (swap, Some(side)) = (task.swap(), task.side()) else {
         return;
     };
-    let State::Maker(_, Maker::Voiding { opening, .. }) = &swap.state else {
+    let State::Maker(_, Maker::Voiding { opening, children, .. }) = &swap.state else {
         return;
+    };
+    // BIP 125, rule 3: what takes the place of the opening pays for what stands on it as well
+    let replaced = Opening {
+        cost: children.iter().fold(opening.cost, |cost, child| cost.and(&child.cost)),
+        ..opening.clone()
     };
     let mut backoff = task.backoff();
     loop {
         let made = async {
             let rate = side.chain.fee_rate().await?;
-            side.wallet.void(opening, rate).await
+            side.wallet.void(&replaced, rate).await
         };
         match made.await {
             Ok(tx) => return task.yield_event(Event::Made(Made::Void(tx))).await,

@@ -5,6 +5,7 @@ mod chain;
 mod lightning;
 mod make;
 mod message;
+mod push;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, warn};
 
 use super::driver::Signal;
-use super::{Shared, Side};
+use super::{Shared, Side, rescue};
 use crate::ports::PortError;
 use crate::swap::{Effect, Event, Swap, wants};
 
@@ -23,7 +24,12 @@ pub(super) struct Task {
     /// The committed swap, and what it becomes.
     swap: watch::Receiver<Arc<Swap>>,
     signals: mpsc::Sender<Signal>,
+    /// Whether the swap's rescue file is on the disk.
+    kept: watch::Receiver<bool>,
 }
+
+/// How long what must have a rescue file waits for one that is being written.
+const KEPT_WITHIN: Duration = Duration::from_secs(1);
 
 /// The swap's chain is not configured any more: nothing can be done until it is.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +37,9 @@ pub(super) struct Task {
 struct NoSide;
 
 pub(super) async fn perform(task: &Task, effect: &Effect) {
+    if rescue::is_first_publication(&task.swap(), effect) && !task.is_rescuable(effect).await {
+        return;
+    }
     match effect {
         Effect::Send { message, repeat } => message::send(task, message, *repeat).await,
         Effect::MakeInvoice {
@@ -42,7 +51,8 @@ pub(super) async fn perform(task: &Task, effect: &Effect) {
             lightning::make_invoice(task, *kind, *amount, *expiry_secs, *final_cltv).await;
         }
         Effect::MakeOpening(hash) => make::opening(task, effect, *hash).await,
-        Effect::MakeClaim(path) => make::claim(task, path).await,
+        Effect::MakeClaim(path, wish) => make::claim(task, path, *wish).await,
+        Effect::MakePush(wish) => push::push(task, *wish).await,
         Effect::MakeVoid => make::void(task).await,
         Effect::Broadcast { kind, tx, preimage } => chain::broadcast(task, *kind, tx, preimage.as_ref()).await,
         Effect::Pay(payee) => lightning::pay(task, effect, payee).await,
@@ -58,8 +68,40 @@ pub(super) async fn perform(task: &Task, effect: &Effect) {
 }
 
 impl Task {
-    pub(super) fn new(shared: Arc<Shared>, swap: watch::Receiver<Arc<Swap>>, signals: mpsc::Sender<Signal>) -> Task {
-        Task { shared, swap, signals }
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        swap: watch::Receiver<Arc<Swap>>,
+        signals: mpsc::Sender<Signal>,
+        kept: watch::Receiver<bool>,
+    ) -> Task {
+        Task {
+            shared,
+            swap,
+            signals,
+            kept,
+        }
+    }
+
+    /// Whether the swap's rescue file is on the disk, or comes there in a moment.
+    async fn is_kept(&self) -> bool {
+        let mut kept = self.kept.clone();
+        let told = tokio::time::timeout(KEPT_WITHIN, kept.wait_for(|kept| *kept)).await;
+        matches!(told, Ok(Ok(_)))
+    }
+
+    /// Waits until the swap's rescue file is on the disk. False: the effect is not wanted any more.
+    async fn is_rescuable(&self, effect: &Effect) -> bool {
+        let (mut kept, mut swap) = (self.kept.clone(), self.swap.clone());
+        loop {
+            swap.mark_unchanged();
+            if !self.is_wanted(effect) {
+                return false;
+            }
+            tokio::select! {
+                kept = kept.wait_for(|kept| *kept) => return kept.is_ok(),
+                changed = swap.changed() => if changed.is_err() { return false },
+            }
+        }
     }
 
     fn swap(&self) -> Arc<Swap> {

@@ -26,6 +26,8 @@ pub(super) const PAY_TRY_OTHER_ROUTE: i32 = 204;
 const PAY_NO_SUCH_PAYMENT: i32 = 208;
 /// It failed, and the record does not tell why.
 pub(super) const PAY_UNSPECIFIED_ERROR: i32 = 209;
+pub(super) const FUND_CANNOT_AFFORD: i32 = 301;
+pub(super) const FUND_CANNOT_AFFORD_WITH_EMERGENCY: i32 = 313;
 const INVOICE_LABEL_ALREADY_EXISTS: i32 = 900;
 const INVOICE_PREIMAGE_ALREADY_EXISTS: i32 = 901;
 const INVOICE_NOT_FOUND: i32 = 905;

@@ -4,7 +4,8 @@
 //!   LightningNode ─┬─ channels   what can be sent and received, as lightningd counts it
 //!                  ├─ invoices   ┐
 //!                  ├─ payments   ├─ connection ── mutual TLS ── cln-grpc ── lightningd
-//!   PeerMessenger ─┴─ messages   ┘       └─ fault: lightningd's error codes
+//!   PeerMessenger ─┴─ messages   ┤       └─ fault: lightningd's error codes
+//!   Wallet ─ funds ── wallet     ┘
 //! ```
 //!
 //! Knows lightningd's calls, states and error codes (v25.12.1). Must not know swaps. The rule throughout: no answer is
@@ -24,6 +25,8 @@ use crate::units::{NodeId, PaymentHash};
 
 use connection::Connection;
 
+pub use wallet::ClnWallet;
+
 mod attempts;
 mod channels;
 mod connection;
@@ -31,6 +34,7 @@ mod fault;
 mod invoices;
 mod messages;
 mod payments;
+mod wallet;
 
 /// lightningd's messages and client, generated from `proto/`.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]

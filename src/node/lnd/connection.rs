@@ -9,15 +9,15 @@ use tonic::transport::{Channel, ClientTlsConfig};
 use tonic::{Request, Status};
 use zeroize::Zeroizing;
 
-use super::LndConfig;
 use super::api::invoicesrpc::invoices_client::InvoicesClient;
 use super::api::lnrpc::lightning_client::LightningClient;
 use super::api::routerrpc::router_client::RouterClient;
-use super::{error, permissions};
+use super::permissions::{self, Needed};
+use super::{LndConfig, error};
 use crate::node::grpc::{self, CallErrorKind, Dialect, Pinned, endpoint, read_file};
 
 /// A channel of lnd with its pending HTLCs takes about a kilobyte in an answer; tonic's own limit is 4 MiB.
-const ANSWER_LIMIT: usize = 32 << 20;
+pub(super) const ANSWER_LIMIT: usize = 32 << 20;
 
 /// The way to lnd.
 pub(super) type Connection = grpc::Connection<LndConfig>;
@@ -55,26 +55,31 @@ impl Dialect for LndConfig {
     }
 
     async fn connect(&self) -> Result<Api, String> {
-        let LndConfig {
-            address,
-            tls_cert,
-            macaroon,
-        } = self;
-        let pem = read_file(tls_cert, "the certificate").await?;
-        let pinned = Pinned::from_pem(&pem).map_err(|e| format!("the certificate {}: {e}", tls_cert.display()))?;
-        let shown = macaroon.display();
-        let macaroon = read_file(macaroon, "the macaroon").await?;
-        permissions::check(&macaroon).map_err(|e| format!("the macaroon {shown} {e}"))?;
-        let text = Zeroizing::new(hex::encode(&*macaroon));
-        let mut header = AsciiMetadataValue::try_from(text.as_str()).expect("hex digits are ascii");
-        header.set_sensitive(true);
-        let channel = endpoint(address, ClientTlsConfig::new(), pinned)?.connect_lazy();
-        Ok(Api::over(&InterceptedService::new(channel, AddMacaroon(header))))
+        Ok(Api::over(&transport(self, permissions::NODE).await?))
     }
 
     fn judge(status: &Status) -> Option<(CallErrorKind, Option<&'static str>)> {
         error::judge(status)
     }
+}
+
+/// A connection that carries the macaroon, which must allow these calls; the text says why there is none.
+pub(super) async fn transport(config: &LndConfig, needed: &[Needed]) -> Result<Transport, String> {
+    let LndConfig {
+        address,
+        tls_cert,
+        macaroon,
+    } = config;
+    let pem = read_file(tls_cert, "the certificate").await?;
+    let pinned = Pinned::from_pem(&pem).map_err(|e| format!("the certificate {}: {e}", tls_cert.display()))?;
+    let shown = macaroon.display();
+    let macaroon = read_file(macaroon, "the macaroon").await?;
+    permissions::check(&macaroon, needed).map_err(|e| format!("the macaroon {shown} {e}"))?;
+    let text = Zeroizing::new(hex::encode(&*macaroon));
+    let mut header = AsciiMetadataValue::try_from(text.as_str()).expect("hex digits are ascii");
+    header.set_sensitive(true);
+    let channel = endpoint(address, ClientTlsConfig::new(), pinned)?.connect_lazy();
+    Ok(InterceptedService::new(channel, AddMacaroon(header)))
 }
 
 impl Api {

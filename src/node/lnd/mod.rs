@@ -4,7 +4,8 @@
 //!   LightningNode ─┬─ channels   what can be sent and received, as lnd counts it
 //!                  ├─ invoices   ┐
 //!                  ├─ payments   ├─ connection ── TLS (pinned), macaroon ── lnd
-//!   PeerMessenger ─┴─ messages   ┘
+//!   PeerMessenger ─┴─ messages   ┤
+//!   Wallet ─ funds ── wallet     ┘
 //! ```
 //!
 //! Knows lnd's calls, states and error texts (v0.20.0-beta). Must not know swaps. The rule throughout: no answer is
@@ -24,6 +25,8 @@ use crate::units::{NodeId, PaymentHash};
 
 use connection::Connection;
 
+pub use wallet::LndWallet;
+
 mod channels;
 mod connection;
 mod error;
@@ -32,6 +35,7 @@ mod limits;
 mod messages;
 mod payments;
 mod permissions;
+mod wallet;
 
 /// lnd's messages and clients, generated from `proto/`.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
@@ -46,7 +50,8 @@ pub struct LndConfig {
     pub address: String,
     /// Its `tls.cert`, or the certificate of the authority that signed it.
     pub tls_cert: PathBuf,
-    /// A macaroon that allows reading, invoices, payments and custom messages (docs/nodes.md), as lnd wrote it.
+    /// A macaroon that allows reading, invoices, payments and custom messages, and for [`LndWallet`] the wallet
+    /// (docs/nodes.md), as lnd wrote it.
     pub macaroon: PathBuf,
 }
 

@@ -7,9 +7,12 @@ use prost::Message;
 
 use super::api::lnrpc::{MacaroonId, Op};
 
-/// Each call that Sluice makes, and what lnd wants for it (`MainRPCServerPermissions` in rpcserver.go and `macPermissions`
-/// of the subservers, v0.20.0-beta).
-const NEEDED: [(&str, &str, &str); 13] = [
+/// A call, and what lnd wants for it: entity and action (`MainRPCServerPermissions` in rpcserver.go and `macPermissions` of
+/// the subservers, v0.20.0-beta).
+pub(super) type Needed = (&'static str, &'static str, &'static str);
+
+/// Each call that Sluice makes to the node.
+pub(super) const NODE: &[Needed] = &[
     ("/lnrpc.Lightning/GetInfo", "info", "read"),
     ("/lnrpc.Lightning/GetChanInfo", "info", "read"),
     ("/lnrpc.Lightning/ListPeers", "peers", "read"),
@@ -25,6 +28,18 @@ const NEEDED: [(&str, &str, &str); 13] = [
     ("/invoicesrpc.Invoices/CancelInvoice", "invoices", "write"),
 ];
 
+/// Each call that Sluice makes to the node's wallet, if that has the money for openings.
+pub(super) const WALLET: &[Needed] = &[
+    ("/walletrpc.WalletKit/ListUnspent", "onchain", "read"),
+    ("/walletrpc.WalletKit/ListLeases", "onchain", "read"),
+    ("/walletrpc.WalletKit/RequiredReserve", "onchain", "read"),
+    ("/walletrpc.WalletKit/NextAddr", "address", "read"),
+    ("/walletrpc.WalletKit/LeaseOutput", "onchain", "write"),
+    ("/walletrpc.WalletKit/ReleaseOutput", "onchain", "write"),
+    ("/walletrpc.WalletKit/FinalizePsbt", "onchain", "write"),
+    ("/walletrpc.WalletKit/SendOutputs", "onchain", "write"),
+];
+
 // libmacaroons' binary format, version 2.
 const VERSION: u8 = 2;
 const LOCATION: u8 = 1;
@@ -32,8 +47,8 @@ const IDENTIFIER: u8 = 2;
 /// The version of the bakery's identifiers.
 const IDENTIFIER_VERSION: u8 = 3;
 
-/// Names what a macaroon lacks. One that does not tell what it allows passes: lnd will say.
-pub(super) fn check(macaroon: &[u8]) -> Result<(), String> {
+/// Names what a macaroon lacks for calls. One that does not tell what it allows passes: lnd will say.
+pub(super) fn check(macaroon: &[u8], needed: &[Needed]) -> Result<(), String> {
     let Some(ops) = operations(macaroon) else {
         return Ok(());
     };
@@ -42,7 +57,7 @@ pub(super) fn check(macaroon: &[u8]) -> Result<(), String> {
         of_entity.flat_map(|op| &op.actions).any(|held| held == action)
     };
     let mut missing: Vec<String> = Vec::new();
-    for (method, entity, action) in NEEDED {
+    for &(method, entity, action) in needed {
         let permission = format!("{entity}:{action}");
         if !has(entity, action) && !has("uri", method) && !missing.contains(&permission) {
             missing.push(permission);
@@ -112,9 +127,13 @@ mod tests {
             ("offchain", &["read", "write"]),
             ("peers", &["read"]),
         ];
-        assert_eq!(check(&macaroon(&broad)), Ok(()));
-        let methods = NEEDED.map(|(method, _, _)| method);
-        assert_eq!(check(&macaroon(&[("uri", &methods)])), Ok(()));
+        assert_eq!(check(&macaroon(&broad), NODE), Ok(()));
+        let wallet: [(&str, &[&str]); 2] = [("address", &["read"]), ("onchain", &["read", "write"])];
+        assert_eq!(check(&macaroon(&wallet), WALLET), Ok(()));
+        for needed in [NODE, WALLET] {
+            let methods: Vec<&str> = needed.iter().map(|(method, _, _)| *method).collect();
+            assert_eq!(check(&macaroon(&[("uri", &methods)]), needed), Ok(()));
+        }
     }
 
     #[test]
@@ -126,15 +145,19 @@ mod tests {
             ("peers", &["read"]),
         ];
         assert_eq!(
-            check(&macaroon(&read_only)),
+            check(&macaroon(&read_only), NODE),
             Err("lacks the permissions offchain:write, invoices:write".into())
+        );
+        assert_eq!(
+            check(&macaroon(&read_only), WALLET),
+            Err("lacks the permissions onchain:read, address:read, onchain:write".into())
         );
     }
 
     #[test]
     fn a_macaroon_that_does_not_tell_is_for_lnd_to_judge() {
         for odd in [&b""[..], b"nonsense", &macaroon(&[]), &[2, 2, 0x80], &[2, 1, 200, 1]] {
-            assert_eq!(check(odd), Ok(()), "{odd:?}");
+            assert_eq!(check(odd, NODE), Ok(()), "{odd:?}");
         }
     }
 }

@@ -154,6 +154,8 @@ fn opened() -> Opened {
         announce: true,
         status: InvoiceStatus::Open,
         confirmed_at: Some(Height(501)),
+        children: Vec::new(),
+        progress: Progress::Fresh,
     }
 }
 
@@ -197,6 +199,7 @@ fn makers() -> Vec<Maker> {
         },
         Maker::Voiding {
             opening: opening(),
+            children: Vec::new(),
             invoice: own_invoice(),
             status: InvoiceStatus::Open,
             spend: Some(RawTx::from(vec![0xee; 40])),
@@ -254,6 +257,7 @@ fn takers() -> Vec<Taker> {
             offer: offer(),
             opening: RawTx::from(vec![0xdd; 40]),
             preimage: preimage(),
+            confirmed_at: None,
             claims: vec![claim()],
             progress: Progress::Fresh,
             opening_gone: false,

@@ -32,8 +32,7 @@ pub(in crate::tx) fn build(request: &ClaimRequest<'_>) -> Result<Claim, TxError>
         }],
     };
     // the witness has its final length already, and the output's value takes the same room whatever it is
-    let fee = request.rate.fee(super::cost(&tx, Amount::ZERO).vsize);
-    let fee = request.min_fee.map_or(fee, |least| least.max(fee));
+    let fee = request.fee_for(super::cost(&tx, Amount::ZERO).vsize)?;
     tx.output[0].value = paid_after(fee, request)?;
     let sighash = SighashCache::new(&tx)
         .p2wsh_signature_hash(0, &spec.script, spec.amount, EcdsaSighashType::All)

@@ -2,12 +2,14 @@
 
 pub(super) mod claim;
 
+use bitcoin::address::{NetworkUnchecked, ParseError};
 use bitcoin::consensus::{deserialize, serialize};
 use bitcoin::transaction::Version;
 use bitcoin::{Address, Amount, Network, Script, Transaction, TxOut, absolute};
 
 use super::{BadOpening, OpeningOutput, OpeningSpec, SpendSeen, TxError, only_output, output_script, signing};
 use crate::swap::state::TxCost;
+use crate::swap::terms::Payout;
 use crate::units::{FeeRate, OutPoint, RawTx, TxId};
 
 /// What a replacement pays on top for its own relay: Bitcoin Core's before 30, and 30 asks for less
@@ -112,4 +114,27 @@ pub(super) fn address(chain: &str, output_script: &Script) -> Option<String> {
     Address::from_script(output_script, network)
         .ok()
         .map(|address| address.to_string())
+}
+
+pub(super) fn payout_to(address: &str, like: &str) -> Result<Payout, String> {
+    let read: Address<NetworkUnchecked> = address.parse().map_err(|error: ParseError| error.to_string())?;
+    let known: Option<Address<NetworkUnchecked>> = like.parse().ok();
+    let networks = [
+        Network::Bitcoin,
+        Network::Testnet,
+        Network::Testnet4,
+        Network::Signet,
+        Network::Regtest,
+    ];
+    let shared = |network: &Network| {
+        read.is_valid_for_network(*network) && known.as_ref().is_none_or(|known| known.is_valid_for_network(*network))
+    };
+    if !networks.iter().any(shared) {
+        return Err(format!("it is of another network than {like}"));
+    }
+    Ok(Payout {
+        address: address.to_owned(),
+        script: read.assume_checked().script_pubkey(),
+        blinding_key: None,
+    })
 }

@@ -34,11 +34,11 @@ pub(in crate::tx) fn build(
     let signer = Signer::of(request.path, &spend.script)?;
     // The discounted size does not depend on what is blinded, so this first fee is also the last one, except where
     // the whole size counts: only the finished proofs tell it.
-    let mut fee = spend.fee_for(&spend.unblinded(Amount::ZERO, &signer)?);
+    let mut fee = spend.fee_for(&spend.unblinded(Amount::ZERO, &signer)?)?;
     loop {
         let mut tx = spend.unblinded(fee, &signer)?;
         spend.blind(&mut tx, rng)?;
-        let wanted = spend.fee_for(&tx);
+        let wanted = spend.fee_for(&tx)?;
         if fee >= wanted {
             spend.sign(&mut tx, &signer);
             return Ok(Claim {
@@ -61,14 +61,13 @@ struct Spend<'a> {
 }
 
 impl Spend<'_> {
-    fn fee_for(&self, tx: &Transaction) -> Amount {
+    fn fee_for(&self, tx: &Transaction) -> Result<Amount, TxError> {
         let cost = super::cost(tx, self.asset);
         let size = match self.request.basis {
             FeeBasis::Discounted => cost.discount_vsize,
             FeeBasis::Full => cost.vsize,
         };
-        let fee = self.request.rate.fee(size);
-        self.request.min_fee.map_or(fee, |least| least.max(fee))
+        self.request.fee_for(size)
     }
 
     /// The claim with explicit outputs and a witness of the final lengths.

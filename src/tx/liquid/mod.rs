@@ -6,12 +6,14 @@ pub(super) mod opening;
 pub(super) mod spend;
 
 use bitcoin::hashes::Hash;
-use bitcoin::{Amount, Script};
+use bitcoin::{Amount, Script, ScriptBuf};
+use elements::address::AddressError;
 use elements::confidential::{Asset, Nonce, Value};
 use elements::{Address, AddressParams, AssetId, LockTime, Transaction, TxOut, TxOutWitness};
 
 use super::{OpeningOutput, TxError};
 use crate::swap::state::TxCost;
+use crate::swap::terms::Payout;
 use crate::units::{FeeRate, OutPoint, PubKey, RawTx, TxId};
 
 /// Elements' incremental relay fee (src/policy/policy.h, DEFAULT_INCREMENTAL_RELAY_FEE).
@@ -96,4 +98,17 @@ pub(super) fn address(chain: &str, output_script: &Script, blinding_key: Option<
         _ => &AddressParams::ELEMENTS,
     };
     Address::from_script(&to_elements_script(output_script), blinding_key, params).map(|address| address.to_string())
+}
+
+pub(super) fn payout_to(address: &str, like: &str) -> Result<Payout, String> {
+    let read: Address = address.parse().map_err(|error: AddressError| error.to_string())?;
+    let known: Option<Address> = like.parse().ok();
+    if known.is_some_and(|known| known.params != read.params) {
+        return Err(format!("it is of another network than {like}"));
+    }
+    Ok(Payout {
+        address: address.to_owned(),
+        script: ScriptBuf::from_bytes(read.script_pubkey().into_bytes()),
+        blinding_key: read.blinding_pubkey,
+    })
 }

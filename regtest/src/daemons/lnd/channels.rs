@@ -32,6 +32,19 @@ impl Lnd {
         .await
     }
 
+    /// Opens a channel that is used before a block holds it (`option_zeroconf`) and waits until both ends do; tells our
+    /// alias of it. The other end needs a program that accepts it.
+    ///
+    /// # Errors
+    /// With lncli's own, or when the channel does not become active.
+    pub async fn open_unconfirmed_channel(&self, to: &Lnd, sat: u64, push_sat: u64) -> Result<Scid> {
+        let how = ["--channel_type=anchors", "--zero_conf"];
+        let txid = self.send_opening(to, sat, push_sat, &how).await?;
+        let (alias, _) = tokio::try_join!(self.wait_active_channel(&txid), to.wait_active_channel(&txid))?;
+        tokio::try_join!(self.wait_own_policy(alias), self.wait_synced(), to.wait_synced())?;
+        Ok(alias)
+    }
+
     /// Opens so many equal channels by one transaction, otherwise as [`Lnd::open_channel`].
     ///
     /// # Errors
@@ -126,17 +139,7 @@ impl Lnd {
     }
 
     async fn open(&self, bitcoind: &Bitcoind, to: &Lnd, sat: u64, push_sat: u64, more: &[&str]) -> Result<Scid> {
-        self.connect(to).await?;
-        let peer = to.id().await?;
-        let (amount, push) = (format!("--local_amt={sat}"), format!("--push_amt={push_sat}"));
-        let node = format!("--node_key={peer}");
-        let mut arguments = vec!["openchannel", &node, &amount, &push, "--sat_per_vbyte=2"];
-        arguments.extend(more);
-        let opened = self.cli(&arguments).await?;
-        let txid = opened["funding_txid"]
-            .as_str()
-            .context("openchannel without funding_txid")?
-            .to_string();
+        let txid = self.send_opening(to, sat, push_sat, more).await?;
         let known = wait_for("the funding transaction", CHANNEL_LIMIT, || async {
             Ok(bitcoind
                 .call::<Value>("getmempoolentry", jsonrpsee::rpc_params![&txid])
@@ -151,6 +154,18 @@ impl Lnd {
         tokio::try_join!(self.wait_own_policy(scid), to.wait_own_policy(scid))?;
         tokio::try_join!(self.wait_synced(), to.wait_synced())?;
         Ok(scid)
+    }
+
+    /// Tells the id of the transaction.
+    async fn send_opening(&self, to: &Lnd, sat: u64, push_sat: u64, more: &[&str]) -> Result<String> {
+        self.connect(to).await?;
+        let (amount, push) = (format!("--local_amt={sat}"), format!("--push_amt={push_sat}"));
+        let node = format!("--node_key={}", to.id().await?);
+        let mut arguments = vec!["openchannel", &node, &amount, &push, "--sat_per_vbyte=2"];
+        arguments.extend(more);
+        let opened = self.cli(&arguments).await?;
+        let txid = opened["funding_txid"].as_str();
+        txid.map(str::to_owned).context("openchannel without funding_txid")
     }
 
     async fn wait_active_channel(&self, funding_txid: &str) -> Result<Scid> {

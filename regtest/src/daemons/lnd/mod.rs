@@ -15,6 +15,8 @@ use super::{Process, free_port, wait_for};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const CHANNEL_LIMIT: Duration = Duration::from_secs(20);
+/// A thousand blocks take 5 s, and several times that where others want the processors too.
+const SYNC_LIMIT: Duration = Duration::from_secs(150);
 
 /// A Lightning node.
 #[derive(Debug)]
@@ -70,6 +72,7 @@ impl Lnd {
             "--minbackoff=200ms".into(),
             "--maxbackoff=1s".into(),
             "--protocol.option-scid-alias".into(),
+            "--protocol.zero-conf".into(),
             "--bitcoin.regtest".into(),
             "--bitcoin.defaultchanconfs=1".into(),
             // Else a peer takes one channel at a time.
@@ -241,7 +244,7 @@ impl Lnd {
     /// # Errors
     /// When it does not.
     pub async fn wait_synced(&self) -> Result<()> {
-        let synced = wait_for("lnd to be synced", CHANNEL_LIMIT, || async {
+        let synced = wait_for("lnd to be synced", SYNC_LIMIT, || async {
             Ok((self.cli(&["getinfo"]).await?["synced_to_chain"] == true).then_some(()))
         });
         synced.await

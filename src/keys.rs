@@ -200,39 +200,50 @@ impl Seed {
             Role::Maker => Branch::MakerKey,
             Role::Taker => Branch::TakerKey,
         };
-        SwapSecrets {
-            swap_key: SwapSecret::from_bytes(*self.secret(path, swap_key)),
-            blinding_key: SwapSecret::from_bytes(*self.secret(path, Branch::Blinding)),
-            claim_preimage: preimage(&self.secret(path, Branch::ClaimPreimage)),
-            fee_preimage: preimage(&self.secret(path, Branch::FeePreimage)),
-        }
+        let mut trunk = self.derive(path.0);
+        let secrets = SwapSecrets {
+            swap_key: SwapSecret::from_bytes(*branch(&trunk, swap_key)),
+            blinding_key: SwapSecret::from_bytes(*branch(&trunk, Branch::Blinding)),
+            claim_preimage: preimage(&branch(&trunk, Branch::ClaimPreimage)),
+            fee_preimage: preimage(&branch(&trunk, Branch::FeePreimage)),
+        };
+        trunk.private_key.non_secure_erase();
+        secrets
     }
 
     /// The key that rescue files are encrypted with.
     #[must_use]
     pub fn rescue_key(&self) -> Zeroizing<[u8; 32]> {
-        let key = self.derive([RESCUE]);
+        let key = secret_of(self.derive([RESCUE]));
         Zeroizing::new(tagged(RESCUE_TAG, &key[..]).to_byte_array())
     }
 
-    fn secret(&self, path: &KeyPath, branch: Branch) -> Zeroizing<[u8; 32]> {
-        self.derive(path.0.into_iter().chain([branch as u32]))
-    }
-
-    /// The private key below the purpose by these hardened steps.
-    fn derive(&self, steps: impl IntoIterator<Item = u32>) -> Zeroizing<[u8; 32]> {
+    /// The key below the purpose by these hardened steps. Whoever has it erases it.
+    fn derive(&self, steps: impl IntoIterator<Item = u32>) -> Xpriv {
         let mut key = Xpriv::new_master(NetworkKind::Main, &self.0[..]).expect("an HMAC is below the order");
         for index in std::iter::once(PURPOSE).chain(steps) {
-            // A stored path with the hardened bit set means the same index.
-            let child = ChildNumber::from_hardened_idx(index & 0x7fff_ffff).expect("below 2^31");
-            let derived = key.derive_priv(SECP256K1, &[child]).expect("one step below depth 255");
+            let derived = child(&key, index);
             key.private_key.non_secure_erase();
             key = derived;
         }
-        let secret = Zeroizing::new(key.private_key.secret_bytes());
-        key.private_key.non_secure_erase();
-        secret
+        key
     }
+}
+
+fn child(key: &Xpriv, index: u32) -> Xpriv {
+    // A stored path with the hardened bit set means the same index.
+    let child = ChildNumber::from_hardened_idx(index & 0x7fff_ffff).expect("below 2^31");
+    key.derive_priv(SECP256K1, &[child]).expect("one step below depth 255")
+}
+
+fn branch(trunk: &Xpriv, branch: Branch) -> Zeroizing<[u8; 32]> {
+    secret_of(child(trunk, branch as u32))
+}
+
+fn secret_of(mut key: Xpriv) -> Zeroizing<[u8; 32]> {
+    let secret = Zeroizing::new(key.private_key.secret_bytes());
+    key.private_key.non_secure_erase();
+    secret
 }
 
 impl SwapSecrets {

@@ -8,6 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bitcoin::{Amount, ScriptBuf};
 use futures::stream::BoxStream;
+use rand::rngs::OsRng;
+use rand::{CryptoRng, RngCore};
 use tokio::sync::watch;
 
 use crate::swap::event::{InvoiceStatus, PaymentStatus};
@@ -323,6 +325,24 @@ pub trait PeerMessenger: Send + Sync {
     async fn events(&self) -> Result<BoxStream<'static, PeerEvent>, PortError>;
     /// Who is connected now.
     async fn connected(&self) -> Result<Vec<NodeId>, PortError>;
+}
+
+/// Where ids, keys and blinding factors are drawn from, so that a simulation can repeat itself. Production's is the
+/// operating system's, and nothing else will do.
+pub trait Entropy: Send + Sync {
+    /// A source to draw from.
+    fn rng(&self) -> Box<dyn SecretRng>;
+}
+
+/// A source that is fit for keys.
+pub trait SecretRng: RngCore + CryptoRng {}
+
+impl<R: RngCore + CryptoRng> SecretRng for R {}
+
+impl Entropy for OsRng {
+    fn rng(&self) -> Box<dyn SecretRng> {
+        Box::new(OsRng)
+    }
 }
 
 /// The clock, so that tests can have another.

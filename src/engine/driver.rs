@@ -50,6 +50,9 @@ struct Work {
 pub(super) struct Driver {
     shared: Arc<Shared>,
     swap: watch::Sender<Arc<Swap>>,
+    /// One channel for each task that hears of the swap's steps, so that they hear in turn: those that share a channel
+    /// are woken in random order, and no run could be repeated.
+    listeners: Vec<watch::Sender<Arc<Swap>>>,
     work: HashMap<Effect, Work>,
     signals: mpsc::Sender<Signal>,
     /// Whether the swap's rescue file is on the disk.
@@ -64,10 +67,12 @@ pub(super) async fn drive(
     mut inbox: mpsc::Receiver<Inbox>,
 ) {
     let (signals, mut signalled) = mpsc::channel(64);
-    let kept = rescue::begin(shared.clone(), swap.subscribe());
+    let (listener, listening) = watch::channel(swap.borrow().clone());
+    let kept = rescue::begin(shared.clone(), listening);
     let mut driver = Driver {
         shared,
         swap,
+        listeners: vec![listener],
         work: HashMap::new(),
         signals,
         kept,
@@ -143,8 +148,14 @@ impl Driver {
         }
     }
 
+    fn listen(&mut self) -> watch::Receiver<Arc<Swap>> {
+        let (listener, listening) = watch::channel(self.swap.borrow().clone());
+        self.listeners.push(listener);
+        listening
+    }
+
     fn begin(&mut self, effect: Effect) {
-        let (swap, kept) = (self.swap.subscribe(), self.kept.clone());
+        let (swap, kept) = (self.listen(), self.kept.clone());
         let task = Task::new(self.shared.clone(), swap, self.signals.clone(), kept);
         let (begun, shared) = (effect.clone(), self.shared.clone());
         let work = async move {
@@ -232,6 +243,7 @@ impl Driver {
         }
         let next = Arc::new(next);
         self.swap.send_replace(next.clone());
+        self.listeners.retain(|listener| listener.send(next.clone()).is_ok());
         // Only now: who puts the wallet's locks in order must find the opening here or there at any time.
         self.free_what_is_unused(&next, event);
         self.free_change(&swap, &next);

@@ -7,6 +7,7 @@
 
 mod admit;
 mod answers;
+mod aside;
 mod driver;
 mod inbox;
 mod judging;
@@ -32,7 +33,7 @@ use tracing::{Instrument, error, info, info_span};
 
 use crate::keys::Seed;
 use crate::policy::{Pauses, Policy, Premiums};
-use crate::ports::{Clock, LightningNode, NodeInfo, PeerMessenger};
+use crate::ports::{Clock, Entropy, LightningNode, NodeInfo, PeerMessenger};
 use crate::store::{Store, StoreError};
 use crate::swap::fees::Wish;
 use crate::swap::{Event, Role, State, Swap};
@@ -93,6 +94,8 @@ pub struct Parts {
     pub identity: NodeInfo,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Where ids and keys are drawn from.
+    pub entropy: Arc<dyn Entropy>,
     /// The store, bound to this node and these chains.
     pub store: Store,
     /// The seed of all keys.
@@ -113,6 +116,7 @@ struct Shared {
     identity: NodeInfo,
     network: String,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     store: Store,
     seed: Arc<Seed>,
     rescue: Rescue,
@@ -220,6 +224,7 @@ impl Engine {
             network: parts.identity.network.clone(),
             identity: parts.identity,
             clock: parts.clock,
+            entropy: parts.entropy,
             store: parts.store,
             rescue: Rescue::new(parts.rescue, &parts.seed),
             seed: parts.seed,

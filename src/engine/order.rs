@@ -113,7 +113,7 @@ async fn begin(shared: &Arc<Shared>, new: &NewSwap, asset: Asset, chosen: Option
     let terms = (new.kind, new.amount, premium.min(premium_limit));
     check_money(shared, &side, channel, role, terms, rate).await?;
     let draft = Draft {
-        id: fresh_id(),
+        id: fresh_id(shared),
         peer,
         kind: new.kind,
         role,

@@ -175,21 +175,19 @@ impl Peers {
         }
     }
 
-    /// Those connected that have told what they offer; or all that are connected.
-    fn online(&self, all: bool) -> Vec<NodeId> {
-        let known = self.known();
-        let told = |peer: &&NodeId| all || known.offers.contains_key(*peer);
-        known.online.iter().filter(told).copied().collect()
+    fn online(&self) -> Vec<NodeId> {
+        self.known().online.iter().copied().collect()
     }
 }
 
-/// Keeps peers informed: a Go peer forgets one that it has not heard of for half an hour. What has changed is told to
-/// every peer: one that has not answered yet may have heard what we offered before.
+/// Keeps peers informed: a Go peer forgets one that it has not heard of for half an hour. Who has not told yet what it
+/// offers is asked again: the first question, or its answer, may have been lost.
 pub(super) async fn keep_polling(shared: Arc<Shared>) {
     loop {
         let poll_now = shared.peers.poll_now.notified();
-        let changed = tokio::time::timeout(shared.pace.poll, poll_now).await.is_ok();
-        for peer in shared.peers.online(changed) {
+        // At its time, or at once where something has changed.
+        let _ = tokio::time::timeout(shared.pace.poll, poll_now).await;
+        for peer in shared.peers.online() {
             tell(&shared, peer, false);
         }
     }

@@ -9,11 +9,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rand::rngs::OsRng;
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 use tracing::{Instrument, debug, error, info, warn};
 
+use super::aside::aside;
 use super::{Engine, Shared};
 use crate::keys::Seed;
 use crate::rescue::{Folder, Key, Record, Signed, sign_refund};
@@ -103,7 +102,7 @@ impl Rescue {
     ) -> Option<Result<T, String>> {
         let folder = self.folder(which)?;
         let path = folder.path().display().to_string();
-        let done = spawn_blocking(move || work(&folder)).await;
+        let done = aside(move || work(&folder)).await;
         let done = done.map_err(|error| error.to_string());
         Some(done.and_then(|done| done.map_err(|error| format!("{path}: {error}"))))
     }
@@ -267,7 +266,12 @@ impl Keeper {
         if self.own.as_ref() == Some(record) && self.copied.as_ref() == Some(record) {
             return Ok(());
         }
-        let text: Arc<str> = self.shared.rescue.key.seal(record, &mut OsRng).into();
+        let text: Arc<str> = self
+            .shared
+            .rescue
+            .key
+            .seal(record, &mut self.shared.entropy.rng())
+            .into();
         let (id, copy) = (record.swap_id, text.clone());
         if self.own.as_ref() != Some(record) {
             self.shared
@@ -294,10 +298,10 @@ impl Keeper {
         } else {
             FeeBasis::Full
         };
-        let (record, seed) = (record.clone(), self.shared.seed.clone());
+        let (record, shared) = (record.clone(), self.shared.clone());
         let rate = FeeRate(rate.0.saturating_mul(RATE_AHEAD));
-        // Blinding takes tens of milliseconds of a core.
-        let signed = spawn_blocking(move || sign_refund(&record, &seed, (rate, basis), &mut OsRng)).await;
+        let sign = move || sign_refund(&record, &shared.seed, (rate, basis), &mut shared.entropy.rng());
+        let signed = aside(sign).await;
         match signed.ok()? {
             Ok(signed) => Some(signed),
             Err(reason) => {

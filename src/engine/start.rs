@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bitcoin::{Amount, SignedAmount};
 use rand::RngCore;
-use rand::rngs::OsRng;
 use tracing::info;
 
 use super::admit::{self, Denial};
@@ -98,9 +97,9 @@ pub(super) async fn check_money(
     Ok(())
 }
 
-pub(super) fn fresh_id() -> SwapId {
+pub(super) fn fresh_id(shared: &Shared) -> SwapId {
     let mut id = [0; 32];
-    OsRng.fill_bytes(&mut id);
+    shared.entropy.rng().fill_bytes(&mut id);
     SwapId(id)
 }
 
@@ -120,7 +119,7 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) async fn commit_to(self, shared: &Shared, side: &Side, state: State) -> Result<Swap, PortError> {
-        let path = keys::draw_path(&mut OsRng);
+        let path = keys::draw_path(&mut shared.entropy.rng());
         let keys = shared
             .seed
             .secrets(&path, self.role)

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bitcoin::BlockHash;
-use redb::{Database, DatabaseError, ReadableTable, ReadableTableMetadata, WriteTransaction};
+use redb::{Database, DatabaseError, ReadableTable, ReadableTableMetadata, StorageBackend, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::error::database;
@@ -60,6 +60,26 @@ impl Store {
             .map_err(broken)?;
         file.set_permissions(Permissions::from_mode(0o600)).map_err(broken)?;
         let opened = Database::builder().set_cache_size(CACHE_BYTES).create_file(file);
+        Store::of(opened, path, identity)
+    }
+
+    /// Opens the database on a storage of the caller's, or makes it there: simulations have disks that lose power.
+    /// `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`Store::open`], but for the folder.
+    pub fn open_on(storage: impl StorageBackend, name: &Path, identity: &StoreIdentity) -> Result<Store, StoreError> {
+        let opened = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(storage);
+        Store::of(opened, name.into(), identity)
+    }
+
+    fn of(
+        opened: Result<Database, DatabaseError>,
+        path: PathBuf,
+        identity: &StoreIdentity,
+    ) -> Result<Store, StoreError> {
         let db = opened.map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.clone() },
             other => StoreError::Unreadable {

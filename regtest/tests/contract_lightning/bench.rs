@@ -92,12 +92,13 @@ impl Two {
     }
 
     pub async fn channel_of(&self, node: &Arc<dyn Adapter>) -> Channel {
-        node.channels()
-            .await
-            .unwrap()
-            .into_iter()
-            .find(|channel| channel.scid == self.scid)
-            .unwrap()
+        self.find_channel(node).await.expect("the node has the channel")
+    }
+
+    /// None while the node does not know it by its id yet.
+    async fn find_channel(&self, node: &Arc<dyn Adapter>) -> Option<Channel> {
+        let channels = node.channels().await.unwrap();
+        channels.into_iter().find(|channel| channel.scid == self.scid)
     }
 
     pub async fn payer_channel(&self) -> Channel {
@@ -146,7 +147,12 @@ impl Two {
     /// Returns once both ends call the channel active.
     pub async fn wait_active(&self) {
         eventually("an active channel", async || {
-            self.payer_channel().await.active && self.channel_of(&self.payee).await.active
+            let both = [
+                self.find_channel(&self.payer).await,
+                self.find_channel(&self.payee).await,
+            ];
+            both.iter()
+                .all(|channel| channel.as_ref().is_some_and(|channel| channel.active))
         })
         .await;
     }

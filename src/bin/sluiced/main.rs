@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
+use rand::rngs::OsRng;
 use sluice::api::server::{self, ApiHandle};
 use sluice::api::service::{Service, Startup};
 use sluice::api::token::Token;
@@ -171,6 +172,7 @@ async fn start(config: &Config, new_database: bool) -> anyhow::Result<(ApiHandle
         messenger: lightning.messenger,
         identity,
         clock: Arc::new(backends::SystemClock),
+        entropy: Arc::new(OsRng),
         store,
         seed: Arc::new(seed),
         rescue: RescueFolders {

@@ -1,13 +1,13 @@
 //! Transactions: made and signed here, published only by a later state.
 
 use bitcoin::Amount;
-use rand::rngs::OsRng;
 
 use super::{Task, until_answered};
 use crate::engine::Side;
+use crate::engine::aside::aside;
 use crate::engine::sight;
 use crate::keys::SwapSecrets;
-use crate::ports::PortError;
+use crate::ports::{Entropy, PortError};
 use crate::swap::event::{EffectKind, Made, SpendPath};
 use crate::swap::fees::{Ceiling, FeeRates, Wish};
 use crate::swap::state::{Claim, Maker, Opening, TxCost};
@@ -35,12 +35,15 @@ pub(super) async fn opening(task: &Task, effect: &Effect, hash: PaymentHash) {
         }
         let rate = side.chain.fee_rate().await?;
         let fund = || shared.openings.fund(side.wallet.as_ref(), &output, rate);
+        let first = fund().await;
+        if !matches!(first, Err(PortError::Refused(_))) || may_be_funded_soon(task, &side).await? {
+            return first.map_err(not_now);
+        }
+        // Coins may have come free between the two answers, and another opening may have been faster to take them.
         match fund().await {
             Err(PortError::Refused(reason)) if may_be_funded_soon(task, &side).await? => {
                 Err(PortError::Unreachable(reason))
             }
-            // Coins may have come free between the two answers.
-            Err(PortError::Refused(_)) => fund().await,
             funded => funded,
         }
     })
@@ -50,6 +53,14 @@ pub(super) async fn opening(task: &Task, effect: &Effect, hash: PaymentHash) {
         Err(reason) => Event::Refused(EffectKind::MakeOpening, reason),
     })
     .await;
+}
+
+/// A refusal that another try may undo.
+fn not_now(failure: PortError) -> PortError {
+    match failure {
+        PortError::Refused(reason) => PortError::Unreachable(reason),
+        other => other,
+    }
 }
 
 /// Whether the wallet has coins locked for other openings: their change is there once those are published. The machine
@@ -68,14 +79,13 @@ pub(super) async fn claim(task: &Task, path: &SpendPath, wish: Option<Wish>) {
         let rates = side.chain.fee_rates().await?;
         let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
         let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be claimed".into()))?;
-        let (swap, path, seed) = (swap.clone(), path.clone(), task.shared.seed.clone());
-        let build = move || {
-            let secrets = seed.secrets(&swap.keys.path, swap.role);
-            sign(&swap, &path, &secrets, &bid)
-        };
-        // Blinding takes tens of milliseconds of a core.
-        let built = tokio::task::spawn_blocking(build).await;
+        let (swap, path, shared) = (swap.clone(), path.clone(), task.shared.clone());
+        let built = aside(move || {
+            let secrets = shared.seed.secrets(&swap.keys.path, swap.role);
+            sign(&swap, &path, &secrets, &bid, shared.entropy.as_ref())
+        });
         built
+            .await
             .map_err(|error| PortError::Broken(error.to_string()))?
             .map_err(PortError::Refused)
     })
@@ -125,7 +135,13 @@ impl Bid {
     }
 }
 
-fn sign(swap: &Swap, path: &SpendPath, secrets: &SwapSecrets, bid: &Bid) -> Result<Claim, String> {
+fn sign(
+    swap: &Swap,
+    path: &SpendPath,
+    secrets: &SwapSecrets,
+    bid: &Bid,
+    entropy: &dyn Entropy,
+) -> Result<Claim, String> {
     let sought = sight::sought(swap).ok_or("no opening is known")?;
     let mut spec = sight::spec(swap, &sought)?;
     let blinding_key = swap.keys.blinding_key.map(|_| &secrets.blinding_key);
@@ -164,7 +180,7 @@ fn sign(swap: &Swap, path: &SpendPath, secrets: &SwapSecrets, bid: &Bid) -> Resu
             .newest_claim()
             .map(|stuck| tx::replacement_fee(spec.coin, &stuck.cost)),
     };
-    let claim = tx::build_claim(&request, &mut OsRng).map_err(|error| error.to_string())?;
+    let claim = tx::build_claim(&request, &mut entropy.rng()).map_err(|error| error.to_string())?;
     bid.check(&claim.cost)?;
     Ok(claim)
 }

@@ -1,0 +1,86 @@
+//! Two whole daemons, engines and databases and all, against a simulated world in which everything goes wrong that may.
+//!
+//! ```text
+//!  operator ─► Engine + Store ─► ports ─► chain, wallet, Lightning, messages, clock ─► one world, one seed
+//!                  │ disk: synced, torn, full, gone                                         │
+//!                  └──────────── killed, restarted ◄──────────── weather ◄──────────────────┘
+//! ```
+//!
+//! Everything is drawn from the seed, the daemons' keys included: `SIM_SEED=7 cargo test --test sim one_run` plays run 7
+//! again, step by step.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+#[path = "../liquid_bench/mod.rs"]
+mod liquid_bench;
+
+mod assemble;
+mod books;
+mod chain;
+mod disk;
+mod evidence;
+mod ledger;
+mod lightning;
+mod network;
+mod node;
+mod operator;
+mod payments;
+mod plan;
+mod port;
+mod run;
+mod txs;
+mod volume;
+mod wallet;
+mod weather;
+mod world;
+
+use plan::Plan;
+use run::{Report, play};
+
+/// The swaps of one run. A seed means the same run everywhere.
+const SWAPS_PER_RUN: u32 = 100;
+
+/// A number from the environment.
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+fn run(seed: u64) -> Report {
+    play(Plan::draw(seed, SWAPS_PER_RUN))
+}
+
+#[test]
+fn one_run_ends_with_every_satoshi_in_its_place() {
+    let report = run(number("SIM_SEED").unwrap_or(1));
+    if number("SIM_SEED").is_some() {
+        report.print_journal();
+    }
+    report.check();
+}
+
+/// CI plays 20,000: SIM_SWAPS=20000.
+#[test]
+fn thousands_of_swaps_lose_nothing() {
+    volume::many(
+        number("SIM_SWAPS").unwrap_or(2_000),
+        number("SIM_SEED").unwrap_or(1_000),
+    );
+}
+
+#[test]
+#[ignore = "hours: SIM_SWAPS=1000000 cargo test --release --test sim -- --ignored long_run"]
+fn long_run() {
+    volume::many(
+        number("SIM_SWAPS").unwrap_or(1_000_000),
+        number("SIM_SEED").unwrap_or(1_000_000),
+    );
+}
+
+#[test]
+fn the_same_seed_is_the_same_run_step_by_step() {
+    for seed in [3, 7, 15] {
+        let (first, second) = (run(seed), run(seed));
+        assert_eq!(first.journal, second.journal, "seed {seed}");
+        assert_eq!(first.steps, second.steps, "seed {seed}");
+    }
+}

@@ -104,7 +104,7 @@ pub struct Parts {
     pub rescue: RescueFolders,
     /// How long to wait between things.
     pub pace: Pace,
-    /// Fee invoices up to this multiple of our own estimate are paid: see [`opening_fee::bound`].
+    /// Fee invoices up to this multiple of our own estimate are paid (`opening_fee::bound` in this module).
     pub fee_invoice_factor: u64,
 }
 

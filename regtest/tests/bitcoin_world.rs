@@ -5,10 +5,8 @@
 use bitcoin::Amount;
 use sluice_regtest::bitcoin::Daemon;
 use sluice_regtest::daemons;
+use sluice_regtest::daemons::bitcoind::NOBODY;
 use sluice_regtest::world::bitcoin::{Bitcoin, Kind};
-
-/// The P2WSH example of BIP 173, on regtest.
-const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
 
 async fn is_driven(mut chain: Bitcoin) {
     let height = chain.height().await.unwrap();

@@ -219,6 +219,26 @@ pub fn push_rate(
     Ok(wanted.min(most))
 }
 
+/// What a child of an opening must pay: what is missing to `rate` for both, at least the rate for itself, and enough to
+/// take the place of `replaced` (BIP 125, rules 3 and 4), for which nodes take the undiscounted size. None: more than
+/// any money there is.
+#[must_use]
+pub fn fee_of_child(
+    opening: &TxCost,
+    child: &TxCost,
+    discounted: bool,
+    replaced: Option<&TxCost>,
+    (rate, incremental): (FeeRate, FeeRate),
+) -> Option<Amount> {
+    let both = rate.fee(opening.and(child).size(discounted));
+    let missing = both.checked_sub(opening.fee).unwrap_or(Amount::ZERO);
+    let replacing = match replaced {
+        Some(replaced) => replaced.fee.checked_add(incremental.fee(child.vsize))?,
+        None => Amount::ZERO,
+    };
+    Some(missing.max(rate.fee(child.size(discounted))).max(replacing))
+}
+
 /// What a transaction costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TxCost {

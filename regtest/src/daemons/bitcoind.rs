@@ -14,7 +14,7 @@ use super::{Process, free_port, wait_for};
 use jsonrpsee::core::traits::ToRpcParams;
 
 /// The P2WSH example of BIP 173, on regtest: an address of nobody.
-const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
+pub const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// After so many blocks a block's reward can be spent.
 pub const MATURITY: u32 = 100;

@@ -14,11 +14,8 @@ use super::party::Party;
 use super::real_nodes::RealNode;
 use super::seen::{Onlooker, Seen, bitcoin_rpc, bitcoin_total};
 use super::side::Side;
-use crate::daemons::bitcoind::MATURITY;
+use crate::daemons::bitcoind::{MATURITY, NOBODY};
 use crate::daemons::wait_for;
-
-/// The P2WSH example of BIP 173, on regtest: an address of nobody.
-const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
 
 impl Pair {
     /// Mines blocks.

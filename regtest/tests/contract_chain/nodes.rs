@@ -23,7 +23,7 @@ use sluice::node::funds::NodeWallet;
 use sluice::ports::{Chain, PortError, Wallet};
 use sluice::swap::terms::Payout;
 use sluice::units::{FeeRate, OutPoint, PubKey, TxId};
-use sluice_regtest::daemons::bitcoind::{Bitcoind as Daemon, MATURITY};
+use sluice_regtest::daemons::bitcoind::{Bitcoind as Daemon, MATURITY, NOBODY};
 use sluice_regtest::daemons::find;
 use sluice_regtest::daemons::lightningd::Lightningd;
 use sluice_regtest::daemons::lnd::Lnd;
@@ -32,9 +32,6 @@ use tempfile::TempDir;
 use crate::bench::{Adapter, Bench, Rpc};
 use crate::holder::Holder;
 use crate::world::{COIN, COINS, World, decode, eventually, foreign_output};
-
-/// The P2WSH example of BIP 173, on regtest: an address of nobody.
-const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
 
 /// A bitcoind without wallets and a node that has one.
 pub struct Beside<H> {

@@ -7,13 +7,11 @@ use sluice::chain::bitcoind::{BITCOIN_FEE_FLOOR, Bitcoin, Bitcoind};
 use sluice::ports::{Chain, Wallet};
 use sluice::units::FeeRate;
 use sluice_regtest::bitcoin::Daemon;
+use sluice_regtest::daemons::bitcoind::NOBODY;
 
 use crate::bench::Bench;
 use crate::bitcoin::{Embedded, RealBitcoind};
 use crate::world::{await_tip, endpoint, refusal};
-
-/// The P2WSH example of BIP 173, on regtest: an address of nobody.
-const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_chain_works_and_the_missing_wallet_is_told() {

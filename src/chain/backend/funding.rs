@@ -77,7 +77,7 @@ impl<L: Ledger> Funder<L> {
             return Ok(first.tx.raw());
         }
         self.free(&first.added).await;
-        let size = self.priced_size(&first.cost);
+        let size = first.cost.size(self.ledger.discount());
         let rate = FeeRate(least.to_sat().saturating_mul(1000).div_ceil(size));
         Ok(self.build(&spent, &paying, rate).await?.tx.raw())
     }
@@ -110,15 +110,6 @@ impl<L: Ledger> Funder<L> {
                 self.free(&added).await;
                 Err(error.into())
             }
-        }
-    }
-
-    /// The size that the node judges fees by.
-    pub(super) fn priced_size(&self, cost: &TxCost) -> u64 {
-        if self.ledger.discount() {
-            cost.discount_vsize
-        } else {
-            cost.vsize
         }
     }
 

@@ -13,7 +13,8 @@ use super::funding::Funder;
 use crate::chain::rpc::RpcError;
 use crate::chain::watch::ChainTx;
 use crate::ports::PortError;
-use crate::swap::state::{Claim, Opening, TxCost};
+use crate::swap::fees::fee_of_child;
+use crate::swap::state::{Claim, Opening};
 use crate::tx::{self, Coin, OpeningOutput};
 use crate::units::{FeeRate, OutPoint};
 
@@ -49,7 +50,10 @@ impl<L: Ledger> Funder<L> {
             let paid = change.worth.checked_sub(fee).filter(|paid| *paid >= LEAST_OUTPUT);
             paying.amount = paid.ok_or_else(|| too_little(change.worth, fee, rate))?;
             let (tx, cost) = self.ledger.spend(&self.rpc, &change.outputs, &paying, fee).await?;
-            let wanted = self.fee_of_child(opening, replaced, &cost, rate)?;
+            let replaced = replaced.map(|replaced| &replaced.cost);
+            let rates = (rate, self.incremental);
+            let wanted = fee_of_child(&opening.cost, &cost, self.ledger.discount(), replaced, rates);
+            let wanted = wanted.ok_or_else(|| PortError::Broken("fee of a replacement leaves 64 bits".into()))?;
             if fee >= wanted {
                 self.lock_change(&change).await?;
                 let (tx, txid) = (tx.raw(), tx.txid());
@@ -57,25 +61,6 @@ impl<L: Ledger> Funder<L> {
             }
             fee = wanted;
         }
-    }
-
-    /// What a child of this size must pay: what is missing to the rate for both, at least the rate for itself, and
-    /// enough to take another's place.
-    fn fee_of_child(
-        &self,
-        opening: &Opening,
-        replaced: Option<&Claim>,
-        child: &TxCost,
-        rate: FeeRate,
-    ) -> Result<Amount, PortError> {
-        let size = self.priced_size(child);
-        let both = self.priced_size(&opening.cost).checked_add(size);
-        let missing = both.and_then(|both| rate.fee(both).checked_sub(opening.cost.fee));
-        let replacing = replaced.map_or(Some(Amount::ZERO), |replaced| {
-            replaced.cost.fee.checked_add(self.incremental.fee(child.vsize))
-        });
-        let replacing = replacing.ok_or_else(|| PortError::Broken("fee of a replacement leaves 64 bits".into()))?;
-        Ok(missing.unwrap_or(Amount::ZERO).max(rate.fee(size)).max(replacing))
     }
 
     /// The outputs of an opening, but the swap's, that are the wallet's own.

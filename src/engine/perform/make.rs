@@ -35,15 +35,15 @@ pub(super) async fn opening(task: &Task, effect: &Effect, hash: PaymentHash) {
         }
         let rate = side.chain.fee_rate().await?;
         let fund = || shared.openings.fund(side.wallet.as_ref(), &output, rate);
-        let first = fund().await;
-        if !matches!(first, Err(PortError::Refused(_))) || may_be_funded_soon(task, &side).await? {
-            return first.map_err(not_now);
-        }
-        // Coins may have come free between the two answers, and another opening may have been faster to take them.
-        match fund().await {
+        let attempt = async || match fund().await {
             Err(PortError::Refused(reason)) if may_be_funded_soon(task, &side).await? => {
                 Err(PortError::Unreachable(reason))
             }
+            funded => funded,
+        };
+        // Coins may have come free between the two answers, and another opening may have been faster to take them.
+        match attempt().await {
+            Err(PortError::Refused(_)) => attempt().await,
             funded => funded,
         }
     })
@@ -53,14 +53,6 @@ pub(super) async fn opening(task: &Task, effect: &Effect, hash: PaymentHash) {
         Err(reason) => Event::Refused(EffectKind::MakeOpening, reason),
     })
     .await;
-}
-
-/// A refusal that another try may undo.
-fn not_now(failure: PortError) -> PortError {
-    match failure {
-        PortError::Refused(reason) => PortError::Unreachable(reason),
-        other => other,
-    }
 }
 
 /// Whether the wallet has coins locked for other openings: their change is there once those are published. The machine

@@ -13,7 +13,8 @@ use super::signing::{Signed, Unsigned};
 use super::untaken::Untaken;
 use super::{Coin, Holdings, Purse};
 use crate::ports::{Chain, PortError, SendError, Wallet, WalletBalance};
-use crate::swap::state::{Claim, Opening};
+use crate::swap::fees::fee_of_child;
+use crate::swap::state::{Claim, Opening, TxCost};
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
 use crate::units::{FeeRate, OutPoint, RawTx, TxId};
@@ -127,7 +128,15 @@ impl<P: Purse> Wallet for NodeWallet<P> {
                 other => other,
             })?;
         }
-        let fee = |vsize| fee_of_child(opening, replaced, vsize, rate);
+        let fee = |vsize| {
+            let child = TxCost {
+                fee: Amount::ZERO,
+                vsize,
+                discount_vsize: vsize,
+            };
+            let replaced = replaced.map(|replaced| &replaced.cost);
+            fee_of_child(&opening.cost, &child, false, replaced, (rate, INCREMENTAL)).unwrap_or(Amount::MAX)
+        };
         let child = self.funder.return_to_wallet(change, fee).await?;
         Ok(Claim {
             tx: child.tx,
@@ -341,18 +350,6 @@ fn pay_back(spent: &[Coin], fee: &impl Fn(u64) -> Amount) -> Option<(Amount, Amo
     let fee = fee(vsize);
     let value = selection::sum(spent.iter())?.checked_sub(fee)?;
     (value >= DUST).then_some((value, fee, vsize))
-}
-
-/// What a child of an opening must pay for its size: what is missing to the rate for both, at least the rate for itself,
-/// and enough to take another's place (BIP 125, rules 3 and 4).
-fn fee_of_child(opening: &Opening, replaced: Option<&Claim>, vsize: u64, rate: FeeRate) -> Amount {
-    let both = rate.fee(opening.cost.vsize.saturating_add(vsize));
-    let missing = both.checked_sub(opening.cost.fee).unwrap_or(Amount::ZERO);
-    let replacing = replaced.map_or(Amount::ZERO, |replaced| {
-        let least = replaced.cost.fee.checked_add(INCREMENTAL.fee(vsize));
-        least.unwrap_or(Amount::MAX)
-    });
-    missing.max(rate.fee(vsize)).max(replacing)
 }
 
 fn balance_of(held: &Holdings) -> WalletBalance {

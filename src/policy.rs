@@ -3,9 +3,13 @@
 //! ```text
 //! Policy::admit(peer, amount)            Ok, or the Denial that the peer may hear
 //! Premiums::rate(peer, asset, kind)      the peer's own rate → the operator's default → the built-in one
+//! limits                                 what one peer may ask of us, and what leads to a quarantine
 //! ```
 
+pub mod bucket;
+pub mod limits;
 mod pauses;
+mod quarantine;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +21,7 @@ use crate::swap::Kind;
 use crate::units::{Asset, NodeId, Ppm};
 
 pub use pauses::{MAX_NOTE, Pause, PausedBy, Pauses};
+pub use quarantine::{Cause, Quarantine, Quarantines};
 
 /// Whom to swap with, and how much.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use bitcoin::{Amount, SignedAmount};
 
-use crate::policy;
+use crate::policy::{self, Cause};
 use crate::ports::Channel;
 use crate::protocol;
 use crate::swap::fees::FeeRates;
@@ -98,6 +98,31 @@ pub enum Denial {
         /// What is needed.
         needed: Amount,
     },
+    /// The peer is in quarantine.
+    #[error("no new swaps with peer {peer} for {minutes} more minutes: {reason}")]
+    Quarantined {
+        /// The peer.
+        peer: NodeId,
+        /// Who or what put it there.
+        cause: Cause,
+        /// Why.
+        reason: String,
+        /// How long it lasts, rounded up.
+        minutes: u64,
+    },
+    /// The peer has as many swaps as it may have.
+    #[error("{count} swaps that peer {peer} asked for {}, at most {most} may at a time",
+        if *.pending {"wait for its fee or opening"} else {"run"})]
+    TooMany {
+        /// The peer.
+        peer: NodeId,
+        /// How many it has.
+        count: usize,
+        /// How many it may have.
+        most: usize,
+        /// It has put nothing into them (else: they run).
+        pending: bool,
+    },
     /// Another swap holds the channel.
     #[error("another swap is active on channel {scid}: {holder}")]
     Busy {
@@ -127,7 +152,17 @@ impl Denial {
                 )
             }
             Denial::Unfit { asset, .. } => format!("no new {asset} swaps for now"),
-            Denial::Policy(_)
+            // the operator's note is the operator's
+            Denial::Quarantined {
+                cause: Cause::Operator,
+                minutes,
+                ..
+            } => format!("no new swaps for {minutes} more minutes"),
+            Denial::Quarantined { reason, minutes, .. } => {
+                format!("no new swaps for {minutes} more minutes, after {reason}")
+            }
+            Denial::TooMany { .. }
+            | Denial::Policy(_)
             | Denial::Version { .. }
             | Denial::NotConfigured(_)
             | Denial::Chain(_)
@@ -139,6 +174,31 @@ impl Denial {
             | Denial::NothingLeft { .. }
             | Denial::TooDear { .. }
             | Denial::Busy { .. } => self.to_string(),
+        }
+    }
+
+    /// Whether a request was against a rule, so that the same one will be refused again whenever it comes. What passes
+    /// (coins short, a channel busy, a chain away) or is a matter of price is nobody's offence.
+    pub(super) fn is_against_the_rules(&self) -> bool {
+        match self {
+            Denial::Policy(policy::Denial::Disabled)
+            | Denial::Unfit { .. }
+            | Denial::Inactive { .. }
+            | Denial::TooDear { .. }
+            | Denial::Balance { .. }
+            | Denial::Wallet { .. }
+            | Denial::Busy { .. }
+            | Denial::TooMany { .. }
+            | Denial::Quarantined { .. } => false,
+            Denial::Policy(_)
+            | Denial::Version { .. }
+            | Denial::NotConfigured(_)
+            | Denial::Chain(_)
+            | Denial::NoChannel(_)
+            | Denial::NothingLeft { .. }
+            | Denial::Amount { .. }
+            | Denial::MoreThanExists(_)
+            | Denial::Rate(_) => true,
         }
     }
 }

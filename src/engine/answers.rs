@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tracing::{debug, info, warn};
 
 use super::Shared;
+use crate::policy::limits::Offence;
 use crate::protocol::{self, Cancel, CoopClose, Message};
 use crate::swap::event::MessageKind;
 use crate::swap::state::Outcome;
@@ -81,19 +82,31 @@ pub(super) fn answer(shared: &Arc<Shared>, from: NodeId, id: SwapId, message: &P
         Ok(Some(swap)) if swap.peer == from => match answer_of(&swap, kind) {
             Some(Answer::Cancel) => cancel(shared, from, id, CLOSED.into()),
             Some(Answer::CoopClose) => {
-                info!(
-                    id = id.short(),
-                    "a late opening of a cancelled swap: the maker gets our key back"
-                );
+                if let Some(line) = shared.line_about(&from) {
+                    let left_out = line.left_out;
+                    info!(
+                        id = id.short(),
+                        left_out, "a late opening of a cancelled swap: the maker gets our key back"
+                    );
+                }
                 coop_close(shared, &swap);
             }
             None => {}
         },
-        Ok(Some(_)) => warn!(%from, id = id.short(), "a message for another peer's swap is ignored"),
+        Ok(Some(_)) => of_another(shared, from, id),
         Ok(None) if kind != MessageKind::Cancel => unknown(shared, from, id),
         Ok(None) => {}
         Err(failure) => warn!(%failure, "the store cannot be read"),
     }
+}
+
+/// A peer speaks of a swap that is not its own.
+pub(super) fn of_another(shared: &Arc<Shared>, from: NodeId, id: SwapId) {
+    if let Some(line) = shared.line_about(&from) {
+        let left_out = line.left_out;
+        warn!(%from, id = id.short(), left_out, "a message for another peer's swap is ignored");
+    }
+    shared.offend(from, Offence::Malformed);
 }
 
 /// A swap that we do not know is cancelled for those who may swap with us. A stranger is told nothing.
@@ -146,7 +159,10 @@ fn coop_close(shared: &Arc<Shared>, swap: &Swap) {
 /// Sends an answer if there is a place for it, and if it is `wanted` then.
 fn send(shared: &Arc<Shared>, to: NodeId, message: Message, wanted: impl Future<Output = bool> + Send + 'static) {
     let Ok(place) = shared.answers.0.clone().try_acquire_owned() else {
-        return warn!(%to, "a message is not answered: too many at once");
+        if let Some(line) = shared.line_about(&to) {
+            warn!(%to, left_out = line.left_out, "a message is not answered: too many at once");
+        }
+        return;
     };
     let (kind, payload) = protocol::encode(&message);
     let shared = shared.clone();

@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::driver::Inbox;
 use super::{Shared, answers, start};
+use crate::policy::limits::Offence;
 use crate::ports::{Incoming, PeerEvent};
 use crate::protocol::{self, Cancel, CoopClose, DecodeError, Message, MessageType, invoice};
 use crate::swap::event::MessageKind;
@@ -59,6 +60,12 @@ pub(super) async fn listen(shared: Arc<Shared>) {
 
 fn received(shared: &Arc<Shared>, requests: &Requests, incoming: Incoming) {
     let from = incoming.from;
+    let Some(kind) = MessageType::from_code(incoming.kind) else {
+        return;
+    };
+    if !shared.hears(from, kind) {
+        return;
+    }
     let message = match protocol::decode(incoming.kind, &incoming.payload) {
         Ok(Some(message)) => message,
         Ok(None) => return,
@@ -170,12 +177,13 @@ fn deliver(shared: &Arc<Shared>, from: NodeId, id: SwapId, message: PeerMessage)
         .get(&id)
         .map(|running| (running.inbox.clone(), running.swap.borrow().peer));
     match running {
-        Some((_, peer)) if peer != from => {
-            warn!(%from, id = id.short(), "a message for another peer's swap is ignored")
-        }
+        Some((_, peer)) if peer != from => answers::of_another(shared, from, id),
         Some((inbox, _)) => {
-            if inbox.try_send(Inbox::Event(Event::Peer(message))).is_err() {
-                warn!(%from, id = id.short(), "a message is dropped: the swap is behind");
+            if inbox.try_send(Inbox::Event(Event::Peer(message))).is_err()
+                && let Some(line) = shared.line_about(&from)
+            {
+                let left_out = line.left_out;
+                warn!(%from, id = id.short(), left_out, "a message is dropped: the swap is behind");
             }
         }
         None => answers::answer(shared, from, id, &message),
@@ -183,7 +191,10 @@ fn deliver(shared: &Arc<Shared>, from: NodeId, id: SwapId, message: PeerMessage)
 }
 
 fn malformed(shared: &Arc<Shared>, from: NodeId, error: &DecodeError) {
-    warn!(%from, %error, "a malformed message");
+    if let Some(line) = shared.line_about(&from) {
+        warn!(%from, %error, left_out = line.left_out, "a malformed message");
+    }
+    shared.offend(from, Offence::Malformed);
     let Some(id) = error.swap_id else { return };
     let message = match error.message {
         MessageType::SwapInRequest | MessageType::SwapOutRequest => {
@@ -218,14 +229,20 @@ fn requested(shared: &Arc<Shared>, requests: &Requests, from: NodeId, kind: Kind
         Err(failure) => return warn!(%failure, "the store cannot be read"),
     }
     let Ok(place) = requests.waiting.clone().try_acquire_owned() else {
-        return warn!(%from, id = id.short(), "a request is dropped: too many at once");
+        if let Some(line) = shared.line_about(&from) {
+            warn!(%from, id = id.short(), left_out = line.left_out, "a request is dropped: too many at once");
+        }
+        return;
     };
     if !shared.judging.begin(from, id) {
         return debug!(%from, id = id.short(), "a request that is being judged already");
     }
     let (shared, judged) = (shared.clone(), requests.judged.clone());
+    let own = shared.guard.judged(&from, shared.clock.now());
     tokio::spawn(async move {
         let _place = place;
+        // its own first: who waits for those holds up nobody else
+        let _own_turn = own.acquire().await;
         let _turn = judged.acquire().await;
         let verdict = start::respond(&shared, from, kind, request).await;
         let withdrawn = shared.judging.end(from, id);
@@ -236,7 +253,12 @@ fn requested(shared: &Arc<Shared>, requests: &Requests, from: NodeId, kind: Kind
             }
             Ok(()) => {}
             Err(reason) => {
-                info!(%from, id = id.short(), %reason, "a request is refused");
+                if let Some(line) = shared.line_about(&from) {
+                    info!(%from, id = id.short(), %reason, left_out = line.left_out, "a request is refused");
+                }
+                if reason.is_against_the_rules() {
+                    shared.offend(from, Offence::Refused);
+                }
                 if !withdrawn {
                     answers::cancel(&shared, from, id, reason.for_peer());
                 }

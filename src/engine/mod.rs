@@ -9,6 +9,7 @@ mod admit;
 mod answers;
 mod aside;
 mod driver;
+mod guard;
 mod inbox;
 mod judging;
 mod opening_fee;
@@ -16,6 +17,7 @@ mod openings;
 mod order;
 mod peers;
 mod perform;
+mod quarantine;
 mod rescue;
 mod settings;
 mod side;
@@ -32,7 +34,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tracing::{Instrument, error, info, info_span};
 
 use crate::keys::Seed;
-use crate::policy::{Pauses, Policy, Premiums};
+use crate::policy::{Pauses, Policy, Premiums, Quarantines};
 use crate::ports::{Clock, Entropy, LightningNode, NodeInfo, PeerMessenger};
 use crate::store::{Store, StoreError};
 use crate::swap::fees::Wish;
@@ -40,6 +42,7 @@ use crate::swap::{Event, Role, State, Swap};
 use crate::units::{Asset, Height, SwapId};
 use answers::Answers;
 use driver::Inbox;
+use guard::Guard;
 use judging::Judging;
 use openings::Openings;
 use rescue::Rescue;
@@ -47,6 +50,7 @@ use rescue::Rescue;
 pub use admit::Denial;
 pub use order::{NewSwap, Started};
 pub use peers::{PeerState, Peers};
+pub use quarantine::Conduct;
 pub use rescue::{RescueFolders, RescueHealth};
 pub use side::Side;
 pub use start::StartError;
@@ -128,6 +132,8 @@ struct Shared {
     policy: RwLock<Policy>,
     premiums: RwLock<Premiums>,
     pauses: RwLock<Pauses>,
+    quarantines: RwLock<Quarantines>,
+    guard: Guard,
     peers: Peers,
     running: Mutex<HashMap<SwapId, Running>>,
     changes: broadcast::Sender<Arc<Swap>>,
@@ -152,7 +158,8 @@ impl Shared {
     }
 
     /// Tells subscribers, and takes a closed swap off the list of running ones.
-    fn announce(&self, swap: Arc<Swap>) {
+    fn announce(self: &Arc<Self>, swap: Arc<Swap>) {
+        self.judge(&swap);
         if matches!(swap.state, State::Closed(_)) {
             self.running().remove(&swap.id);
             if let Some(side) = self.side(swap.terms.asset) {
@@ -185,6 +192,7 @@ impl Shared {
     }
 
     fn spawn(self: &Arc<Self>, swap: Swap, resumed: bool) {
+        self.watch_over(&swap);
         let (inbox, received) = mpsc::channel(32);
         let (current, seen) = watch::channel(Arc::new(swap.clone()));
         self.running().insert(swap.id, Running { inbox, swap: seen });
@@ -210,7 +218,8 @@ impl Engine {
     /// # Errors
     /// If the store cannot be read.
     pub async fn start_up(parts: Parts) -> Result<Engine, StoreError> {
-        let (policy, premiums, pauses) = (parts.store.policy()?, parts.store.premiums()?, parts.store.pauses()?);
+        let (policy, premiums) = (parts.store.policy()?, parts.store.premiums()?);
+        let (pauses, quarantines) = (parts.store.pauses()?, parts.store.quarantines()?);
         let peers = Peers::new(parts.store.capabilities()?);
         let (changes, _) = broadcast::channel(256);
         let shared = Arc::new(Shared {
@@ -236,6 +245,8 @@ impl Engine {
             policy: RwLock::new(policy),
             premiums: RwLock::new(premiums),
             pauses: RwLock::new(pauses),
+            quarantines: RwLock::new(quarantines),
+            guard: Guard::default(),
             peers,
             running: Mutex::default(),
             changes,

@@ -90,6 +90,7 @@ async fn begin(shared: &Arc<Shared>, new: &NewSwap, asset: Asset, chosen: Option
     let channel = admit::channel(&channels, new.scid, None)?;
     let peer = channel.peer;
     shared.policy().admit_own(&peer, new.amount).map_err(Denial::from)?;
+    shared.admit_conduct(&peer)?;
     let side = fit(shared, asset)?;
     let version = shared
         .peers

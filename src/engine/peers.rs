@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use super::Shared;
-use crate::protocol::{self, Capability, Message};
+use crate::protocol::{self, Capability, Message, MessageType};
 use crate::store::Seen;
 use crate::swap::Kind;
 use crate::swap::timelocks::Timelocks;
@@ -142,7 +142,10 @@ impl Peers {
             before.is_none_or(|(offer, _)| offer != capability)
         };
         if news {
-            info!(%peer, version = capability.version, assets = ?capability.assets, allowed = capability.peer_allowed, "peer offers");
+            if let Some(line) = shared.line_about(&peer) {
+                info!(%peer, version = capability.version, assets = ?capability.assets,
+                    allowed = capability.peer_allowed, left_out = line.left_out, "peer offers");
+            }
             if let Err(failure) = shared.store.put_capability(&Seen {
                 peer,
                 capability,
@@ -153,9 +156,12 @@ impl Peers {
         }
     }
 
+    /// A peer is connected. One that comes and goes without end is not greeted each time.
     pub(super) fn came(&self, shared: &Arc<Shared>, peer: NodeId) {
         self.known().online.insert(peer);
-        tell(shared, peer, true);
+        if shared.hears(peer, MessageType::RequestPoll) {
+            tell(shared, peer, true);
+        }
     }
 
     pub(super) fn went(&self, peer: NodeId) {
@@ -207,7 +213,7 @@ fn shared_version(theirs: u64) -> Result<u8, String> {
 }
 
 /// Tells a peer what we offer it, and asks for the same if wanted. One that has said no version is only asked.
-fn tell(shared: &Arc<Shared>, peer: NodeId, ask: bool) {
+pub(super) fn tell(shared: &Arc<Shared>, peer: NodeId, ask: bool) {
     send(shared, peer, |shared| match shared.peers.version_with(&peer) {
         Some(version) if ask => Message::RequestPoll(capability_for(shared, &peer, version)),
         Some(version) => Message::Poll(capability_for(shared, &peer, version)),
@@ -235,7 +241,7 @@ fn capability_for(shared: &Shared, peer: &NodeId, version: u8) -> Capability {
     Capability {
         version: version.into(),
         assets: fit.copied().collect(),
-        peer_allowed: policy.allows(peer) && policy.accept_new_swaps,
+        peer_allowed: policy.allows(peer) && policy.accept_new_swaps && shared.quarantine_of(peer).is_none(),
         rates: premiums.rates(peer),
     }
 }

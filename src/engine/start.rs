@@ -175,6 +175,8 @@ pub(super) async fn respond(
     };
     // First of all checks: whoever may not ask learns nothing else.
     shared.policy().admit(&peer, request.amount).map_err(Denial::from)?;
+    shared.admit_conduct(&peer)?;
+    shared.room_for(&peer)?;
     if Timelocks::of(asset, request.version).is_none() {
         let theirs = request.version;
         return Err(Denial::Version { theirs, asset }.into());
@@ -208,6 +210,8 @@ pub(super) async fn respond(
         info!(id = swap.id.short(), %peer, "a request that was taken back is dropped");
         return Ok(());
     }
+    // again, and until the swap runs nothing is awaited: others were judged at the same time
+    shared.room_for(&peer)?;
     match shared.store.create(&swap, None)? {
         Created::New(_) => {
             info!(id = %swap.id, ?kind, amount_sat = swap.terms.amount.to_sat(), %peer, "swap accepted");
@@ -258,6 +262,11 @@ impl StartError {
                 false
             }
         }
+    }
+
+    /// Whether the same request will be refused whenever it comes.
+    pub(super) fn is_against_the_rules(&self) -> bool {
+        matches!(self, StartError::Denied(denial) if denial.is_against_the_rules())
     }
 
     /// What a peer is told: why its request breaks our rules, but nothing of our backends.

@@ -7,12 +7,13 @@ use serde::de::DeserializeOwned;
 use super::error::database;
 use super::record::{self, Seen};
 use super::{CAPABILITIES, SETTINGS, Store, StoreError};
-use crate::policy::{Pauses, Policy, Premiums};
+use crate::policy::{Pauses, Policy, Premiums, Quarantines};
 use crate::units::NodeId;
 
 const POLICY: &str = "policy";
 const PREMIUMS: &str = "premiums";
 const PAUSES: &str = "pauses";
+const QUARANTINES: &str = "quarantines";
 
 impl Store {
     /// The policy; the default one until another is set.
@@ -49,6 +50,25 @@ impl Store {
     pub fn update_pauses(&self, change: impl FnOnce(&mut Pauses)) -> Result<Pauses, StoreError> {
         self.update(PAUSES, |pauses| {
             change(pauses);
+            Ok(())
+        })
+    }
+
+    /// The peers in quarantine.
+    ///
+    /// # Errors
+    /// The row cannot be read.
+    pub fn quarantines(&self) -> Result<Quarantines, StoreError> {
+        self.setting(QUARANTINES)
+    }
+
+    /// Changes who is in quarantine, and returns it.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn update_quarantines(&self, change: impl FnOnce(&mut Quarantines)) -> Result<Quarantines, StoreError> {
+        self.update(QUARANTINES, |quarantines| {
+            change(quarantines);
             Ok(())
         })
     }

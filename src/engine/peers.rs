@@ -7,8 +7,10 @@ use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use super::Shared;
+use super::aside::aside;
+use crate::policy::limits;
 use crate::protocol::{self, Capability, Message, MessageType};
-use crate::store::Seen;
+use crate::store::{Seen, Store};
 use crate::swap::Kind;
 use crate::swap::timelocks::Timelocks;
 use crate::units::{Asset, NodeId, Ppm, Timestamp};
@@ -25,6 +27,8 @@ pub struct PeerState {
 /// What is known of all peers.
 pub struct Peers {
     known: Mutex<Known>,
+    /// Held while what a peer offers is looked up and written, so that the newest is written last.
+    writing: Mutex<()>,
     poll_now: Notify,
 }
 
@@ -32,6 +36,23 @@ pub struct Peers {
 struct Known {
     offers: HashMap<NodeId, (Capability, Timestamp)>,
     online: HashSet<NodeId>,
+    /// Whose offers wait to be written.
+    unwritten: HashSet<NodeId>,
+}
+
+impl Known {
+    /// Who has to be forgotten for a newcomer's offer, now that as many are known as are remembered: who was heard the
+    /// longest ago, and rather one that is not connected. Node ids are free; rows are not.
+    fn in_the_way_of(&self, newcomer: &NodeId) -> Option<NodeId> {
+        if self.offers.contains_key(newcomer) || self.offers.len() < limits::MOST_REMEMBERED {
+            return None;
+        }
+        let oldest = self
+            .offers
+            .iter()
+            .min_by_key(|(peer, (_, heard))| (self.online.contains(*peer), *heard));
+        oldest.map(|(peer, _)| *peer)
+    }
 }
 
 impl Peers {
@@ -43,8 +64,9 @@ impl Peers {
         Peers {
             known: Mutex::new(Known {
                 offers,
-                online: HashSet::new(),
+                ..Known::default()
             }),
+            writing: Mutex::default(),
             poll_now: Notify::new(),
         }
     }
@@ -133,24 +155,49 @@ impl Peers {
         }
     }
 
-    fn keep(&self, shared: &Shared, peer: NodeId, capability: Capability) {
+    fn keep(&self, shared: &Arc<Shared>, peer: NodeId, capability: Capability) {
         let now = shared.clock.now();
-        let news = {
+        let (news, write) = {
             let mut known = self.known();
+            if let Some(forgotten) = known.in_the_way_of(&peer) {
+                known.offers.remove(&forgotten);
+                known.unwritten.insert(forgotten);
+            }
             known.online.insert(peer);
             let before = known.offers.insert(peer, (capability.clone(), now));
-            before.is_none_or(|(offer, _)| offer != capability)
+            let news = before.is_none_or(|(offer, _)| offer != capability);
+            let write = news && known.unwritten.insert(peer);
+            (news, write)
         };
-        if news {
-            if let Some(line) = shared.line_about(&peer) {
-                info!(%peer, version = capability.version, assets = ?capability.assets,
-                    allowed = capability.peer_allowed, left_out = line.left_out, "peer offers");
-            }
-            if let Err(failure) = shared.store.put_capability(&Seen {
-                peer,
-                capability,
-                at: now,
-            }) {
+        if news && let Some(line) = shared.line_about(&peer) {
+            info!(%peer, version = capability.version, assets = ?capability.assets,
+                allowed = capability.peer_allowed, left_out = line.left_out, "peer offers");
+        }
+        if write {
+            tokio::spawn(write_beside(shared.clone()));
+        }
+    }
+
+    /// Writes what waits to be written: each peer's newest offer, however often it has changed meanwhile.
+    fn write(&self, store: &Store) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting: Vec<(NodeId, Option<(Capability, Timestamp)>)> = {
+            let mut known = self.known();
+            let unwritten = std::mem::take(&mut known.unwritten);
+            let mut waiting: Vec<_> = unwritten
+                .into_iter()
+                .map(|peer| (peer, known.offers.get(&peer).cloned()))
+                .collect();
+            // one order, whatever the set has: a simulation repeats itself
+            waiting.sort_by_key(|(peer, _)| *peer);
+            waiting
+        };
+        for (peer, offer) in waiting {
+            let written = match offer {
+                Some((capability, at)) => store.put_capability(&Seen { peer, capability, at }),
+                None => store.forget_capability(peer),
+            };
+            if let Err(failure) = written {
                 warn!(%failure, "what a peer offers could not be stored");
             }
         }
@@ -199,6 +246,14 @@ pub(super) async fn keep_polling(shared: Arc<Shared>) {
     }
 }
 
+/// A write waits for the disk: not in the way of what other peers say.
+async fn write_beside(shared: Arc<Shared>) {
+    let written = aside(move || shared.peers.write(&shared.store)).await;
+    if let Err(failure) = written {
+        warn!(%failure, "what a peer offers could not be stored");
+    }
+}
+
 /// The version of a swap with a peer that speaks `theirs`.
 fn shared_version(theirs: u64) -> Result<u8, String> {
     protocol::version_with(theirs)
@@ -243,5 +298,35 @@ fn capability_for(shared: &Shared, peer: &NodeId, version: u8) -> Capability {
         assets: fit.copied().collect(),
         peer_allowed: policy.allows(peer) && policy.accept_new_swaps && shared.quarantine_of(peer).is_none(),
         rates: premiums.rates(peer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(number: u16) -> NodeId {
+        let mut bytes = [1; 32];
+        bytes[..2].copy_from_slice(&number.to_be_bytes());
+        let key = bitcoin::secp256k1::SecretKey::from_slice(&bytes).expect("a key");
+        key.public_key(bitcoin::secp256k1::SECP256K1)
+    }
+
+    #[test]
+    fn of_too_many_peers_who_was_heard_longest_ago_is_forgotten_and_rather_one_that_is_away() {
+        let mut known = Known::default();
+        let most = u16::try_from(limits::MOST_REMEMBERED).expect("a few thousand");
+        for number in 0..most {
+            assert_eq!(known.in_the_way_of(&peer(number)), None);
+            known
+                .offers
+                .insert(peer(number), (Capability::default(), Timestamp(number.into())));
+        }
+        assert_eq!(known.in_the_way_of(&peer(5)), None, "it is known already");
+        assert_eq!(known.in_the_way_of(&peer(most)), Some(peer(0)));
+        known.online.insert(peer(0));
+        assert_eq!(known.in_the_way_of(&peer(most)), Some(peer(1)));
+        known.online = known.offers.keys().copied().collect();
+        assert_eq!(known.in_the_way_of(&peer(most)), Some(peer(0)));
     }
 }

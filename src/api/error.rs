@@ -71,6 +71,8 @@ codes! {
     Stopping = -32034;
     /// No transaction of ours waits for a block, or no more may be paid for it now.
     NotBumpable = -32035;
+    /// Too many calls are being answered on the connection.
+    TooManyCalls = -32036;
     /// Something failed that should not; the daemon's log has more.
     Internal = -32603;
 }
@@ -212,6 +214,12 @@ pub enum ApiError {
     /// The daemon is on its way down.
     #[error("the daemon is stopping")]
     Stopping {},
+    /// Too many calls are being answered on the connection.
+    #[error("{most} calls are being answered on this connection, which is the most at a time")]
+    TooManyCalls {
+        /// The most.
+        most: usize,
+    },
     /// Something failed that should not.
     #[error("{reason}")]
     Internal {
@@ -256,6 +264,7 @@ impl ApiError {
             ApiError::BackendRefused { .. } => Code::BackendRefused,
             ApiError::SwapsPaused {} => Code::SwapsPaused,
             ApiError::Stopping {} => Code::Stopping,
+            ApiError::TooManyCalls { .. } => Code::TooManyCalls,
             ApiError::Internal { .. } => Code::Internal,
         }
     }

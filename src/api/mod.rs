@@ -23,9 +23,10 @@ use jsonrpsee::core::{RpcResult, SubscriptionResult};
 use jsonrpsee::proc_macros::rpc;
 
 use types::{
-    BumpAnswer, BumpRequest, CancelAnswer, ChainList, ChainPause, ChainRef, Info, PeerList, PolicyChange, PolicyView,
-    PremiumChange, PremiumFilter, PremiumTable, SendAnswer, SendRequest, StopAnswer, SwapFilter, SwapList, SwapRef,
-    SwapRequest, SwapStarted, SwapTopic, SwapView, SwapWait, SwapWaited, WalletAddress, WalletBalanceView, WalletRef,
+    BumpAnswer, BumpRequest, CancelAnswer, ChainList, ChainPause, ChainRef, Info, PeerList, PeerQuarantine, PeerRef,
+    PeerView, PolicyChange, PolicyView, PremiumChange, PremiumFilter, PremiumTable, SendAnswer, SendRequest,
+    StopAnswer, SwapFilter, SwapList, SwapRef, SwapRequest, SwapStarted, SwapTopic, SwapView, SwapWait, SwapWaited,
+    WalletAddress, WalletBalanceView, WalletRef,
 };
 
 /// Everything that can be asked of `sluiced`.
@@ -72,9 +73,21 @@ pub trait SluiceApi {
     #[subscription(name = "swap_subscribe" => "swap_changed", unsubscribe = "swap_unsubscribe", item = SwapView)]
     async fn swap_subscribe(&self, request: SwapTopic) -> SubscriptionResult;
 
-    /// Every peer with a channel: what can be swapped with it at what premium, or the reason why not.
+    /// Every peer with a channel, or in quarantine: what can be swapped with it at what premium, or the reason why not.
     #[method(name = "peer_list")]
     async fn peer_list(&self) -> RpcResult<PeerList>;
+
+    /// One peer.
+    #[method(name = "peer_get")]
+    async fn peer_get(&self, request: PeerRef) -> RpcResult<PeerView>;
+
+    /// Makes no new swaps with a peer for a time, also after a restart. Swaps under way go on.
+    #[method(name = "peer_quarantine")]
+    async fn peer_quarantine(&self, request: PeerQuarantine) -> RpcResult<PeerView>;
+
+    /// Ends a peer's quarantine, whoever began it, and forgets what led to it.
+    #[method(name = "peer_release")]
+    async fn peer_release(&self, request: PeerRef) -> RpcResult<PeerView>;
 
     /// Every chain: whether new swaps are made on it, and if not, since when and why.
     #[method(name = "chain_list")]

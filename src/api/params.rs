@@ -12,8 +12,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::error::ApiError;
 use super::types::{
-    BumpRequest, ChainPause, ChainRef, NoParams, PolicyChange, PremiumChange, PremiumFilter, SendRequest, SwapFilter,
-    SwapRef, SwapRequest, SwapTopic, SwapWait, WalletRef,
+    BumpRequest, ChainPause, ChainRef, NoParams, PeerQuarantine, PeerRef, PolicyChange, PremiumChange, PremiumFilter,
+    SendRequest, SwapFilter, SwapRef, SwapRequest, SwapTopic, SwapWait, WalletRef,
 };
 
 mod rule;
@@ -49,6 +49,8 @@ fn check(method: &str, params: &Value) -> Result<Shape, ApiError> {
         "swap_list" => read::<SwapFilter>(params),
         "swap_wait" => read::<SwapWait>(params),
         "swap_subscribe" => read::<SwapTopic>(params),
+        "peer_get" | "peer_release" => read::<PeerRef>(params),
+        "peer_quarantine" => read::<PeerQuarantine>(params),
         "chain_pause" => read::<ChainPause>(params),
         "chain_resume" => read::<ChainRef>(params),
         "policy_set" => read::<PolicyChange>(params),

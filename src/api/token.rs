@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -132,15 +133,26 @@ impl Token {
     }
 }
 
-/// Lets only requests with the token through.
+/// Lets only requests with the token through, and notes when one was.
 #[derive(Debug, Clone)]
-pub struct RequireToken(pub Token);
+pub struct RequireToken {
+    token: Token,
+    known: Arc<AtomicBool>,
+}
+
+impl RequireToken {
+    /// `known` becomes true with the first request that carries the token.
+    #[must_use]
+    pub fn new(token: Token, known: Arc<AtomicBool>) -> RequireToken {
+        RequireToken { token, known }
+    }
+}
 
 impl<S> Layer<S> for RequireToken {
     type Service = TokenGuard<S>;
     fn layer(&self, inner: S) -> Self::Service {
         TokenGuard {
-            token: self.0.clone(),
+            guard: self.clone(),
             inner,
         }
     }
@@ -149,7 +161,7 @@ impl<S> Layer<S> for RequireToken {
 /// The service that [`RequireToken`] makes.
 #[derive(Debug, Clone)]
 pub struct TokenGuard<S> {
-    token: Token,
+    guard: RequireToken,
     inner: S,
 }
 
@@ -168,7 +180,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        if self.token.opens(request.headers().get(AUTHORIZATION)) {
+        if self.guard.token.opens(request.headers().get(AUTHORIZATION)) {
+            self.guard.known.store(true, Ordering::Relaxed);
             return Box::pin(self.inner.call(request));
         }
         let given = request.headers().contains_key(AUTHORIZATION);

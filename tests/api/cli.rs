@@ -9,8 +9,8 @@ use sluice::swap::{Kind, Maker, Outcome, Role, State, Taker};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-use crate::fake::Served;
 use crate::fixtures::{MADE, claim, claiming, deal, offer, opened, point, swap};
+use crate::served::Served;
 
 const ORDER: [&str; 6] = ["swap", "out", "--channel", "812345x17x1", "--amount", "1_000_000"];
 
@@ -31,15 +31,15 @@ fn asked(served: &Served, args: &[&str]) -> Command {
     command
 }
 
-async fn sluice(served: &Served, args: &[&str]) -> Output {
+pub async fn sluice(served: &Served, args: &[&str]) -> Output {
     asked(served, args).output().await.unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-fn out(output: &Output) -> String {
+pub fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
@@ -47,7 +47,7 @@ fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-fn json(output: &Output) -> Value {
+pub fn json(output: &Output) -> Value {
     serde_json::from_str(&out(output)).unwrap_or_else(|e| panic!("{e}: {} {}", out(output), err(output)))
 }
 
@@ -223,6 +223,11 @@ async fn tables_are_aligned_and_group_thousands() {
     let peers = out(&sluice(&served, &["peer", "list"]).await);
     assert!(peers.contains("speaks PeerSwap 6, this node 7"), "{peers}");
     assert!(peers.contains("-1,500 ppm"), "{peers}");
+    assert!(peers.contains("12,345 messages dropped"), "{peers}");
+    assert!(
+        peers.contains("requests against the rules: 7 of 100 in 60 min"),
+        "{peers}"
+    );
     let info = out(&sluice(&served, &["info"]).await);
     assert!(info.contains("still syncing") && info.contains("block 1,234"), "{info}");
 }

@@ -1,7 +1,6 @@
 //! A daemon made of memory: the API's trait without an engine behind it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,8 +11,7 @@ use sluice::api::SluiceApiServer;
 use sluice::api::bump::{Scene, plan};
 use sluice::api::cancel::advise;
 use sluice::api::error::ApiError;
-use sluice::api::server::{ApiHandle, forward, serve};
-use sluice::api::token::Token;
+use sluice::api::server::forward;
 use sluice::api::types::*;
 use sluice::api::view::{has_reached, view};
 use sluice::policy::PausedBy;
@@ -22,11 +20,10 @@ use sluice::swap::fees::{FeeRates, Wish};
 use sluice::swap::{Kind, Role, State, Swap};
 use sluice::trail::{Millis, Trail};
 use sluice::units::{Asset, FeeRate, Height, SwapId, TxId};
-use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::fixtures::{MADE, channel, point, swap};
+use crate::samples;
 
 /// What the fake's only channel can send.
 pub const SPENDABLE_SAT: u64 = 5_000_000;
@@ -36,6 +33,7 @@ struct Memory {
     swaps: BTreeMap<SwapId, (Swap, Trail)>,
     keys: BTreeMap<String, (SwapRequest, SwapId)>,
     rates: Vec<PremiumRate>,
+    quarantine: Option<QuarantineView>,
     stopped: bool,
 }
 
@@ -131,6 +129,10 @@ impl Fake {
         })
     }
 
+    fn peer(&self) -> PeerView {
+        samples::peer(self.memory.lock().unwrap().quarantine.clone())
+    }
+
     fn table(&self) -> PremiumTable {
         PremiumTable {
             rates: self.memory.lock().unwrap().rates.clone(),
@@ -148,40 +150,7 @@ fn now() -> Now {
 #[async_trait]
 impl SluiceApiServer for Fake {
     async fn info(&self) -> RpcResult<Info> {
-        Ok(Info {
-            version: "0.1.0".into(),
-            protocol_version: 7,
-            pid: 4711,
-            uptime_secs: 3_661,
-            node: NodeStatus {
-                node_id: point(1),
-                alias: "alice".into(),
-                network: "regtest".into(),
-                version: "lnd 0.20.0".into(),
-                block_height: 1_234,
-                problem: None,
-            },
-            chains: vec![ChainStatus {
-                asset: Asset::Lbtc,
-                chain: "liquidregtest".into(),
-                version: "23.3.4".into(),
-                wallet: "elementsd (`sluice`)".into(),
-                height: Some(502),
-                new_swaps: true,
-                problem_since: None,
-                paused: None,
-                problem: Some("still syncing".into()),
-            }],
-            rescue: RescueStatus {
-                dir: "/home/alice/.sluice/rescue".into(),
-                problem: None,
-                copy_dir: Some("/mnt/usb".into()),
-                copy_problem: Some("/mnt/usb: No such file or directory (os error 2)".into()),
-            },
-            accept_new_swaps: true,
-            active_swaps: 1,
-            total_swaps: 2,
-        })
+        Ok(samples::info())
     }
 
     async fn swap_out(&self, request: SwapRequest) -> RpcResult<SwapStarted> {
@@ -297,32 +266,25 @@ impl SluiceApiServer for Fake {
 
     async fn peer_list(&self) -> RpcResult<PeerList> {
         Ok(PeerList {
-            peers: vec![PeerView {
-                node_id: point(2),
-                alias: Some("bob".into()),
-                online: true,
-                protocol_version: Some(6),
-                allowed: true,
-                allows_us: None,
-                problem: Some("speaks PeerSwap 6, this node 7".into()),
-                offers: vec![Offer {
-                    asset: Asset::Lbtc,
-                    direction: Kind::Out,
-                    premium_ppm: Some(-1_500),
-                    problem: Some("no swaps in lbtc before version 7".into()),
-                }],
-                channels: vec![ChannelView {
-                    channel: channel(),
-                    active: true,
-                    capacity_sat: 10_000_000,
-                    local_sat: 5_100_000,
-                    remote_sat: 4_900_000,
-                    spendable_sat: SPENDABLE_SAT,
-                    receivable_sat: 4_800_000,
-                    busy_with: None,
-                }],
-            }],
+            peers: vec![self.peer()],
         })
+    }
+
+    async fn peer_get(&self, request: PeerRef) -> RpcResult<PeerView> {
+        if request.peer != point(2) {
+            return Err(ApiError::invalid("peer", request.peer.to_string(), "must be a peer with a channel").into());
+        }
+        Ok(self.peer())
+    }
+
+    async fn peer_quarantine(&self, request: PeerQuarantine) -> RpcResult<PeerView> {
+        self.memory.lock().unwrap().quarantine = Some(samples::quarantine(&request));
+        Ok(self.peer())
+    }
+
+    async fn peer_release(&self, _request: PeerRef) -> RpcResult<PeerView> {
+        self.memory.lock().unwrap().quarantine = None;
+        Ok(self.peer())
     }
 
     async fn chain_list(&self) -> RpcResult<ChainList> {
@@ -417,37 +379,5 @@ impl SluiceApiServer for Fake {
     async fn stop(&self) -> RpcResult<StopAnswer> {
         self.memory.lock().unwrap().stopped = true;
         Ok(StopAnswer { stopping: true })
-    }
-}
-
-/// A fake behind the real server.
-pub struct Served {
-    pub fake: Fake,
-    pub handle: ApiHandle,
-    pub token: Token,
-    pub folder: TempDir,
-}
-
-impl Served {
-    pub async fn begin() -> Served {
-        let folder = TempDir::new().unwrap();
-        let token = Token::load_or_create(&folder.path().join("api.token")).unwrap();
-        let fake = Fake::new();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let handle = serve(listener, token.clone(), fake.clone()).unwrap();
-        Served {
-            fake,
-            handle,
-            token,
-            folder,
-        }
-    }
-
-    pub fn url(&self) -> String {
-        format!("http://{}", self.handle.address())
-    }
-
-    pub fn token_file(&self) -> PathBuf {
-        self.folder.path().join("api.token")
     }
 }

@@ -18,11 +18,11 @@ use sluice::swap::{Kind, Outcome, Role, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::fake::Served;
 use crate::fixtures::{MADE, swap};
+use crate::served::Served;
 
 /// Status and body of a POST.
-async fn post(served: &Served, authorization: Option<&str>, body: &str) -> (u16, Value) {
+pub async fn post(served: &Served, authorization: Option<&str>, body: &str) -> (u16, Value) {
     let mut stream = TcpStream::connect(served.handle.address()).await.unwrap();
     let authorization = authorization.map_or(String::new(), |value| format!("Authorization: {value}\r\n"));
     let request = format!(
@@ -46,7 +46,7 @@ async fn call(served: &Served, method: &str, params: Value) -> Value {
     answer
 }
 
-fn client(served: &Served) -> HttpClient {
+pub fn client(served: &Served) -> HttpClient {
     let headers = http::HeaderMap::from_iter([(AUTHORIZATION, served.token.header())]);
     HttpClientBuilder::new()
         .set_headers(headers)
@@ -54,7 +54,7 @@ fn client(served: &Served) -> HttpClient {
         .unwrap()
 }
 
-async fn socket(served: &Served) -> WsClient {
+pub async fn socket(served: &Served) -> WsClient {
     let headers = http::HeaderMap::from_iter([(AUTHORIZATION, served.token.header())]);
     let url = served.url().replace("http", "ws");
     WsClientBuilder::new().set_headers(headers).build(url).await.unwrap()

@@ -16,11 +16,7 @@ impl Service {
     }
 
     pub(super) fn pause_chain(&self, request: &ChainPause) -> Result<ChainList, ApiError> {
-        let length = request.note.chars().count();
-        if length > MAX_NOTE || request.note.chars().any(char::is_control) {
-            let rule = format!("must have at most {MAX_NOTE} characters and no line breaks");
-            return Err(ApiError::invalid("note", request.note.clone(), rule));
-        }
+        check_note(&request.note)?;
         self.configured(request.asset)?;
         self.engine()?.pause(request.asset, &request.note).map_err(broken)?;
         self.chains()
@@ -35,6 +31,15 @@ impl Service {
     fn configured(&self, asset: Asset) -> Result<(), ApiError> {
         self.side(asset).map(drop)
     }
+}
+
+/// Refuses a note that lists could not show.
+pub(super) fn check_note(note: &str) -> Result<(), ApiError> {
+    if note.chars().count() > MAX_NOTE || note.chars().any(char::is_control) {
+        let rule = format!("must have at most {MAX_NOTE} characters and no line breaks");
+        return Err(ApiError::invalid("note", note, rule));
+    }
+    Ok(())
 }
 
 pub(super) fn statuses(engine: &Engine) -> Vec<ChainStatus> {

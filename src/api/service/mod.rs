@@ -18,9 +18,10 @@ use tokio::sync::watch;
 use super::SluiceApiServer;
 use super::error::ApiError;
 use super::types::{
-    BumpAnswer, BumpRequest, CancelAnswer, ChainList, ChainPause, ChainRef, Info, PeerList, PolicyChange, PolicyView,
-    PremiumChange, PremiumFilter, PremiumTable, SendAnswer, SendRequest, StopAnswer, SwapFilter, SwapList, SwapRef,
-    SwapRequest, SwapStarted, SwapTopic, SwapView, SwapWait, SwapWaited, WalletAddress, WalletBalanceView, WalletRef,
+    BumpAnswer, BumpRequest, CancelAnswer, ChainList, ChainPause, ChainRef, Info, PeerList, PeerQuarantine, PeerRef,
+    PeerView, PolicyChange, PolicyView, PremiumChange, PremiumFilter, PremiumTable, SendAnswer, SendRequest,
+    StopAnswer, SwapFilter, SwapList, SwapRef, SwapRequest, SwapStarted, SwapTopic, SwapView, SwapWait, SwapWaited,
+    WalletAddress, WalletBalanceView, WalletRef,
 };
 use super::view::view;
 use crate::engine::{Engine, Side};
@@ -119,6 +120,18 @@ impl SluiceApiServer for Service {
 
     async fn peer_list(&self) -> RpcResult<PeerList> {
         Ok(self.peers().await?)
+    }
+
+    async fn peer_get(&self, request: PeerRef) -> RpcResult<PeerView> {
+        Ok(self.one_peer(request.peer).await?)
+    }
+
+    async fn peer_quarantine(&self, request: PeerQuarantine) -> RpcResult<PeerView> {
+        Ok(self.quarantine(&request).await?)
+    }
+
+    async fn peer_release(&self, request: PeerRef) -> RpcResult<PeerView> {
+        Ok(self.release(request.peer).await?)
     }
 
     async fn chain_list(&self) -> RpcResult<ChainList> {

@@ -1,29 +1,77 @@
-//! Peers with a channel: what can be swapped with each, or why not.
+//! Peers: what can be swapped with each, or why not; what each has used up; who is in quarantine.
 
 use std::collections::BTreeMap;
 
+use super::chains::check_note;
 use super::{Service, broken};
 use crate::api::error::ApiError;
-use crate::api::types::{ChannelView, Offer, PeerList, PeerView};
-use crate::engine::{Engine, PeerState};
-use crate::policy::{Denial, Policy};
+use crate::api::types::{
+    ChannelView, ConductView, OffenceView, Offer, PeerList, PeerQuarantine, PeerView, QuarantineView,
+};
+use crate::api::view::text::rfc3339;
+use crate::engine::{Conduct, Engine, PeerState};
+use crate::policy::{Denial, Policy, Quarantine, limits};
 use crate::ports::Channel;
 use crate::swap::Kind;
 use crate::units::{Asset, NodeId};
 
+/// The channels with each peer.
+type ByPeer = BTreeMap<NodeId, Vec<Channel>>;
+
 impl Service {
     pub(super) async fn peers(&self) -> Result<PeerList, ApiError> {
-        let channels = self.engine()?.node().channels().await;
-        let channels = channels.map_err(|failure| ApiError::from_port("the lightning node", failure))?;
-        let mut by_peer: BTreeMap<NodeId, Vec<Channel>> = BTreeMap::new();
-        for channel in channels {
-            by_peer.entry(channel.peer).or_default().push(channel);
+        let mut by_peer = self.channels_by_peer().await?;
+        for peer in self.engine()?.quarantined() {
+            by_peer.entry(peer).or_default();
         }
         let peers = by_peer
             .into_iter()
             .map(|(peer, channels)| self.peer(peer, channels))
             .collect::<Result<_, _>>()?;
         Ok(PeerList { peers })
+    }
+
+    pub(super) async fn one_peer(&self, peer: NodeId) -> Result<PeerView, ApiError> {
+        let channels = self.channels_by_peer().await?.remove(&peer).unwrap_or_default();
+        if channels.is_empty() && self.engine()?.conduct(&peer).quarantine.is_none() {
+            let rule = "must be a peer with a channel, or one in quarantine";
+            return Err(ApiError::invalid("peer", peer.to_string(), rule));
+        }
+        self.peer(peer, channels)
+    }
+
+    pub(super) async fn quarantine(&self, request: &PeerQuarantine) -> Result<PeerView, ApiError> {
+        let (secs, most) = (request.duration_secs, PeerQuarantine::MOST_SECS);
+        if !(1..=most).contains(&secs) {
+            let rule = format!("must be 1 to {most}, a year; for ever is `policy_set` with `block`");
+            return Err(ApiError::invalid("duration_secs", secs, rule));
+        }
+        check_note(&request.note)?;
+        self.engine()?
+            .quarantine(request.peer, secs, &request.note)
+            .map_err(broken)?;
+        self.changed(request.peer).await
+    }
+
+    pub(super) async fn release(&self, peer: NodeId) -> Result<PeerView, ApiError> {
+        self.engine()?.release(peer).map_err(broken)?;
+        self.changed(peer).await
+    }
+
+    /// A peer after a change that is done, whether it has channels or not.
+    async fn changed(&self, peer: NodeId) -> Result<PeerView, ApiError> {
+        let channels = self.channels_by_peer().await?.remove(&peer).unwrap_or_default();
+        self.peer(peer, channels)
+    }
+
+    async fn channels_by_peer(&self) -> Result<ByPeer, ApiError> {
+        let channels = self.engine()?.node().channels().await;
+        let channels = channels.map_err(|failure| ApiError::from_port("the lightning node", failure))?;
+        let mut by_peer = ByPeer::new();
+        for channel in channels {
+            by_peer.entry(channel.peer).or_default().push(channel);
+        }
+        Ok(by_peer)
     }
 
     fn peer(&self, node_id: NodeId, channels: Vec<Channel>) -> Result<PeerView, ApiError> {
@@ -40,6 +88,7 @@ impl Service {
             first.unwrap_or_else(|| "it offers nothing".into())
         });
         let PeerState { offer, online } = state;
+        let conduct = engine.conduct(&node_id);
         Ok(PeerView {
             node_id,
             alias: None,
@@ -48,6 +97,8 @@ impl Service {
             allowed: self.engine()?.allows(&node_id),
             allows_us: offer.as_ref().map(|(offer, _)| offer.peer_allowed),
             problem,
+            quarantine: conduct.quarantine.as_ref().map(quarantine_view),
+            conduct: conduct_view(&conduct),
             offers,
             channels: channels
                 .into_iter()
@@ -57,7 +108,14 @@ impl Service {
     }
 
     fn offer(engine: &Engine, peer: &NodeId, asset: Asset, direction: Kind) -> Offer {
-        let ours = forbidden(&engine.policy(), peer).or_else(|| engine.hindrance(asset));
+        let quarantined = || {
+            let quarantine = engine.conduct(peer).quarantine?;
+            let until = rfc3339(quarantine.until);
+            Some(format!("it is in quarantine until {until}: {}", quarantine.why()))
+        };
+        let ours = forbidden(&engine.policy(), peer)
+            .or_else(quarantined)
+            .or_else(|| engine.hindrance(asset));
         let problem = ours.or_else(|| engine.peers().can_swap(peer, asset).err());
         Offer {
             asset,
@@ -78,6 +136,35 @@ impl Service {
             receivable_sat: channel.receivable.to_sat(),
             busy_with: self.engine()?.store().channel_holder(channel.scid).map_err(broken)?,
         })
+    }
+}
+
+fn quarantine_view(quarantine: &Quarantine) -> QuarantineView {
+    QuarantineView {
+        cause: quarantine.cause,
+        reason: quarantine.reason.clone(),
+        since: quarantine.since.0,
+        since_text: rfc3339(quarantine.since),
+        until: quarantine.until.0,
+        until_text: rfc3339(quarantine.until),
+    }
+}
+
+fn conduct_view(conduct: &Conduct) -> ConductView {
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let offences = conduct.offences.iter().map(|(offence, count)| OffenceView {
+        offence: *offence,
+        count: *count,
+        threshold: offence.threshold().count,
+        within_secs: offence.threshold().within_secs,
+    });
+    ConductView {
+        running_swaps: number(conduct.running),
+        most_running_swaps: number(limits::MOST_RUNNING),
+        pending_swaps: number(conduct.pending),
+        most_pending_swaps: number(limits::MOST_PENDING),
+        dropped_messages: conduct.dropped,
+        offences: offences.collect(),
     }
 }
 

@@ -8,10 +8,10 @@ mod request;
 mod settings;
 mod swap;
 
-pub use peer::{ChannelView, Offer, PeerList, PeerView};
+pub use peer::{ChannelView, ConductView, OffenceView, Offer, PeerList, PeerView, QuarantineView};
 pub use request::{
-    BumpRequest, ChainPause, ChainRef, IdempotencyKey, NoParams, PolicyChange, PremiumChange, PremiumFilter,
-    SendRequest, SwapFilter, SwapRef, SwapRequest, SwapTopic, SwapWait, Until, WalletRef,
+    BumpRequest, ChainPause, ChainRef, IdempotencyKey, NoParams, PeerQuarantine, PeerRef, PolicyChange, PremiumChange,
+    PremiumFilter, SendRequest, SwapFilter, SwapRef, SwapRequest, SwapTopic, SwapWait, Until, WalletRef,
 };
 pub use settings::{
     ChainList, ChainStatus, Info, NodeStatus, PauseView, PolicyView, PremiumRate, PremiumTable, RescueStatus,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::policy::Cause;
+use crate::policy::limits::Offence;
 use crate::swap::terms::Kind;
 use crate::units::{Asset, NodeId, Scid, SwapId};
 
@@ -39,7 +41,54 @@ pub struct Offer {
     pub problem: Option<String>,
 }
 
-/// A peer with at least one channel.
+/// A peer's quarantine: no new swaps with it, whoever asks. Swaps under way go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineView {
+    /// `operator`, or the offence that led to it.
+    pub cause: Cause,
+    /// The same for people, or the operator's note.
+    pub reason: String,
+    /// Since when, Unix time.
+    pub since: u64,
+    /// The same in RFC 3339, UTC.
+    pub since_text: String,
+    /// When it ends, Unix time.
+    pub until: u64,
+    /// The same in RFC 3339, UTC.
+    pub until_text: String,
+}
+
+/// Something that is counted against a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OffenceView {
+    /// What.
+    pub offence: Offence,
+    /// How often, within the time that counts.
+    pub count: u32,
+    /// So many lead to a quarantine …
+    pub threshold: u32,
+    /// … if they come within so many seconds.
+    pub within_secs: u64,
+}
+
+/// What a peer has used up of what it may ask of this node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConductView {
+    /// Swaps it asked for that run now.
+    pub running_swaps: u64,
+    /// The most of them at a time.
+    pub most_running_swaps: u64,
+    /// Those of them that it has put nothing into: its fee not paid, its opening not announced.
+    pub pending_swaps: u64,
+    /// The most of them at a time.
+    pub most_pending_swaps: u64,
+    /// Messages that were dropped because they were too many, since the daemon's start.
+    pub dropped_messages: u64,
+    /// What is counted against it.
+    pub offences: Vec<OffenceView>,
+}
+
+/// A peer with at least one channel, or in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerView {
     /// Its identity.
@@ -56,9 +105,13 @@ pub struct PeerView {
     pub allows_us: Option<bool>,
     /// Why nothing can be swapped with it at all; None: see its offers.
     pub problem: Option<String>,
+    /// Its quarantine; None: it is not in quarantine.
+    pub quarantine: Option<QuarantineView>,
+    /// What it has used up.
+    pub conduct: ConductView,
     /// Per asset and direction.
     pub offers: Vec<Offer>,
-    /// Its channels.
+    /// Its channels; none with a peer that is listed for its quarantine alone.
     pub channels: Vec<ChannelView>,
 }
 

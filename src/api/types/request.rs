@@ -235,6 +235,39 @@ pub struct ChainRef {
     pub asset: Asset,
 }
 
+/// `peer_get` and `peer_release`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerRef {
+    /// Its node id.
+    pub peer: NodeId,
+}
+
+/// `peer_quarantine`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerQuarantine {
+    /// Its node id.
+    pub peer: NodeId,
+    /// How long: a day unless given, at most a year.
+    #[serde(default = "PeerQuarantine::default_secs")]
+    pub duration_secs: u64,
+    /// Why, for people: at most 200 characters. The peer is not told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+impl PeerQuarantine {
+    /// The longest, in seconds: a year. For ever is `policy_set` with `block`.
+    pub const MOST_SECS: u64 = 365 * 24 * 3_600;
+
+    /// How long it lasts unless given, in seconds: a day.
+    #[must_use]
+    pub fn default_secs() -> u64 {
+        24 * 3_600
+    }
+}
+
 /// A field that is there, null or not.
 fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<u64>>, D::Error> {
     Option::deserialize(deserializer).map(Some)

@@ -1,6 +1,7 @@
 //! The command line's grammar.
 
 mod offline;
+mod peer;
 
 use std::path::PathBuf;
 
@@ -11,8 +12,9 @@ use sluice::swap::Kind;
 use sluice::units::{Asset, AssetChoice, NodeId, Scid};
 
 pub use offline::{NodeArgs, RescueArgs, SeedCommand};
+pub use peer::{PeerCommand, PolicyCommand};
 
-use crate::values::{Limit, amount, limit, swap_prefix};
+use crate::values::{amount, swap_prefix};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -228,52 +230,6 @@ pub struct OneSwap {
     /// The swap's id, or the beginning of it
     #[arg(value_name = "SWAP", value_parser = swap_prefix)]
     pub swap: String,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum PeerCommand {
-    /// Show peers: what can be swapped at what premium, or why not
-    List,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum PolicyCommand {
-    /// Show the policy
-    Get,
-    /// Change what is named, leave the rest
-    Set(PolicySet),
-    /// Let peers request swaps
-    Allow(Peers),
-    /// Take peers off the list of those that may
-    Disallow(Peers),
-    /// Swap with these peers under no circumstances
-    Block(Peers),
-    /// Take that back
-    Unblock(Peers),
-}
-
-#[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
-pub struct PolicySet {
-    /// Whether new swaps are made at all
-    #[arg(long, value_name = "BOOL")]
-    pub accept_new_swaps: Option<bool>,
-    /// Whether every peer may request swaps
-    #[arg(long, value_name = "BOOL")]
-    pub accept_all_peers: Option<bool>,
-    /// The smallest amount of a swap, in satoshi
-    #[arg(long, value_name = "SAT", value_parser = amount)]
-    pub min_amount: Option<u64>,
-    /// The largest amount of a swap, in satoshi, or `none`
-    #[arg(long, value_name = "SAT", value_parser = limit)]
-    pub max_amount: Option<Limit>,
-}
-
-#[derive(Debug, Args)]
-pub struct Peers {
-    /// Node ids
-    #[arg(required = true, value_name = "NODE")]
-    pub peers: Vec<NodeId>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ mod connect;
 mod exit;
 mod follow;
 mod operate;
+mod peer;
 mod progress;
 mod rescue;
 mod screen;
@@ -58,7 +59,7 @@ async fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
     match asked {
         Asked::Info => operate::info(&daemon, screen).await,
         Asked::Swap(command) => swap::run(command, &daemon, screen).await,
-        Asked::Peer(command) => operate::peer(command, &daemon, screen).await,
+        Asked::Peer(command) => peer::run(command, &daemon, screen).await,
         Asked::Chain { command } => chain::run(command.unwrap_or(ChainCommand::List), &daemon, screen).await,
         Asked::Policy(command) => operate::policy(command, &daemon, screen).await,
         Asked::Premium(command) => operate::premium(command, &daemon, screen).await,

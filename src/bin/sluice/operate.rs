@@ -1,15 +1,14 @@
-//! Everything but swaps: the daemon, peers, policy, premiums, the wallet.
+//! Everything but swaps, chains and peers: the daemon, policy, premiums, the wallet.
 
 use jsonrpsee::core::ClientError;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{
-    Info, Offer, PeerList, PeerView, PolicyChange, PolicyView, PremiumChange, PremiumFilter, PremiumTable, SendRequest,
-    WalletRef,
+    Info, PolicyChange, PolicyView, PremiumChange, PremiumFilter, PremiumTable, SendRequest, WalletRef,
 };
 use sluice::api::view::text::{grouped, lasting, sats};
 use sluice::swap::Kind;
 
-use crate::args::{PeerCommand, PolicyCommand, PremiumCommand, WalletCommand};
+use crate::args::{PolicyCommand, PremiumCommand, WalletCommand};
 use crate::connect::Daemon;
 use crate::exit::{Exit, Failure};
 use crate::screen::{Screen, Tone};
@@ -23,20 +22,6 @@ pub async fn info(daemon: &Daemon, screen: Screen) -> Result<Exit, Failure> {
 pub async fn stop(daemon: &Daemon, screen: Screen) -> Result<Exit, Failure> {
     let answer = daemon.client()?.stop().await.map_err(|error| daemon.failure(error))?;
     screen.answer(&answer, |_| "stopping; swaps go on at the next start".into())?;
-    Ok(Exit::Done)
-}
-
-pub async fn peer(command: PeerCommand, daemon: &Daemon, screen: Screen) -> Result<Exit, Failure> {
-    match command {
-        PeerCommand::List => {
-            let list = daemon
-                .client()?
-                .peer_list()
-                .await
-                .map_err(|error| daemon.failure(error))?;
-            screen.answer(&list, |list| peers(screen, list))?;
-        }
-    }
     Ok(Exit::Done)
 }
 
@@ -200,76 +185,6 @@ fn about(screen: Screen, info: &Info) -> String {
         facts.push(("", Some(format!("copied to {copy}: {}", health(&rescue.copy_problem)))));
     }
     screen.facts(&facts)
-}
-
-fn peers(screen: Screen, list: &PeerList) -> String {
-    if list.peers.is_empty() {
-        return "no peers with channels".into();
-    }
-    let texts: Vec<String> = list.peers.iter().map(|peer| one_peer(screen, peer)).collect();
-    texts.join("\n")
-}
-
-fn one_peer(screen: Screen, peer: &PeerView) -> String {
-    let alias = peer.alias.clone().unwrap_or_default();
-    let version = peer
-        .protocol_version
-        .map_or("no PeerSwap heard".into(), |v| format!("PeerSwap {v}"));
-    let online = if peer.online { "online" } else { "offline" };
-    let allowed = if peer.allowed {
-        "may ask us"
-    } else {
-        "may not ask us (policy allow)"
-    };
-    let allows = match peer.allows_us {
-        Some(true) => ", answers us",
-        Some(false) => ", does not answer us",
-        None => "",
-    };
-    let mut text = format!("{} {alias}\n  {online}, {version}, {allowed}{allows}\n", peer.node_id);
-    if let Some(problem) = &peer.problem {
-        text.push_str(&format!("  {}\n", screen.paint(problem, Tone::Warning)));
-    }
-    for Offer {
-        asset,
-        direction,
-        premium_ppm,
-        problem,
-    } in &peer.offers
-    {
-        let direction = match direction {
-            Kind::In => "in",
-            Kind::Out => "out",
-        };
-        let premium = premium_ppm.map_or("premium not known".into(), |ppm| format!("{} ppm", grouped(ppm)));
-        let state = match problem {
-            None => screen.paint("possible", Tone::Good),
-            Some(problem) => screen.paint(problem, Tone::Warning),
-        };
-        text.push_str(&format!("  swap-{direction} {asset}: {premium}, {state}\n"));
-    }
-    let rows = peer.channels.iter().map(|channel| {
-        let state = match (&channel.busy_with, channel.active) {
-            (Some(swap), _) => format!("swap {}", swap.short()),
-            (None, true) => "free".into(),
-            (None, false) => "inactive".into(),
-        };
-        vec![
-            channel.channel.to_string(),
-            grouped(channel.capacity_sat),
-            grouped(channel.local_sat),
-            grouped(channel.remote_sat),
-            grouped(channel.spendable_sat),
-            grouped(channel.receivable_sat),
-            state,
-        ]
-    });
-    let head = ["CHANNEL", "CAPACITY", "LOCAL", "REMOTE", "MAX OUT", "MAX IN", "STATE"];
-    let table = screen.table(&head, &[1, 2, 3, 4, 5], rows.collect());
-    for line in table.lines() {
-        text.push_str(&format!("  {line}\n"));
-    }
-    text
 }
 
 fn rules(screen: Screen, policy: &PolicyView) -> String {

@@ -38,11 +38,13 @@ fn is_poll(kind: MessageType) -> bool {
     matches!(kind, MessageType::Poll | MessageType::RequestPoll)
 }
 
-/// Whether a swap that its peer asked for has cost the peer nothing yet.
+/// Whether a swap that its peer asked for has cost the peer nothing yet: to announce an opening is free, to have one in
+/// the chain is not.
 fn is_pending(swap: &Swap) -> bool {
     let idle = matches!(
         swap.state,
-        State::Maker(_, Maker::AwaitingFee { .. }) | State::Taker(_, Taker::AwaitingOpening)
+        State::Maker(_, Maker::AwaitingFee { .. })
+            | State::Taker(_, Taker::AwaitingOpening | Taker::AwaitingConfirmation { .. })
     );
     idle && !swap.is_initiator()
 }

@@ -49,7 +49,7 @@ pub const JUDGED_AT_ONCE: usize = 8;
 /// Swaps a peer asked for that run at the same time. One may hold a channel; the others wait for their last
 /// transactions. Each takes some ten kilobytes of memory.
 pub const MOST_RUNNING: usize = 256;
-/// Those of them that the peer has put nothing into: its fee is not paid, its opening not announced.
+/// Those of them that the peer has put nothing into: its fee is not paid, its opening not confirmed.
 pub const MOST_PENDING: usize = 128;
 /// Peers whose doings are remembered at the same time; of more, whoever was silent longest is forgotten.
 pub const MOST_REMEMBERED: usize = 4_096;

@@ -42,7 +42,7 @@ async fn shake_hands_and_call(served: &Served, authorization: Option<&str>, call
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&frame(call)).await.unwrap();
-    stream.shutdown().await.unwrap();
+    // a frame is no request: the connection ends with it
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     String::from_utf8_lossy(&answer).into_owned()

@@ -78,7 +78,7 @@ pub struct ConductView {
     pub running_swaps: u64,
     /// The most of them at a time.
     pub most_running_swaps: u64,
-    /// Those of them that it has put nothing into: its fee not paid, its opening not announced.
+    /// Those of them that it has put nothing into: its fee not paid, its opening not confirmed.
     pub pending_swaps: u64,
     /// The most of them at a time.
     pub most_pending_swaps: u64,

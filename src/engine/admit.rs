@@ -99,7 +99,7 @@ pub enum Denial {
         needed: Amount,
     },
     /// The peer is in quarantine.
-    #[error("no new swaps with peer {peer} for {minutes} more minutes: {reason}")]
+    #[error("it is in quarantine for {minutes} more minutes, or until `peer_release`: {reason}")]
     Quarantined {
         /// The peer.
         peer: NodeId,

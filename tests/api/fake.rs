@@ -19,7 +19,7 @@ use sluice::swap::event::Now;
 use sluice::swap::fees::{FeeRates, Wish};
 use sluice::swap::{Kind, Role, State, Swap};
 use sluice::trail::{Millis, Trail};
-use sluice::units::{Asset, FeeRate, Height, SwapId, TxId};
+use sluice::units::{FeeRate, Height, SwapId, TxId};
 use tokio::sync::watch;
 
 use crate::fixtures::{MADE, channel, point, swap};

@@ -4,6 +4,7 @@ mod books;
 mod crash;
 mod fees;
 mod golike;
+mod griefing;
 mod hostile;
 mod input;
 mod messages;

@@ -63,17 +63,10 @@ fn denied(denial: Denial, direction: Kind, request: &SwapRequest) -> ApiError {
             needed_sat: needed.to_sat(),
             available_sat: available.to_sat(),
         },
-        Denial::Quarantined {
-            peer, reason, minutes, ..
-        } => ApiError::PeerUnusable {
+        Denial::Quarantined { peer, .. } | Denial::TooMany { peer, .. } => ApiError::PeerUnusable {
             peer,
-            reason: format!("{reason}; it ends in {minutes} minutes, or by `peer_release`"),
+            reason: denial.to_string(),
         },
-        // of peers' requests alone
-        Denial::TooMany { peer, .. } => {
-            let reason = denial.to_string();
-            ApiError::PeerUnusable { peer, reason }
-        }
         Denial::Unfit { asset, reason } => ApiError::AssetUnusable { asset, reason },
         Denial::NotConfigured(asset) => ApiError::AssetUnusable {
             asset,

@@ -99,24 +99,12 @@ fn one_peer(screen: Screen, peer: &PeerView) -> String {
     for line in conduct(screen, peer) {
         text.push_str(&format!("  {line}\n"));
     }
-    for Offer {
-        asset,
-        direction,
-        premium_ppm,
-        problem,
-    } in &peer.offers
-    {
-        let direction = match direction {
-            Kind::In => "in",
-            Kind::Out => "out",
-        };
-        let premium = premium_ppm.map_or("premium not known".into(), |ppm| format!("{} ppm", grouped(ppm)));
-        let state = match problem {
-            None => screen.paint("possible", Tone::Good),
-            Some(problem) => screen.paint(problem, Tone::Warning),
-        };
-        text.push_str(&format!("  swap-{direction} {asset}: {premium}, {state}\n"));
-    }
+    text.push_str(&offers(screen, peer));
+    text.push_str(&channels(screen, peer));
+    text
+}
+
+fn channels(screen: Screen, peer: &PeerView) -> String {
     let rows = peer.channels.iter().map(|channel| {
         let state = match (&channel.busy_with, channel.active) {
             (Some(swap), _) => format!("swap {}", swap.short()),
@@ -135,8 +123,28 @@ fn one_peer(screen: Screen, peer: &PeerView) -> String {
     });
     let head = ["CHANNEL", "CAPACITY", "LOCAL", "REMOTE", "MAX OUT", "MAX IN", "STATE"];
     let table = screen.table(&head, &[1, 2, 3, 4, 5], rows.collect());
-    for line in table.lines() {
-        text.push_str(&format!("  {line}\n"));
+    table.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+fn offers(screen: Screen, peer: &PeerView) -> String {
+    let mut text = String::new();
+    for Offer {
+        asset,
+        direction,
+        premium_ppm,
+        problem,
+    } in &peer.offers
+    {
+        let direction = match direction {
+            Kind::In => "in",
+            Kind::Out => "out",
+        };
+        let premium = premium_ppm.map_or("premium not known".into(), |ppm| format!("{} ppm", grouped(ppm)));
+        let state = match problem {
+            None => screen.paint("possible", Tone::Good),
+            Some(problem) => screen.paint(problem, Tone::Warning),
+        };
+        text.push_str(&format!("  swap-{direction} {asset}: {premium}, {state}\n"));
     }
     text
 }

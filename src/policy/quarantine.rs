@@ -81,7 +81,9 @@ impl Quarantine {
 /// A whole number of the largest unit that measures it.
 fn plainly(secs: u64) -> String {
     let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
-    let unit = units.iter().find(|(size, _)| secs % size == 0 && secs >= 2 * size);
+    let unit = units
+        .iter()
+        .find(|(size, _)| secs.is_multiple_of(*size) && secs >= 2 * size);
     unit.map_or_else(
         || format!("{secs} seconds"),
         |(size, name)| format!("{} {name}", secs / size),

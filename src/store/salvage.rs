@@ -42,6 +42,7 @@ impl Store {
             self.policy()?;
             self.premiums()?;
             self.pauses()?;
+            self.quarantines()?;
             self.capabilities()?;
             Ok(())
         });

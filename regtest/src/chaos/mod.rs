@@ -9,6 +9,7 @@
 //! The daemons are `sluiced` with a knife in each seam ([`knife`]): this very program under another command.
 
 mod books;
+mod hands;
 pub mod knife;
 mod patient;
 mod plan;

@@ -12,13 +12,22 @@ use sluice::units::Asset;
 
 use super::Args;
 use super::knife::{Act, Entry};
-use super::play::Played;
+use super::play::{Played, Tempo};
 use super::script::{self, Cut, Manner, Script};
 use super::table::{Report, Row, Violation};
+use crate::play::Ending;
 use crate::world::side::Side;
 
 /// How often a cut is tried again whose boundary the run did not pass: runs differ by what two threads do at once.
 const TRIES: u32 = 3;
+/// How long nothing may be seen in a world whose pace is not known yet.
+const UNKNOWN: Duration = Duration::from_secs(5);
+/// The shortest time after which nothing more is expected.
+const SHORTEST: Duration = Duration::from_millis(250);
+/// Nothing more is expected after so many times the longest wait of a swap with nothing cut.
+const MARGIN: u32 = 3;
+/// How often a swap is looked at.
+const LOOK_AT_SWAP: Duration = Duration::from_millis(15);
 /// How soon who has nothing to do looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -49,6 +58,8 @@ struct State {
     known: HashSet<(String, Cut)>,
     rows: Vec<Row>,
     violations: Vec<Violation>,
+    /// The longest wait of a swap with nothing cut; None: none was played yet.
+    longest_wait: Option<Duration>,
 }
 
 impl Plan {
@@ -90,6 +101,7 @@ impl Plan {
                 known: HashSet::new(),
                 rows,
                 violations: Vec::new(),
+                longest_wait: None,
             }),
         }
     }
@@ -100,6 +112,15 @@ impl Plan {
 
     pub(super) fn wants_bitcoin(&self) -> bool {
         self.wants_bitcoin
+    }
+
+    /// The pace of this machine, as seen so far: it may be busy with something else.
+    pub(super) fn tempo(&self) -> Tempo {
+        let longest = self.state().longest_wait;
+        Tempo {
+            look: LOOK_AT_SWAP,
+            calm: longest.map_or(UNKNOWN, |wait| (wait * MARGIN).clamp(SHORTEST, UNKNOWN)),
+        }
     }
 
     /// The next swap to play; None once nothing can be added any more.
@@ -137,6 +158,10 @@ impl Plan {
                 state.violations.push(Violation { command, why });
             }
             Ok(played) => {
+                // who takes coins back alone is busy for long with a week of blocks
+                if task.cut.is_none() && task.script.ending != Ending::Csv {
+                    state.longest_wait = state.longest_wait.max(Some(played.longest_wait));
+                }
                 self.note(&mut state, task, &played);
                 if let Some(cut) = &task.cut
                     && !played.met

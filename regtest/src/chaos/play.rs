@@ -10,12 +10,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use bitcoin::Amount;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{OutcomeKind, Stage, SwapRequest, SwapView};
-use sluice::protocol;
-use sluice::swap::timelocks::Timelocks;
 use sluice::swap::{Kind, Role};
 use sluice::units::{Scid, SwapId};
 
@@ -35,16 +33,11 @@ pub(super) const AMOUNT: Amount = Amount::from_sat(1_000_000);
 const LIMIT_PPM: i64 = 2_000;
 /// What she pays at most in a swap that shall be refused.
 const LOW_LIMIT_PPM: i64 = 1_000;
-/// How long a swap may take.
+/// How long a swap may take, and how many times as long as it takes to be sure that nothing goes on.
 const PATIENCE: Duration = Duration::from_secs(120);
+const CALMS: u32 = 60;
 /// How long an order may take to be answered.
 const ORDER: Duration = Duration::from_secs(10);
-/// Blocks mined at a time, so that everything else in this process goes on meanwhile.
-const BATCH: u32 = 250;
-/// Blocks that are mined because nothing else happens.
-const IDLE_BLOCKS: u32 = 6;
-/// What passes, in seconds, when blocks do not help either: a request's time, a call's, half an hour, an invoice's.
-const SKIPS: [u64; 5] = [125, 125, 700, 1_900, 3_700];
 
 /// How fast a world is.
 #[derive(Debug, Clone, Copy)]
@@ -61,16 +54,18 @@ pub(super) struct Played {
     pub(super) passed: [Vec<Entry>; 2],
     /// Whether the daemon was cut where it was to be.
     pub(super) met: bool,
+    /// The longest time in which nothing was to be seen.
+    pub(super) longest_wait: Duration,
 }
 
 /// A swap that is being played.
 pub(super) struct Play<'a> {
     pub(super) world: &'a mut World,
     pub(super) script: Script,
-    cut: Option<&'a Cut>,
-    tempo: Tempo,
-    patients: [Patient; 2],
-    channel: Scid,
+    pub(super) cut: Option<&'a Cut>,
+    pub(super) tempo: Tempo,
+    pub(super) patients: [Patient; 2],
+    pub(super) channel: Scid,
     key: String,
     id: Option<SwapId>,
     refusal: String,
@@ -79,11 +74,12 @@ pub(super) struct Play<'a> {
     pub(super) drained_sat: u64,
     /// The request went nowhere, and its time has passed.
     pub(super) expired: bool,
-    left: bool,
-    idle_blocks: u32,
-    skips: usize,
-    shown: String,
+    pub(super) left: bool,
+    pub(super) idle_blocks: u32,
+    pub(super) skips: usize,
+    pub(super) shown: String,
     shown_since: Instant,
+    longest_wait: Duration,
     began: Instant,
 }
 
@@ -122,16 +118,18 @@ pub(super) async fn play(
         skips: 0,
         shown: String::new(),
         shown_since: Instant::now(),
+        longest_wait: Duration::ZERO,
         began: Instant::now(),
     };
     let ended = play.run(before).await;
     *epoch = play.patients.iter().map(Patient::next_epoch).max().unwrap_or(*epoch);
-    ended.with_context(|| play.scene())?;
+    ended.map_err(|error| anyhow!("{error:#}\n{}", play.scene()))?;
     let met = cut.is_none_or(|cut| play.patients[script.side(cut.role).index()].cut);
     let [alice, bob] = &play.patients;
     Ok(Played {
         passed: [alice.passed()?, bob.passed()?],
         met,
+        longest_wait: play.longest_wait,
     })
 }
 
@@ -155,8 +153,9 @@ impl Play<'_> {
                 return Ok(sights);
             }
             self.act(&sights).await?;
-            if self.began.elapsed() > PATIENCE {
-                bail!("the swap is not over after {PATIENCE:?}: {sights:#?}{}", self.refusal);
+            let patience = PATIENCE + self.tempo.calm * CALMS;
+            if self.began.elapsed() > patience {
+                bail!("the swap is not over after {patience:?}: {sights:#?}{}", self.refusal);
             }
             tokio::time::sleep(self.tempo.look).await;
         }
@@ -304,7 +303,7 @@ impl Play<'_> {
         Ok(())
     }
 
-    fn view<'s>(&self, sights: &'s [Sight; 2], role: Role) -> Option<&'s SwapView> {
+    pub(super) fn view<'s>(&self, sights: &'s [Sight; 2], role: Role) -> Option<&'s SwapView> {
         sights[self.script.side(role).index()].view()
     }
 
@@ -315,11 +314,16 @@ impl Play<'_> {
             Sight::Unknown | Sight::Silent => format!("{sight:?}"),
         });
         let shown = format!("{gist:?}{:?}{:?}", self.opening, self.spend);
-        if shown != self.shown {
-            self.shown = shown;
-            self.shown_since = Instant::now();
+        let waited = self.shown_since.elapsed();
+        if shown == self.shown {
+            return waited;
         }
-        self.shown_since.elapsed()
+        if !self.shown.is_empty() {
+            self.longest_wait = self.longest_wait.max(waited);
+        }
+        self.shown = shown;
+        self.shown_since = Instant::now();
+        Duration::ZERO
     }
 
     /// Whether nothing but a block can bring the swap further.
@@ -356,82 +360,6 @@ impl Play<'_> {
         Ok(true)
     }
 
-    async fn mine(&mut self, blocks: u32) -> Result<()> {
-        let mut left = blocks;
-        while left > 0 {
-            let batch = left.min(BATCH);
-            self.world.mine(self.script.asset, batch).await?;
-            tokio::task::yield_now().await;
-            left -= batch;
-        }
-        self.shown.clear();
-        Ok(())
-    }
-
-    /// Blocks that nobody waits for by name, then hours.
-    async fn pass_time(&mut self, sights: &[Sight; 2], calm: Duration) -> Result<()> {
-        let initiator = &sights[Side::Alice.index()];
-        let requested = initiator.view().is_some_and(|view| view.stage == Stage::Requested);
-        let unheard = requested && matches!(sights[Side::Bob.index()], Sight::Unknown);
-        if unheard && calm >= self.tempo.calm * 2 {
-            self.expired = true;
-            return self.skip();
-        }
-        if self.opening.is_some() && self.idle_blocks < IDLE_BLOCKS && calm >= self.tempo.calm {
-            self.idle_blocks += 1;
-            return self.mine(1).await;
-        }
-        if calm >= self.tempo.calm * 8 {
-            return self.skip();
-        }
-        Ok(())
-    }
-
-    fn skip(&mut self) -> Result<()> {
-        let Some(secs) = SKIPS.get(self.skips) else {
-            return Ok(());
-        };
-        self.skips += 1;
-        self.shown.clear();
-        self.patients
-            .iter_mut()
-            .try_for_each(|patient| patient.set_ahead(*secs))
-    }
-
-    /// The taker's node spends so much of the channel on something else that it cannot pay for the swap.
-    async fn drain(&mut self) -> Result<()> {
-        let taker = self.script.side(Role::Taker).index();
-        let local = self.world.lightning.local(taker, self.channel).await?;
-        let sat = (local.0 / 1000).saturating_sub(AMOUNT.to_sat() / 2);
-        let paid = self.world.lightning.pay_out(taker, self.channel, Amount::from_sat(sat));
-        paid.await.context("the taker's other payment")?;
-        self.drained_sat = sat;
-        Ok(())
-    }
-
-    /// The taker is gone when the opening is in no block yet, and stays away until the coins are taken back.
-    async fn leave(&mut self) -> Result<()> {
-        let taker = self.script.side(Role::Taker);
-        operator_mut(self.world, taker).daemon.kill();
-        self.patients[taker.index()].away = true;
-        self.left = true;
-        let limits = Timelocks::of(self.script.asset, protocol::VERSION);
-        // the opening is in the first of them, and the refund fits into the block after the last
-        self.mine(limits.context("an asset without timelocks")?.csv.0).await
-    }
-
-    fn is_refunded(&self, sights: &[Sight; 2]) -> bool {
-        let maker = self.view(sights, Role::Maker);
-        let away = self.patients[self.script.side(Role::Taker).index()].away;
-        away && maker.is_some_and(|view| view.outcome.is_some())
-    }
-
-    fn come_back(&mut self) -> Result<()> {
-        let taker = self.script.side(Role::Taker);
-        let cut = self.cut.filter(|cut| cut.role == Role::Taker);
-        self.patients[taker.index()].come_back(operator_mut(self.world, taker), cut)
-    }
-
     /// What both said last.
     fn scene(&self) -> String {
         let tail = |side: Side| format!("{}'s log:\n{}", side.name(), operator(self.world, side).tail());
@@ -447,7 +375,7 @@ pub(super) fn operator(world: &World, side: Side) -> &Operator {
     }
 }
 
-fn operator_mut(world: &mut World, side: Side) -> &mut Operator {
+pub(super) fn operator_mut(world: &mut World, side: Side) -> &mut Operator {
     match side {
         Side::Alice => &mut world.alice,
         Side::Bob => &mut world.bob,

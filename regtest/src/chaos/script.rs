@@ -51,8 +51,7 @@ impl Script {
     /// Every kind of swap there is.
     pub(super) fn all() -> impl Iterator<Item = Script> {
         let kinds = |asset| {
-            let endings = ENDINGS.into_iter().rev();
-            endings.flat_map(move |ending| {
+            ENDINGS.into_iter().flat_map(move |ending| {
                 KINDS.map(|direction| Script {
                     asset,
                     direction,
@@ -142,4 +141,47 @@ pub(super) fn side(role: Role) -> &'static str {
 pub(super) fn name(value: &impl ValueEnum) -> String {
     let value = value.to_possible_value().expect("no value is hidden");
     value.get_name().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fitting(boundary: &str) -> Vec<String> {
+        let entry = Entry {
+            epoch: 1,
+            boundary: boundary.parse().expect("a boundary"),
+            struck: false,
+        };
+        let fits = Manner::value_variants().iter().filter(|manner| manner.fits(&entry));
+        fits.map(name).collect()
+    }
+
+    #[test]
+    fn every_boundary_is_cut_in_every_manner_that_makes_a_difference_there() {
+        assert_eq!(fitting("sync#1 before"), ["kill", "both", "power", "full", "read-only"]);
+        assert_eq!(fitting("sync#1 after"), ["kill", "both", "startup"]);
+        assert_eq!(fitting("again:sync#1 after"), ["kill", "both"]);
+        assert_eq!(fitting("write#1 before"), ["full"]);
+        for effect in ["broadcast#1 before", "pay#1 after"] {
+            assert_eq!(fitting(effect), ["kill", "both"]);
+        }
+    }
+
+    #[test]
+    fn a_cut_can_be_made_again_by_its_command() {
+        let script = Script {
+            asset: Asset::Btc,
+            direction: Direction::In,
+            ending: Ending::Coop,
+        };
+        let cut = Cut {
+            role: Role::Taker,
+            manner: Manner::ReadOnly,
+            at: "sync#3 before".parse().expect("a boundary"),
+        };
+        let command = "cargo regtest chaos --asset btc --direction in --ending coop --side taker --manner read-only \
+                       --at 'sync#3 before' --lightning lnd";
+        assert_eq!(cut.command(&script, " --lightning lnd"), command);
+    }
 }

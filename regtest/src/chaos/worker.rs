@@ -1,7 +1,6 @@
 //! A world that is played in for as long as it serves.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 use bitcoin::Amount;
@@ -15,7 +14,7 @@ use super::plan::{Plan, Task};
 use super::play::{self, Played, Tempo};
 use super::{Args, SLUICED};
 use crate::world::sluiced::Executable;
-use crate::world::{Options, World, lightning, liquid};
+use crate::world::{Options, World};
 
 /// What bob asks for, as `play::script` reckons.
 const RATE: Ppm = Ppm(1_500);
@@ -28,12 +27,11 @@ const OLD: u32 = 60_000;
 pub(super) async fn work(plan: &Plan, args: &Args, program: &Path) -> Result<()> {
     let mut bench = Bench {
         options: options(args, program, plan.wants_bitcoin()),
-        tempo: tempo(args),
         epoch: 0,
         world: None,
     };
     while let Some(task) = plan.next().await {
-        let played = bench.play(&task).await;
+        let played = bench.play(&task, plan.tempo()).await;
         if played.is_err() {
             // Whatever state it is in, the next one begins in another.
             bench.world = None;
@@ -45,13 +43,12 @@ pub(super) async fn work(plan: &Plan, args: &Args, program: &Path) -> Result<()>
 
 struct Bench {
     options: Options,
-    tempo: Tempo,
     epoch: u64,
     world: Option<World>,
 }
 
 impl Bench {
-    async fn play(&mut self, task: &Task) -> Result<Played> {
+    async fn play(&mut self, task: &Task, tempo: Tempo) -> Result<Played> {
         let asset = task.script.asset;
         let is_old = match &self.world {
             Some(world) => world.chains().height(asset).await? > OLD,
@@ -64,7 +61,7 @@ impl Bench {
             Some(world) => world,
             none => none.insert(start(self.options.clone()).await?),
         };
-        play::play(world, &mut self.epoch, task.script, task.cut.as_ref(), self.tempo).await
+        play::play(world, &mut self.epoch, task.script, task.cut.as_ref(), tempo).await
     }
 }
 
@@ -80,17 +77,6 @@ fn options(args: &Args, program: &Path, bitcoin: bool) -> Options {
         }),
         ..Options::default()
     }
-}
-
-fn tempo(args: &Args) -> Tempo {
-    let embedded = args.liquid == liquid::Kind::Embedded && args.lightning == lightning::Kind::Embedded;
-    let millis = Duration::from_millis;
-    let (look, calm) = if embedded {
-        (millis(8), millis(250))
-    } else {
-        (millis(40), millis(1_500))
-    };
-    Tempo { look, calm }
 }
 
 async fn start(options: Options) -> Result<World> {

@@ -12,8 +12,11 @@
 
 mod error;
 mod journal;
+mod look;
+pub mod offline;
 mod open;
 mod record;
+mod salvage;
 mod settings;
 mod swaps;
 #[cfg(test)]
@@ -27,6 +30,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTr
 pub use error::StoreError;
 pub use open::StoreIdentity;
 pub use record::{JournalRow, SCHEMA, Seen, Seq, Summary, state_name};
+pub use salvage::Saved;
 pub use swaps::{Created, Filter};
 
 use error::database;

@@ -67,7 +67,9 @@ fn ending(play: &Play<'_>, sights: &[Sight; 2]) -> Result<Ending> {
         .each_ref()
         .map(|sight| sight.view().and_then(|view| view.outcome.as_ref()));
     let cancelled = ordered.is_some_and(|outcome| outcome.kind == OutcomeKind::Canceled);
-    if cancelled && asked.is_none() && (play.expired || script.ending == Ending::Cancel) {
+    // whose disk fails when it is asked says no, and has stored nothing
+    let refused = play.has_failing_disk(Side::Bob);
+    if cancelled && asked.is_none() && (play.expired || refused || script.ending == Ending::Cancel) {
         return Ok(Ending::Cancel);
     }
     bail!("maker and taker ended as {found:?}, and not as {wanted:?}");

@@ -48,6 +48,10 @@ pub(super) struct Patient {
     epochs: Vec<u64>,
     client: Option<HttpClient>,
     log_from: u64,
+    /// How often it was struck.
+    strokes: usize,
+    /// It got through a start that was cut short again and again.
+    started: bool,
     /// Nobody starts it again for now.
     pub(super) away: bool,
     /// It was cut as ordered.
@@ -70,6 +74,8 @@ impl Patient {
             epochs: vec![epoch],
             client: None,
             log_from: fs::metadata(operator.daemon.log_path()).map_or(0, |log| log.len()),
+            strokes: 0,
+            started: false,
             away: false,
             cut: false,
         })
@@ -85,8 +91,9 @@ impl Patient {
     }
 
     /// Whether the daemon, which has ended, ended by our hand.
-    pub(super) fn was_struck(&self) -> Result<bool> {
-        Ok(self.desk.passed(self.orders.epoch)?.iter().any(|entry| entry.struck))
+    pub(super) fn was_struck(&mut self) -> Result<bool> {
+        let known = std::mem::replace(&mut self.strokes, self.desk.strokes()?);
+        Ok(self.strokes > known)
     }
 
     pub(super) fn client(&mut self, operator: &Operator) -> Result<HttpClient> {
@@ -112,13 +119,16 @@ impl Patient {
             Err(_) => return Ok(Sight::Silent),
         };
         if matches!(self.orders.death, Some(Death::Nth(_))) {
-            // It got through its start: the swap goes on.
+            // It got through its start: the swap goes on, also if it has just been struck once more.
+            self.started = true;
             self.orders = Orders {
                 epoch: self.orders.epoch + 1,
                 death: None,
                 ..self.orders.clone()
             };
             self.desk.give(&self.orders)?;
+            // what it says once it knows these orders counts
+            return Ok(Sight::Silent);
         }
         Ok(sight)
     }
@@ -126,6 +136,7 @@ impl Patient {
     /// Starts it again after a cut. `cut`: what it was cut by, if it is this one's turn.
     pub(super) fn start_again(&mut self, operator: &mut Operator, cut: Option<&Cut>) -> Result<()> {
         let death = match (&self.orders.death, cut.map(|cut| cut.manner)) {
+            _ if self.started => None,
             (Some(Death::Nth(nth)), _) => {
                 ensure!(*nth < MOST_RESTARTS, "a start that passes {nth} boundaries and more");
                 Some(Death::Nth(nth + 1))

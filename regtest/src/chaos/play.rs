@@ -137,11 +137,16 @@ impl Play<'_> {
     async fn run(&mut self, before: books::Balances) -> Result<()> {
         let sights = self.drive().await?;
         books::settle(self, before, &sights).await?;
-        let failing_disk = self.cut.is_some_and(|cut| cut.manner.refusal().is_some());
         for side in Side::BOTH {
-            self.patients[side.index()].check_log(operator(self.world, side), failing_disk)?;
+            let alarmed = self.has_failing_disk(side);
+            self.patients[side.index()].check_log(operator(self.world, side), alarmed)?;
         }
         books::at_rest(self.world, self.script.asset, self.channel).await
+    }
+
+    pub(super) fn has_failing_disk(&self, side: Side) -> bool {
+        let theirs = self.cut.filter(|cut| self.script.side(cut.role) == side);
+        theirs.is_some_and(|cut| cut.manner.refusal().is_some())
     }
 
     /// Until the swap is over on both sides.

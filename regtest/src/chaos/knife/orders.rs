@@ -142,6 +142,19 @@ impl Desk {
     /// # Errors
     /// If the record is not what the daemon writes.
     pub fn passed(&self, epoch: u64) -> Result<Vec<Entry>> {
+        let entries = self.entries()?.into_iter();
+        Ok(entries.filter(|entry| entry.epoch == epoch).collect())
+    }
+
+    /// How often the daemon died, or its disk failed, since the record was emptied.
+    ///
+    /// # Errors
+    /// As [`Desk::passed`].
+    pub fn strokes(&self) -> Result<usize> {
+        Ok(self.entries()?.iter().filter(|entry| entry.struck).count())
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>> {
         let text = match fs::read_to_string(self.record()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             text => text?,
@@ -149,8 +162,7 @@ impl Desk {
         // a daemon that is killed from outside may leave half a line
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let entries = whole.lines().map(serde_json::from_str::<Entry>);
-        let entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
-        Ok(entries.into_iter().filter(|entry| entry.epoch == epoch).collect())
+        Ok(entries.collect::<Result<_, _>>()?)
     }
 
     /// Forgets what was passed.

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod bitcoin;
 pub mod chain;
+pub mod chaos;
 pub mod daemons;
 pub mod demo;
 pub mod lightning;

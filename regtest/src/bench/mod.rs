@@ -130,7 +130,7 @@ async fn world(args: &Args, channels: usize) -> Result<Bench> {
         channels,
         // Every swap wants a coin of its own: one big coin would be locked by the first.
         wallet: Amount::ZERO,
-        binary: args.sluiced.clone(),
+        executable: args.sluiced.clone().map(Into::into),
         ..Options::default()
     };
     Ok(Bench {

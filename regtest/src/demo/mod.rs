@@ -76,7 +76,7 @@ async fn show(args: &Args) -> Result<()> {
         liquid: args.liquid,
         bitcoin: (args.asset == Asset::Btc).then_some(args.bitcoin),
         lightning: args.lightning,
-        binary: Some(binary),
+        executable: Some(binary.into()),
         ..Options::default()
     })
     .await?;

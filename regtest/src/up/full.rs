@@ -67,7 +67,7 @@ async fn start(args: &Args) -> Result<(World, Duration)> {
         bitcoin: args.bitcoin,
         lightning: args.lightning,
         channels: args.channels.into(),
-        binary: Some(binary),
+        executable: Some(binary.into()),
         state: args.common.state.clone(),
         ..Options::default()
     };

@@ -41,6 +41,7 @@ use lightning::Lightning;
 use liquid::Liquid;
 use operator::Operator;
 use seen::{bitcoin_rpc, bitcoin_total};
+use sluiced::Executable;
 
 /// How a world is made.
 #[derive(Debug, Clone)]
@@ -58,7 +59,7 @@ pub struct Options {
     /// Arguments of every `sluiced` beside those that connect it.
     pub arguments: Vec<String>,
     /// The `sluiced` to run; None: built from this workspace.
-    pub binary: Option<PathBuf>,
+    pub executable: Option<Executable>,
     /// A file that the embedded Liquid chain begins with, if it exists, and is saved to.
     pub state: Option<PathBuf>,
 }
@@ -72,7 +73,7 @@ impl Default for Options {
             channels: 1,
             wallet: Amount::from_sat(50_000_000),
             arguments: Vec::new(),
-            binary: None,
+            executable: None,
             state: None,
         }
     }
@@ -104,11 +105,19 @@ impl World {
     /// # Errors
     /// What did not start, with the last lines that it printed.
     pub async fn start(options: Options) -> Result<World> {
-        let binary = match &options.binary {
-            Some(binary) => binary.clone(),
-            None => build::sluiced().await?,
-        };
         let folder = tempfile::Builder::new().prefix("sluice-regtest-").tempdir()?;
+        World::start_in(folder, options).await
+    }
+
+    /// The same in a folder that holds what the daemons must find there.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_in(folder: tempfile::TempDir, options: Options) -> Result<World> {
+        let executable = match &options.executable {
+            Some(executable) => executable.clone(),
+            None => build::sluiced().await?.into(),
+        };
         let liquid = Liquid::start(options.liquid, folder.path(), options.state.as_deref()).await?;
         let bitcoin = match options.bitcoin {
             Some(kind) => Some(Bitcoin::start(kind, Daemon::WithWallet, None).await?),
@@ -121,8 +130,8 @@ impl World {
             arguments.extend(lightning.access(node).arguments());
             arguments.extend(options.arguments.iter().cloned());
             let directory = folder.path().join(name);
-            let (binary, name, id) = (binary.clone(), name.to_owned(), lightning.id(node));
-            async move { Operator::start(name, id, binary, directory, arguments).await }
+            let (executable, name, id) = (executable.clone(), name.to_owned(), lightning.id(node));
+            async move { Operator::start(name, id, executable, directory, arguments).await }
         };
         let (alice, bob) = tokio::try_join!(launch("alice", 0), launch("bob", 1))?;
         let world = World {

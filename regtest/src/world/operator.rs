@@ -9,7 +9,7 @@ use sluice::api::types::{PeerView, SwapRef, SwapView, WalletRef};
 use sluice::units::{Asset, NodeId, SwapId};
 
 use super::PATIENCE;
-use super::sluiced::Sluiced;
+use super::sluiced::{Executable, Sluiced};
 use crate::daemons::wait_for;
 
 /// A running `sluiced` and whose it is.
@@ -26,11 +26,11 @@ impl Operator {
     pub(super) async fn start(
         name: String,
         id: NodeId,
-        binary: PathBuf,
+        executable: Executable,
         directory: PathBuf,
         arguments: Vec<String>,
     ) -> Result<Operator> {
-        let daemon = Sluiced::start(&name, binary, directory, arguments).await?;
+        let daemon = Sluiced::start(&name, executable, directory, arguments).await?;
         Ok(Operator { name, id, daemon })
     }
 

@@ -260,7 +260,7 @@ async fn launch(
                 let access = bitcoin.context("BTC needs real Lightning nodes on a bitcoind")?;
                 arguments.extend(bitcoin_arguments(access, &name));
             }
-            let operator = Operator::start(name, id, binary.to_owned(), directory, arguments).await?;
+            let operator = Operator::start(name, id, binary.to_owned().into(), directory, arguments).await?;
             Ok(Party::Sluice(operator))
         }
         Program::Peerswap => {

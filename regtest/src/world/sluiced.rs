@@ -15,10 +15,26 @@ use crate::daemons::{Process, free_port, wait_for};
 /// How long a call may take: `swap_wait` holds one for as long as it is told.
 const CALL: Duration = Duration::from_secs(120);
 
+/// What runs as a `sluiced`.
+#[derive(Debug, Clone)]
+pub struct Executable {
+    /// The program.
+    pub path: PathBuf,
+    /// What stands before the daemon's own arguments: a program that runs the daemon among other things is told so.
+    pub first: Vec<String>,
+}
+
+impl From<PathBuf> for Executable {
+    fn from(path: PathBuf) -> Executable {
+        let first = Vec::new();
+        Executable { path, first }
+    }
+}
+
 /// A `sluiced`, running or not. Dropped, it is killed.
 pub struct Sluiced {
     name: String,
-    binary: PathBuf,
+    executable: Executable,
     directory: PathBuf,
     arguments: Vec<String>,
     process: Option<Process>,
@@ -28,14 +44,14 @@ pub struct Sluiced {
 impl Sluiced {
     pub(super) async fn start(
         name: &str,
-        binary: PathBuf,
+        executable: Executable,
         directory: PathBuf,
         arguments: Vec<String>,
     ) -> Result<Sluiced> {
         std::fs::create_dir_all(&directory)?;
         let mut sluiced = Sluiced {
             name: name.into(),
-            binary,
+            executable,
             directory,
             arguments,
             process: None,
@@ -61,16 +77,22 @@ impl Sluiced {
     /// # Errors
     /// If it cannot be started.
     pub fn launch(&mut self) -> Result<()> {
-        let mut arguments = vec![
+        let mut arguments = self.executable.first.clone();
+        arguments.extend([
             "--data-dir".into(),
             self.directory.join("sluice").display().to_string(),
             "--log-format=human".into(),
             "--set=log.level=info,sluice=debug".into(),
             format!("--set=api.listen=127.0.0.1:{}", self.port),
-        ];
+        ]);
         arguments.extend(self.arguments.iter().cloned());
         let name = format!("{}'s sluiced", self.name);
-        self.process = Some(Process::start(&name, &self.binary, &arguments, &self.log_path())?);
+        self.process = Some(Process::start(
+            &name,
+            &self.executable.path,
+            &arguments,
+            &self.log_path(),
+        )?);
         Ok(())
     }
 
@@ -92,6 +114,12 @@ impl Sluiced {
             Ok(Some(Ok(())))
         });
         ready.await.with_context(|| self.tail())?
+    }
+
+    /// How it ended by itself, with its last lines; None while it runs, and after [`Sluiced::kill`].
+    pub fn ended(&mut self) -> Option<String> {
+        let ended = self.process.as_mut()?.check().err()?;
+        Some(format!("{ended:#}"))
     }
 
     /// Ends it as a crash would.

@@ -12,6 +12,7 @@ mod outage;
 mod payment;
 mod reorg;
 mod rescue;
+mod rescue_folders;
 mod secrets;
 mod switch;
 mod taken_back;

@@ -66,6 +66,7 @@ macro_rules! whole_contract {
                 wallet too_little_money_is_refused_with_both_amounts
                 wallet only_coins_of_committed_openings_stay_locked
                 wallet a_caller_that_goes_away_leaves_no_coin_locked
+                wallet a_caller_that_goes_away_when_the_opening_is_made_leaves_no_coin_locked
                 wallet an_opening_can_be_voided
                 wallet addresses_are_the_wallets_own_and_can_be_paid
                 pushing a_child_pays_for_its_opening_and_confirms_with_it
@@ -118,6 +119,7 @@ macro_rules! wallet_contract {
                 wallet too_little_money_is_refused_with_both_amounts
                 wallet only_coins_of_committed_openings_stay_locked
                 wallet a_caller_that_goes_away_leaves_no_coin_locked
+                wallet a_caller_that_goes_away_when_the_opening_is_made_leaves_no_coin_locked
                 wallet an_opening_can_be_voided
                 wallet addresses_are_the_wallets_own_and_can_be_paid
                 faults locks_survive_the_restart_of_the_node

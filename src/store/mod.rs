@@ -12,6 +12,7 @@
 
 mod error;
 mod journal;
+mod older;
 mod open;
 mod record;
 mod settings;

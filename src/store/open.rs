@@ -14,7 +14,7 @@ use super::error::database;
 use super::record::{self, SCHEMA};
 use super::{
     CAPABILITIES, CHANNELS, FILE_NAME, IDEMPOTENCY, JOURNAL, JOURNAL_BY_SWAP, META, OPEN, SETTINGS, SUMMARIES, SWAPS,
-    Store, StoreError, TRAILS,
+    Store, StoreError, TRAILS, older,
 };
 use crate::units::{Asset, NodeId, SeedFingerprint};
 
@@ -90,7 +90,8 @@ impl Store {
         let store = Store { db, path };
         store.write(|transaction| {
             bind(transaction, &store.path, identity)?;
-            make_tables(transaction)
+            make_tables(transaction)?;
+            older::bring_up_to_date(transaction)
         })?;
         Ok(store)
     }

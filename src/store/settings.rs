@@ -10,9 +10,9 @@ use super::{CAPABILITIES, SETTINGS, Store, StoreError};
 use crate::policy::{Pauses, Policy, Premiums};
 use crate::units::NodeId;
 
-const POLICY: &str = "policy";
+pub(super) const POLICY: &str = "policy";
 const PREMIUMS: &str = "premiums";
-const PAUSES: &str = "pauses";
+pub(super) const PAUSES: &str = "pauses";
 
 impl Store {
     /// The policy; the default one until another is set.
@@ -113,7 +113,7 @@ impl Store {
     }
 
     fn setting<T: DeserializeOwned + Default>(&self, key: &'static str) -> Result<T, StoreError> {
-        read_setting(&self.read()?.open_table(SETTINGS).map_err(database)?, key)
+        read(&self.read()?.open_table(SETTINGS).map_err(database)?, key)
     }
 
     fn update<T: Serialize + DeserializeOwned + Default, E: From<StoreError>>(
@@ -123,7 +123,7 @@ impl Store {
     ) -> Result<T, E> {
         self.write(|transaction| {
             let mut table = transaction.open_table(SETTINGS).map_err(database)?;
-            let mut value = read_setting(&table, key)?;
+            let mut value = read(&table, key)?;
             change(&mut value)?;
             table.insert(key, record::encode(&value).as_slice()).map_err(database)?;
             Ok(value)
@@ -131,7 +131,7 @@ impl Store {
     }
 }
 
-fn read_setting<T: DeserializeOwned + Default>(
+pub(super) fn read<T: DeserializeOwned + Default>(
     table: &impl ReadableTable<&'static str, &'static [u8]>,
     key: &'static str,
 ) -> Result<T, StoreError> {

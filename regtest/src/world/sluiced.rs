@@ -61,6 +61,14 @@ impl Sluiced {
     /// # Errors
     /// If it cannot be started.
     pub fn launch(&mut self) -> Result<()> {
+        self.launch_with(&[])
+    }
+
+    /// The same, with more arguments for this once: what they set again counts.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn launch_with(&mut self, more: &[String]) -> Result<()> {
         let mut arguments = vec![
             "--data-dir".into(),
             self.directory.join("sluice").display().to_string(),
@@ -68,7 +76,7 @@ impl Sluiced {
             "--set=log.level=info,sluice=debug".into(),
             format!("--set=api.listen=127.0.0.1:{}", self.port),
         ];
-        arguments.extend(self.arguments.iter().cloned());
+        arguments.extend(self.arguments.iter().chain(more).cloned());
         let name = format!("{}'s sluiced", self.name);
         self.process = Some(Process::start(&name, &self.binary, &arguments, &self.log_path())?);
         Ok(())

@@ -56,6 +56,11 @@ impl Sluiced {
         Ok(began.elapsed())
     }
 
+    /// Another program is started from now on: an upgrade.
+    pub fn replace_program(&mut self, binary: PathBuf) {
+        self.binary = binary;
+    }
+
     /// Starts it without waiting for anything.
     ///
     /// # Errors

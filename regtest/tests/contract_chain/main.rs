@@ -77,6 +77,7 @@ macro_rules! whole_contract {
                 faults a_restarted_node_is_found_again_with_its_new_cookie
                 faults locks_survive_the_restart_of_the_node
                 faults errors_name_daemon_method_and_number
+                faults an_answer_that_comes_too_late_is_given_up_in_time
                 witness a_witness_with_the_same_blocks_raises_no_doubt
                 witness a_witness_with_other_blocks_is_told_with_both
                 witness a_witness_of_another_chain_is_refused

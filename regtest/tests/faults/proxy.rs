@@ -47,14 +47,15 @@ const FAULTS: [Fault; 8] = [
 /// What befalls a connection whose content nobody sees.
 const WIRE: [Fault; 4] = [Fault::Refused, Fault::Hanging, Fault::Cut(40), Fault::Late(LATE)];
 
+/// What stands behind a way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Backend {
+pub enum Backend {
     Chain(Asset),
     Lightning,
 }
 
-fn way(moments: &Moments, side: usize, backend: Backend) -> Result<&Proxy> {
-    let ways = moments.world.ways.get(side).context("a world with proxies")?;
+pub fn way(world: &World, side: usize, backend: Backend) -> Result<&Proxy> {
+    let ways = world.ways.get(side).context("a world with proxies")?;
     match backend {
         Backend::Chain(Asset::Lbtc) => Ok(&ways.liquid),
         Backend::Chain(Asset::Btc) => ways.bitcoin.as_ref().context("a world with BTC"),
@@ -63,7 +64,7 @@ fn way(moments: &Moments, side: usize, backend: Backend) -> Result<&Proxy> {
 }
 
 /// Waits until a daemon says that the backend is away.
-async fn wait_until_missed(operator: &Operator, backend: Backend) -> Result<()> {
+pub async fn wait_until_missed(operator: &Operator, backend: Backend) -> Result<()> {
     let client = operator.client()?;
     wait_for("the daemon to miss its backend", PATIENCE, || async {
         let info = client.info().await?;
@@ -84,7 +85,7 @@ async fn round(moments: &mut Moments, asset: Asset, backend: Backend, faults: [&
     let books = Books::open_in(&moments.world, asset).await?;
     moments.begin().await.context("before the fault")?;
     for (side, fault) in faults.into_iter().enumerate() {
-        way(moments, side, backend)?.suffer(fault.clone());
+        way(&moments.world, side, backend)?.suffer(fault.clone());
     }
     moments.let_go();
     let operators = [&moments.world.alice, &moments.world.bob];
@@ -92,7 +93,7 @@ async fn round(moments: &mut Moments, asset: Asset, backend: Backend, faults: [&
         if *fault == Fault::Refused {
             wait_until_missed(operators[side], backend).await?;
         } else {
-            way(moments, side, backend)?
+            way(&moments.world, side, backend)?
                 .wait_for_befallen(BEFALLEN, PATIENCE)
                 .await?;
         }

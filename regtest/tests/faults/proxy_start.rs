@@ -83,12 +83,13 @@ async fn a_daemon_that_cannot_reach_a_backend_says_why_and_starts_by_itself_when
         bitcoin: Some(bitcoin::Kind::Embedded),
         ..Options::default()
     };
+    let world = World::start(options).await?;
     let World {
         mut alice,
         mut bob,
         ways,
         ..
-    } = World::start(options).await?;
+    } = world;
     let [alices, bobs]: [Ways; 2] = ways.try_into().ok().context("two ways")?;
     let of_alice = async {
         start_in_each(&mut alice, &alices.liquid, "elementsd at", &OVER_HTTP).await?;
@@ -98,6 +99,57 @@ async fn a_daemon_that_cannot_reach_a_backend_says_why_and_starts_by_itself_when
     let of_bob = start_in_each(&mut bob, bitcoind, "bitcoind at", &OVER_HTTP);
     tokio::try_join!(of_alice, of_bob)?;
     Ok(())
+}
+
+/// Waits until the log has all of these. Nothing heals meanwhile: what hangs is given up by the daemon itself.
+async fn logged(operator: &Operator, sentences: &[&str]) -> Result<()> {
+    wait_for("the daemon to give up", PATIENCE, || async {
+        let log = std::fs::read_to_string(operator.daemon.log_path())?;
+        let missing = sentences.iter().find(|sentence| !log.contains(**sentence));
+        ensure!(missing.is_none(), "not said: {missing:?}");
+        Ok(Some(()))
+    })
+    .await
+    .with_context(|| operator.tail())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_never_answers_is_given_up_after_half_a_minute_and_asked_again() -> Result<()> {
+    let options = Options {
+        proxied: true,
+        bitcoin: Some(bitcoin::Kind::Embedded),
+        ..Options::default()
+    };
+    let world = World::start(options).await?;
+    let World {
+        mut alice,
+        mut bob,
+        ways,
+        ..
+    } = world;
+    let [alices, bobs]: [Ways; 2] = ways.try_into().ok().context("two ways")?;
+    let bitcoind = bobs.bitcoin.as_ref().context("a world with BTC")?;
+    for way in [&alices.lightning, &bobs.liquid, bitcoind] {
+        way.suffer(Fault::Hanging);
+    }
+    for operator in [&mut alice, &mut bob] {
+        operator.daemon.kill();
+        operator.daemon.launch()?;
+    }
+    tokio::try_join!(
+        logged(&alice, &["lnd GetInfo: no answer within 30s"]),
+        logged(
+            &bob,
+            &[
+                "elementsd getblockchaininfo: no answer in time",
+                "bitcoind getblockchaininfo: "
+            ],
+        ),
+    )?;
+    alices.heal();
+    bobs.heal();
+    alice.daemon.wait_until_ready().await?;
+    bob.daemon.wait_until_ready().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

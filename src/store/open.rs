@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use bitcoin::BlockHash;
+use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableTable, ReadableTableMetadata, StorageBackend, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,18 @@ impl Store {
     /// The folder can be changed by others, another process has the database open, or it belongs to another node,
     /// another network, other chains, or a later release.
     pub fn open(dir: &Path, identity: &StoreIdentity) -> Result<Store, StoreError> {
+        Store::open_through(dir, identity, |file| file)
+    }
+
+    /// The same, with a storage of the caller's between the database and its file.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_through<S: StorageBackend>(
+        dir: &Path,
+        identity: &StoreIdentity,
+        storage: impl FnOnce(FileBackend) -> S,
+    ) -> Result<Store, StoreError> {
         prepare_folder(dir)?;
         let path = dir.join(FILE_NAME);
         let broken = |source| StoreError::Io {
@@ -59,7 +72,7 @@ impl Store {
             .open(&path)
             .map_err(broken)?;
         file.set_permissions(Permissions::from_mode(0o600)).map_err(broken)?;
-        let opened = Database::builder().set_cache_size(CACHE_BYTES).create_file(file);
+        let opened = FileBackend::new(file).and_then(|file| create(storage(file)));
         Store::of(opened, path, identity)
     }
 
@@ -69,10 +82,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`], but for the folder.
     pub fn open_on(storage: impl StorageBackend, name: &Path, identity: &StoreIdentity) -> Result<Store, StoreError> {
-        let opened = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create_with_backend(storage);
-        Store::of(opened, name.into(), identity)
+        Store::of(create(storage), name.into(), identity)
     }
 
     fn of(
@@ -131,6 +141,12 @@ impl Store {
             }
         })
     }
+}
+
+fn create(storage: impl StorageBackend) -> Result<Database, DatabaseError> {
+    Database::builder()
+        .set_cache_size(CACHE_BYTES)
+        .create_with_backend(storage)
 }
 
 /// Makes the folder for us alone; an existing one must not let others change what is in it.

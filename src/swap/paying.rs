@@ -75,9 +75,10 @@ fn failed(scene: &Scene, paying: &Paying, attempt: Attempt, failure: Failure) ->
     if matches!(attempt, Attempt::Pausing { .. }) {
         return None;
     }
+    // A payee refuses the HTLC also of a payer whose node is a few blocks behind: its expiry counts from these.
     let again = match failure {
-        Failure::Temporary => paying.may_try_again(scene.now.time),
-        Failure::NoBalance | Failure::WrongDetails => false,
+        Failure::Temporary | Failure::WrongDetails => paying.may_try_again(scene.now.time),
+        Failure::NoBalance => false,
     };
     if !again {
         let reason = failure_words(&PaymentStatus::Failed(failure));

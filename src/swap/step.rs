@@ -253,7 +253,7 @@ pub(super) fn closed_by_peer(reason: &str) -> State {
 }
 
 impl Paying {
-    /// The number of the present or the next attempt.
+    /// Whether a failed attempt may be followed by another.
     #[must_use]
     pub fn may_try_again(&self, now: Timestamp) -> bool {
         now < self.first_attempt.plus_secs(super::payment::RETRY_SECS)

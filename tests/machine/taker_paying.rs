@@ -157,12 +157,17 @@ fn a_pausing_payment_is_tried_again_by_a_new_block_too() {
 
 #[test]
 fn what_can_never_succeed_is_not_tried_again() {
-    for failure in [Failure::NoBalance, Failure::WrongDetails] {
-        paying()
-            .on(failed(failure))
-            .is("abandoning_payment")
-            .wants(&["watch claim payment", "watch chain"]);
-    }
+    paying()
+        .on(failed(Failure::NoBalance))
+        .is("abandoning_payment")
+        .wants(&["watch claim payment", "watch chain"]);
+}
+
+#[test]
+fn a_payee_that_refuses_is_asked_again_for_two_minutes_because_our_node_may_be_behind() {
+    let refused = paying().on(failed(Failure::WrongDetails));
+    assert_eq!(payee(&refused.clone().at(2).on(Event::Tick)).attempt, 2);
+    refused.at(120).on(Event::Tick).is("abandoning_payment");
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub fn key_on_abort(swap: &Swap, now: Now, event: &Event) -> Step {
 
 pub fn key_on_failure(swap: &Swap, now: Now, event: &Event) -> Step {
     key_on(swap, now, event, |_, event| {
-        matches!(event, Event::Payment(_, PaymentStatus::Failed(Failure::WrongDetails)))
+        matches!(event, Event::Payment(_, PaymentStatus::Failed(Failure::NoBalance)))
     })
 }
 

@@ -194,5 +194,5 @@ impl World {
 /// The ways in which a payment fails.
 pub(super) const FAILURES: [(&str, Failure); 2] = [
     ("the payment fails for now", Failure::Temporary),
-    ("the maker refuses", Failure::WrongDetails),
+    ("the channel has too little", Failure::NoBalance),
 ];

@@ -2,16 +2,16 @@
 
 use std::io::IsTerminal;
 
-use anyhow::Context;
-use sluice::config::{Log, LogFormat};
 use tracing_subscriber::EnvFilter;
+
+use crate::config::{Log, LogFormat};
 
 /// Begins logging to standard error.
 ///
 /// # Errors
 /// If the level is not one.
-pub fn begin(log: &Log) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&log.level).with_context(|| format!("log.level `{}`", log.level))?;
+pub(super) fn begin(log: &Log) -> Result<(), String> {
+    let filter = EnvFilter::try_new(&log.level).map_err(|error| format!("log.level `{}`: {error}", log.level))?;
     let terminal = std::io::stderr().is_terminal();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

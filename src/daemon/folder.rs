@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
-use sluice::keys::Seed;
-use sluice::store::{self, Store, StoreIdentity};
+use super::DaemonError;
+use super::seams::Seams;
+use crate::keys::Seed;
+use crate::store::{self, Store, StoreIdentity};
 
 fn seed_of(dir: &Path) -> PathBuf {
     dir.join("seed")
@@ -21,19 +22,11 @@ fn has_database(path: &Path) -> bool {
 ///
 /// # Errors
 /// The database is missing and `new_database` is not given, or the reverse.
-pub fn check(dir: &Path, new_database: bool) -> Result<()> {
+pub(super) fn check(dir: &Path, new_database: bool) -> Result<(), DaemonError> {
     let (seed, database) = (seed_of(dir), dir.join(store::FILE_NAME));
     match (has_database(&database), new_database) {
-        (true, true) => bail!(
-            "--new-database, but {} is there: start without the flag, or move that file away",
-            database.display()
-        ),
-        (false, false) if seed.exists() => bail!(
-            "{} is missing or empty, but {} is there: put the database of this seed back. If it is lost for good, or \
-             never held a swap, start once with --new-database; swaps that it knew are forgotten then",
-            database.display(),
-            seed.display()
-        ),
+        (true, true) => Err(DaemonError::DatabaseThere { path: database }),
+        (false, false) if seed.exists() => Err(DaemonError::DatabaseMissing { database, seed }),
         (true, false) | (false, _) => Ok(()),
     }
 }
@@ -43,16 +36,15 @@ pub fn check(dir: &Path, new_database: bool) -> Result<()> {
 /// # Errors
 /// One of them cannot be used, or the seed is missing or another one than the database's: no other could spend what
 /// its swaps hold.
-pub fn open(dir: &Path, identity: &StoreIdentity) -> Result<(Store, Seed)> {
+pub(super) fn open(dir: &Path, identity: &StoreIdentity, seams: &impl Seams) -> Result<(Store, Seed), DaemonError> {
     let path = seed_of(dir);
     // the database first: a start that ends in between leaves an unused one, for which a seed may be drawn
-    let store = Store::open(dir, identity)?;
+    let store = Store::open_through(dir, identity, |file| seams.storage(file))?;
     if !path.exists() && !store.is_unused()? {
-        bail!(
-            "{} is missing, but {} is there: put the seed of this database back",
-            path.display(),
-            dir.join(store::FILE_NAME).display()
-        );
+        return Err(DaemonError::SeedMissing {
+            seed: path,
+            database: dir.join(store::FILE_NAME),
+        });
     }
     let seed = Seed::open_or_create(&path)?;
     store.bind_seed(seed.fingerprint(), &path)?;
@@ -68,6 +60,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::daemon::seams::Direct;
 
     fn identity() -> StoreIdentity {
         let node = "024d4b6cd1361032ca9bd2aeb9d900aa4d45d9ead80ac9423374c451a7254d0766";
@@ -80,7 +73,7 @@ mod tests {
 
     /// A start as the daemon does it; its error's text if it is refused.
     fn start(dir: &Path, new_database: bool) -> Result<(), String> {
-        let opened = check(dir, new_database).and_then(|()| open(dir, &identity()));
+        let opened = check(dir, new_database).and_then(|()| open(dir, &identity(), &Direct));
         opened.map(drop).map_err(|error| error.to_string())
     }
 

@@ -4,22 +4,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
 use async_trait::async_trait;
 use bitcoin::Network;
-use sluice::api::service::Startup;
-use sluice::chain::backend::BackendConfig;
-use sluice::chain::bitcoind::Bitcoind;
-use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE};
-use sluice::chain::rpc::{Auth, Endpoint};
-use sluice::config::{self, ChainNode, Config, Funds, Liquid, RpcAccess, RpcAuth};
-use sluice::engine::Side;
-use sluice::node::cln::{Cln, ClnConfig, ClnWallet};
-use sluice::node::funds::NodeWallet;
-use sluice::node::lnd::{Lnd, LndConfig, LndWallet};
-use sluice::ports::{Chain, ChainInfo, Clock, LightningNode, NodeInfo, PeerMessenger, PortError, Wallet};
-use sluice::units::{Asset, Timestamp};
 use tracing::{info, warn};
+
+use super::DaemonError;
+use crate::api::service::Startup;
+use crate::chain::backend::BackendConfig;
+use crate::chain::bitcoind::Bitcoind;
+use crate::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE};
+use crate::chain::rpc::{Auth, Endpoint};
+use crate::config::{self, ChainNode, Config, Funds, Liquid, RpcAccess, RpcAuth};
+use crate::engine::Side;
+use crate::node::cln::{Cln, ClnConfig, ClnWallet};
+use crate::node::funds::NodeWallet;
+use crate::node::lnd::{Lnd, LndConfig, LndWallet};
+use crate::ports::{Chain, ChainInfo, Clock, LightningNode, NodeInfo, PeerMessenger, PortError, Wallet};
+use crate::units::{Asset, Timestamp};
 
 /// How long an answer of a chain's node may take; blinding and signing are slow on small machines.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -31,7 +32,7 @@ const POLL: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The system's clock.
-pub struct SystemClock;
+pub(super) struct SystemClock;
 
 #[async_trait]
 impl Clock for SystemClock {
@@ -48,7 +49,7 @@ impl Clock for SystemClock {
 }
 
 /// Calls until there is an answer, saying once for what it waits; a refusal ends the start.
-async fn waiting_for<T, F>(what: &str, startup: &Startup, mut call: impl FnMut() -> F) -> anyhow::Result<T>
+async fn waiting_for<T, F>(what: &str, startup: &Startup, mut call: impl FnMut() -> F) -> Result<T, DaemonError>
 where
     F: Future<Output = Result<T, PortError>>,
 {
@@ -58,7 +59,10 @@ where
         let reason = match call().await {
             Ok(answer) => return Ok(answer),
             Err(PortError::Unreachable(reason)) => reason,
-            Err(PortError::Refused(reason) | PortError::Broken(reason)) => bail!("{what}: {reason}"),
+            Err(PortError::Refused(reason) | PortError::Broken(reason)) => {
+                let what = what.to_owned();
+                return Err(DaemonError::Backend { what, reason });
+            }
         };
         if reason != told {
             warn!("waiting for {what}: {reason}");
@@ -71,17 +75,17 @@ where
 }
 
 /// The Lightning node, as the engine uses it.
-pub struct Lightning {
+pub(super) struct Lightning {
     /// Its invoices, payments and channels.
-    pub node: Arc<dyn LightningNode>,
+    pub(super) node: Arc<dyn LightningNode>,
     /// Its peers.
-    pub messenger: Arc<dyn PeerMessenger>,
+    pub(super) messenger: Arc<dyn PeerMessenger>,
     /// What it said of itself.
-    pub identity: NodeInfo,
+    pub(super) identity: NodeInfo,
 }
 
 /// The Lightning node, once it answers.
-pub async fn lightning(config: &Config, startup: &Startup) -> anyhow::Result<Lightning> {
+pub(super) async fn lightning(config: &Config, startup: &Startup) -> Result<Lightning, DaemonError> {
     match &config.lightning {
         config::Lightning::Lnd(lnd) => {
             let node = Lnd::new(lnd_access(lnd));
@@ -111,7 +115,7 @@ fn cln_access(cln: &config::Cln) -> ClnConfig {
     }
 }
 
-async fn answering<N>(node: N, what: &str, startup: &Startup) -> anyhow::Result<Lightning>
+async fn answering<N>(node: N, what: &str, startup: &Startup) -> Result<Lightning, DaemonError>
 where
     N: LightningNode + PeerMessenger + 'static,
 {
@@ -126,7 +130,11 @@ where
 }
 
 /// The configured chains with their wallets, once their nodes answer and are on the Lightning node's side of real money.
-pub async fn chains(config: &Config, node: &NodeInfo, startup: &Startup) -> anyhow::Result<BTreeMap<Asset, Side>> {
+pub(super) async fn chains(
+    config: &Config,
+    node: &NodeInfo,
+    startup: &Startup,
+) -> Result<BTreeMap<Asset, Side>, DaemonError> {
     let lbtc = async {
         match &config.liquid {
             Some(configured) => liquid(configured, node, startup).await.map(Some),
@@ -144,7 +152,7 @@ pub async fn chains(config: &Config, node: &NodeInfo, startup: &Startup) -> anyh
     Ok(sides.filter_map(|(asset, side)| Some((asset, side?))).collect())
 }
 
-async fn liquid(liquid: &Liquid, node: &NodeInfo, startup: &Startup) -> anyhow::Result<Side> {
+async fn liquid(liquid: &Liquid, node: &NodeInfo, startup: &Startup) -> Result<Side, DaemonError> {
     let mut safe_releases = KNOWN_SAFE.to_vec();
     for range in &liquid.safe_releases {
         safe_releases.push(range.parse()?);
@@ -158,11 +166,12 @@ async fn liquid(liquid: &Liquid, node: &NodeInfo, startup: &Startup) -> anyhow::
     let info = waiting_for(&what, startup, || elementsd.info()).await?;
     // Real L-BTC against test coins, or the reverse, would be a gift.
     if (info.chain == "liquidv1") != (node.network == "mainnet") {
-        bail!(
-            "the Lightning node is on {} but elementsd on {}: both must be on their main network, or neither",
-            node.network,
-            info.chain
-        );
+        return Err(DaemonError::Networks {
+            node: node.network.clone(),
+            daemon: "elementsd",
+            chain: info.chain,
+            rule: "both must be on their main network, or neither",
+        });
     }
     Ok(Side::new(
         elementsd.clone(),
@@ -177,7 +186,7 @@ async fn bitcoin(
     lightning: &config::Lightning,
     node: &NodeInfo,
     startup: &Startup,
-) -> anyhow::Result<Side> {
+) -> Result<Side, DaemonError> {
     let settings = backend(&bitcoin.node);
     let what = format!("bitcoind at {}", bitcoin.node.access.url);
     let connect = async || match bitcoin.funds {
@@ -188,11 +197,12 @@ async fn bitcoin(
     let info = waiting_for(&what, startup, || bitcoind.info()).await?;
     let network = network_of(&info.chain).filter(|(_, name)| *name == node.network);
     let Some((network, _)) = network else {
-        bail!(
-            "the Lightning node is on {} but bitcoind on {}: both must be on the same network",
-            node.network,
-            info.chain
-        );
+        return Err(DaemonError::Networks {
+            node: node.network.clone(),
+            daemon: "bitcoind",
+            chain: info.chain,
+            rule: "both must be on the same network",
+        });
     };
     if bitcoind.has_wallet() {
         return Ok(Side::new(
@@ -203,10 +213,7 @@ async fn bitcoin(
         ));
     }
     match bitcoin.funds {
-        Funds::Bitcoind => bail!(
-            "{what} has no wallets (disablewallet=1, or built without), and `bitcoin.funds` wants one there: set it to \
-             `lightning` for the Lightning node's own wallet"
-        ),
+        Funds::Bitcoind => return Err(DaemonError::Walletless { what }),
         Funds::Auto => info!("bitcoind has no wallets: BTC is paid from the Lightning node's own"),
         Funds::Lightning => info!("BTC is paid from the Lightning node's own wallet"),
     }

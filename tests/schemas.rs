@@ -84,12 +84,7 @@ fn databases() -> Vec<Opened> {
 #[test]
 fn every_swap_that_an_earlier_release_stored_is_read_and_goes_on() {
     for opened in databases() {
-        assert!(
-            opened.swaps.len() >= 7,
-            "{}: {} swaps",
-            opened.name,
-            opened.swaps.len()
-        );
+        assert!(opened.swaps.len() >= 7, "{}: {} swaps", opened.name, opened.swaps.len());
         let mut steps = 0;
         for swap in &opened.swaps {
             assert!(!opened.store.history(swap.id).unwrap().is_empty(), "{}", opened.name);

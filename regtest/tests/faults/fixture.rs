@@ -38,7 +38,8 @@ pub fn slim(file: &Path) -> Result<()> {
             let (id, row) = row?;
             let row: Value = serde_json::from_slice(row.value())?;
             let swap = row.get("record").context("a record")?;
-            kept.entry((swap["role"].to_string(), variants(&swap["state"]))).or_insert(id.value());
+            kept.entry((swap["role"].to_string(), variants(&swap["state"])))
+                .or_insert(id.value());
         }
         let kept: BTreeSet<Id> = kept.into_values().collect();
         swaps.retain(|id, _| kept.contains(&id))?;

@@ -96,6 +96,12 @@ impl Moments {
 
     /// Brings a swap to each moment. May be done again once those have come to their ends.
     pub async fn begin(&mut self) -> Result<()> {
+        self.begin_with_openings().await?;
+        self.stick().await
+    }
+
+    /// Brings swaps to the moments in which an opening is published and no claim's broadcast is stuck.
+    pub async fn begin_with_openings(&mut self) -> Result<()> {
         self.swaps.clear();
         self.open(&[Moment::Claimed]).await?;
         self.mine(1).await?;
@@ -110,8 +116,7 @@ impl Moments {
         self.open(&[Moment::Confirming]).await?;
         self.mine(1).await?;
         self.wait(Moment::ClaimWaits, Role::Taker, claim_is_published).await?;
-        self.open(&[Moment::Published]).await?;
-        self.stick().await
+        self.open(&[Moment::Published]).await
     }
 
     async fn mine(&self, blocks: u32) -> Result<()> {

@@ -5,6 +5,9 @@
 //!  … ── ── ──┴── ── ──       the chain
 //!         └── ── ── ──       as many other blocks, and 1 more    bob's node, for a while: the openings are in none of them
 //! ```
+//!
+//! An opening that is first published then may be refused, since its inputs are in the blocks that the node lacks: the
+//! machine takes it back, which is another story.
 
 use anyhow::{Context, Result, ensure};
 use sluice::api::SluiceApiClient;
@@ -64,7 +67,7 @@ async fn a_node_that_stands_elsewhere_for_a_while_costs_time_and_no_satoshi() ->
     };
     let mut moments = Moments::reach_in(Asset::Lbtc, options).await?;
     let books = Books::open(&moments.world).await?;
-    moments.begin().await?;
+    moments.begin_with_openings().await?;
     let height = chain(&moments.world).tip().height;
     let (stale, other) = (
         second(&moments.world, "stale").await?,

@@ -207,21 +207,24 @@ async fn notice_absences(side: &Side) {
 async fn look(shared: &Shared, side: &Side) {
     let mut tips = side.chain.tips();
     let (mut in_order, mut reorg, mut newest) = (false, Blocks(0), None);
+    // Until a block has come: the node may still be at work on a call that was given up, and lock coins after a look.
+    let mut in_doubt = false;
     loop {
         let tip = *tips.borrow_and_update();
         let answering = tip.is_some();
-        in_order &= answering;
+        // The first tip after a start is no news: its block may be old.
+        let block = answering && newest.is_some() && tip != newest;
+        newest = tip.or(newest);
+        in_order &= answering && !in_doubt;
         if answering && !in_order {
             in_order = put_in_order(shared, side).await;
+            in_doubt &= !(in_order && block);
         } else if answering && side.info().unfit.is_some() {
             told(side.look_again().await);
         }
         if answering {
             side.ask_witness().await;
         }
-        // The first tip after a start is no news: its block may be old.
-        let block = tip.is_some() && newest.is_some() && tip != newest;
-        newest = tip.or(newest);
         if side.note(block, shared.clock.now()) {
             // Peers must know at once what can be swapped with us, and what not.
             shared.peers.poll_now();
@@ -233,7 +236,7 @@ async fn look(shared: &Shared, side: &Side) {
         }
         tokio::select! {
             changed = timeout(LOOK_AGAIN, tips.changed()) => if let Ok(Err(_gone)) = changed { return },
-            () = side.locks_in_doubt.notified() => in_order = false,
+            () = side.locks_in_doubt.notified() => in_doubt = true,
         }
     }
 }

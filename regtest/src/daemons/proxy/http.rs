@@ -76,6 +76,13 @@ pub(super) async fn carry(client: TcpStream, way: &Way) -> Result<()> {
         match &before {
             Some(Fault::Refused) => return Ok(()),
             Some(Fault::Hanging) => return for_ever().await,
+            Some(Fault::Lost) => {
+                let mut server = Side::of(way.connect().await?);
+                server.stream.write_all(&call).await?;
+                // the server is not to notice that nobody listens
+                tokio::spawn(async move { server.message().await });
+                return Ok(());
+            }
             Some(Fault::Status(status)) => {
                 client.stream.write_all(&refusal(*status)).await?;
                 continue;
@@ -103,7 +110,7 @@ pub(super) async fn carry(client: TcpStream, way: &Way) -> Result<()> {
             Some(Fault::Hanging) => return for_ever().await,
             Some(Fault::Cut(bytes)) => return client.stream.write_all(&answer[..bytes.min(answer.len() - 1)]).await,
             Some(Fault::Late(late)) => tokio::time::sleep(late).await,
-            Some(Fault::Refused | Fault::Status(_) | Fault::Held | Fault::Elsewhere(_)) | None => {}
+            Some(Fault::Refused | Fault::Lost | Fault::Status(_) | Fault::Held | Fault::Elsewhere(_)) | None => {}
         }
         client.stream.write_all(&answer).await?;
     }

@@ -30,6 +30,8 @@ pub enum Fault {
     Hanging,
     /// A connection breaks after so many bytes of an answer, which the server has given in full.
     Cut(usize),
+    /// Calls over HTTP reach the server, and nobody hears its answer: the connection is broken while it works.
+    Lost,
     /// Every call is answered with this HTTP status; the server does not hear of it.
     Status(u16),
     /// Every answer comes late by so much.

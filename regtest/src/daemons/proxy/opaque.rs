@@ -65,7 +65,7 @@ async fn pass_on(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: &Way, dir
             }
             (Some(Fault::Cut(_) | Fault::Late(_)), Direction::Calls)
             | (Some(Fault::Held), Direction::Answers)
-            | (Some(Fault::Refused | Fault::Elsewhere(_)) | None, _) => passed = 0,
+            | (Some(Fault::Refused | Fault::Lost | Fault::Elsewhere(_)) | None, _) => passed = 0,
         }
         to.write_all(bytes).await?;
     }

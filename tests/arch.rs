@@ -42,7 +42,9 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("bin/sluiced", &["daemon"]),
     (
         "bin/sluice",
-        &["api", "chain", "keys", "ports", "rescue", "swap", "tx", "units"],
+        &[
+            "api", "chain", "keys", "ports", "rescue", "store", "swap", "tx", "units",
+        ],
     ),
 ];
 

@@ -72,6 +72,21 @@ pub enum DaemonError {
         /// The database.
         path: PathBuf,
     },
+    /// The database is damaged, and nothing of it can be read.
+    #[error(
+        "{path} is damaged beyond reading ({reason}): get the coins of swaps that were under way by `sluice rescue` of \
+         the files in {rescue}; then move the database away and start once with --new-database",
+        path = .path.display(),
+        rescue = .rescue.display()
+    )]
+    DatabaseLost {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// Where the rescue files are.
+        rescue: PathBuf,
+    },
     /// There is a seed, and no database that knows its swaps.
     #[error(
         "{database} is missing or empty, but {seed} is there: put the database of this seed back. If it is lost for \

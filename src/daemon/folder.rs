@@ -2,10 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use tracing::error;
+
 use super::DaemonError;
 use super::seams::Seams;
 use crate::keys::Seed;
-use crate::store::{self, Store, StoreIdentity};
+use crate::store::{self, Store, StoreError, StoreIdentity};
+use crate::units::Timestamp;
+
+/// How many damaged rows are told of; `sluice db check` tells of all.
+const COMPLAINTS: usize = 20;
 
 fn seed_of(dir: &Path) -> PathBuf {
     dir.join("seed")
@@ -39,7 +45,10 @@ pub(super) fn check(dir: &Path, new_database: bool) -> Result<(), DaemonError> {
 pub(super) fn open(dir: &Path, identity: &StoreIdentity, seams: &impl Seams) -> Result<(Store, Seed), DaemonError> {
     let path = seed_of(dir);
     // the database first: a start that ends in between leaves an unused one, for which a seed may be drawn
-    let store = Store::open_through(dir, identity, |file| seams.storage(file))?;
+    let store = match open_whole(dir, identity, seams) {
+        Err(damage) if damage.is_damage() => open_saved(dir, identity, seams, damage)?,
+        opened => opened?,
+    };
     if !path.exists() && !store.is_unused()? {
         return Err(DaemonError::SeedMissing {
             seed: path,
@@ -49,6 +58,42 @@ pub(super) fn open(dir: &Path, identity: &StoreIdentity, seams: &impl Seams) -> 
     let seed = Seed::open_or_create(&path)?;
     store.bind_seed(seed.fingerprint(), &path)?;
     Ok((store, seed))
+}
+
+fn open_whole(dir: &Path, identity: &StoreIdentity, seams: &impl Seams) -> Result<Store, StoreError> {
+    let store = Store::open_through(dir, identity, |file| seams.storage(file))?;
+    store.look_over()?;
+    Ok(store)
+}
+
+/// A damaged database: the swaps that can be read must not wait for its operator, their timelocks do not either.
+fn open_saved(
+    dir: &Path,
+    identity: &StoreIdentity,
+    seams: &impl Seams,
+    damage: StoreError,
+) -> Result<Store, DaemonError> {
+    let saved = Store::salvage(dir, identity, Timestamp::now()).map_err(|error| match error {
+        StoreError::Unreadable { path, reason } => DaemonError::DatabaseLost {
+            path,
+            reason,
+            rescue: dir.join("rescue"),
+        },
+        other => other.into(),
+    })?;
+    error!(
+        %damage,
+        kept = %saved.kept.display(),
+        "the database is damaged: what can be read of it is in a new one, swaps in it go on, and no new ones begin until \
+         `sluice chain resume`"
+    );
+    for complaint in saved.report.complaints().take(COMPLAINTS) {
+        error!("{complaint}");
+    }
+    for swap in &saved.lost {
+        error!(%swap, "it was under way and cannot be read: get its coins by `sluice rescue` of its file in the folder rescue");
+    }
+    Ok(open_whole(dir, identity, seams)?)
 }
 
 #[cfg(test)]
@@ -133,6 +178,19 @@ mod tests {
         assert!(text.contains("start without the flag"), "{text}");
         start(dir.path(), false).unwrap();
         assert_eq!(fs::read(&seed).unwrap(), drawn);
+    }
+
+    #[test]
+    fn a_database_beyond_reading_is_refused_with_the_way_to_the_coins_and_stays() {
+        let (dir, _, database) = folder();
+        fs::write(&database, [7; 20_000]).unwrap();
+        let text = start(dir.path(), false).unwrap_err();
+        assert!(
+            text.contains("beyond reading") && text.contains("sluice rescue"),
+            "{text}"
+        );
+        assert_eq!(fs::read(&database).unwrap(), [7; 20_000]);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left behind");
     }
 
     #[test]

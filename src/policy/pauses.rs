@@ -15,6 +15,8 @@ pub enum PausedBy {
     Operator,
     /// The daemon, which saw a reorg deeper than the confirmations that it trusts.
     DeepReorg,
+    /// The daemon, which found its database damaged and knows what could be read of it.
+    Damage,
 }
 
 impl fmt::Display for PausedBy {
@@ -22,6 +24,7 @@ impl fmt::Display for PausedBy {
         f.write_str(match self {
             PausedBy::Operator => "paused by the operator",
             PausedBy::DeepReorg => "paused after a deep reorg",
+            PausedBy::Damage => "paused after damage to the database",
         })
     }
 }

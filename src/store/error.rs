@@ -103,6 +103,27 @@ pub enum StoreError {
     Database(Box<redb::Error>),
 }
 
+impl StoreError {
+    /// Whether what is stored is not what was written: no later try undoes that.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            StoreError::Unreadable { .. } | StoreError::Row { .. } | StoreError::Unknown(_) => true,
+            StoreError::Database(error) => matches!(**error, redb::Error::Corrupted(_)),
+            StoreError::Io { .. }
+            | StoreError::Folder { .. }
+            | StoreError::InUse { .. }
+            | StoreError::Identity { .. }
+            | StoreError::Seed { .. }
+            | StoreError::Schema { .. }
+            | StoreError::Exists(_)
+            | StoreError::ChannelHeld { .. }
+            | StoreError::Stale(_)
+            | StoreError::Rewritten(_) => false,
+        }
+    }
+}
+
 /// Wraps an error of the database; small enough to travel in every result.
 pub(super) fn database(error: impl Into<redb::Error>) -> StoreError {
     StoreError::Database(Box::new(error.into()))

@@ -12,9 +12,12 @@
 
 mod error;
 mod journal;
+mod look;
+pub mod offline;
 mod older;
 mod open;
 mod record;
+mod salvage;
 mod settings;
 mod swaps;
 #[cfg(test)]
@@ -28,6 +31,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTr
 pub use error::StoreError;
 pub use open::StoreIdentity;
 pub use record::{JournalRow, SCHEMA, Seen, Seq, Summary, state_name};
+pub use salvage::Saved;
 pub use swaps::{Created, Filter};
 
 use error::database;

@@ -11,7 +11,10 @@ use crate::units::{Asset, Timestamp};
 /// Pauses were a part of the policy once: a list of assets, without a reason.
 pub(super) fn bring_up_to_date(transaction: &WriteTransaction) -> Result<(), StoreError> {
     let mut table = transaction.open_table(SETTINGS).map_err(database)?;
-    let mut policy: Value = settings::read(&table, settings::POLICY)?;
+    // one that cannot be read at all is told of by whoever wants it
+    let Ok(mut policy) = settings::read::<Value>(&table, settings::POLICY) else {
+        return Ok(());
+    };
     let Some(paused) = policy.as_object_mut().and_then(|policy| policy.remove("paused")) else {
         return Ok(());
     };

@@ -8,10 +8,14 @@ use std::path::{Path, PathBuf};
 
 use bitcoin::BlockHash;
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadableTable, ReadableTableMetadata, StorageBackend, WriteTransaction};
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableTable, ReadableTableMetadata, StorageBackend, StorageError,
+    WriteTransaction,
+};
 use serde::{Deserialize, Serialize};
 
 use super::error::database;
+use super::look::{every, unpanicked};
 use super::record::{self, SCHEMA};
 use super::{
     CAPABILITIES, CHANNELS, FILE_NAME, IDEMPOTENCY, JOURNAL, JOURNAL_BY_SWAP, META, OPEN, SETTINGS, SUMMARIES, SWAPS,
@@ -58,9 +62,17 @@ impl Store {
         storage: impl FnOnce(FileBackend) -> S,
     ) -> Result<Store, StoreError> {
         prepare_folder(dir)?;
-        let path = dir.join(FILE_NAME);
+        Store::at(&dir.join(FILE_NAME), identity, storage)
+    }
+
+    /// Opens the database in a file, or makes it there.
+    pub(super) fn at<S: StorageBackend>(
+        path: &Path,
+        identity: &StoreIdentity,
+        storage: impl FnOnce(FileBackend) -> S,
+    ) -> Result<Store, StoreError> {
         let broken = |source| StoreError::Io {
-            path: path.clone(),
+            path: path.into(),
             source,
         };
         let file = OpenOptions::new()
@@ -69,11 +81,11 @@ impl Store {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(&path)
+            .open(path)
             .map_err(broken)?;
         file.set_permissions(Permissions::from_mode(0o600)).map_err(broken)?;
-        let opened = FileBackend::new(file).and_then(|file| create(storage(file)));
-        Store::of(opened, path, identity)
+        let open = || FileBackend::new(file).and_then(|file| create(storage(file)));
+        Store::of(open, path, identity)
     }
 
     /// Opens the database on a storage of the caller's, or makes it there: simulations have disks that lose power.
@@ -82,28 +94,30 @@ impl Store {
     /// # Errors
     /// As [`Store::open`], but for the folder.
     pub fn open_on(storage: impl StorageBackend, name: &Path, identity: &StoreIdentity) -> Result<Store, StoreError> {
-        Store::of(create(storage), name.into(), identity)
+        Store::of(|| create(storage), name, identity)
     }
 
     fn of(
-        opened: Result<Database, DatabaseError>,
-        path: PathBuf,
+        open: impl FnOnce() -> Result<Database, DatabaseError>,
+        path: &Path,
         identity: &StoreIdentity,
     ) -> Result<Store, StoreError> {
-        let db = opened.map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.clone() },
-            other => StoreError::Unreadable {
-                path: path.clone(),
-                reason: other.to_string(),
-            },
-        })?;
-        let store = Store { db, path };
-        store.write(|transaction| {
-            bind(transaction, &store.path, identity)?;
-            make_tables(transaction)?;
-            older::bring_up_to_date(transaction)
-        })?;
-        Ok(store)
+        let opened = unpanicked(|| {
+            let db = open().map_err(|error| unopened(path, error))?;
+            let store = Store { db, path: path.into() };
+            store.write(|transaction| {
+                bind(transaction, path, identity)?;
+                make_tables(transaction)?;
+                older::bring_up_to_date(transaction)
+            })?;
+            Ok(store)
+        });
+        opened.unwrap_or_else(|reason| {
+            Err(StoreError::Unreadable {
+                path: path.into(),
+                reason,
+            })
+        })
     }
 
     /// Whether it was never used: it knows neither a seed nor a swap. Such a one is left by a first start that ended
@@ -149,6 +163,23 @@ fn create(storage: impl StorageBackend) -> Result<Database, DatabaseError> {
         .create_with_backend(storage)
 }
 
+fn unopened(path: &Path, error: DatabaseError) -> StoreError {
+    let path = PathBuf::from(path);
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path },
+        DatabaseError::Storage(StorageError::Io(source)) if !is_damage(&source) => StoreError::Io { path, source },
+        other => StoreError::Unreadable {
+            path,
+            reason: other.to_string(),
+        },
+    }
+}
+
+/// Whether a file's content is wrong, and not the way to it.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}
+
 /// Makes the folder for us alone; an existing one must not let others change what is in it.
 fn prepare_folder(dir: &Path) -> Result<(), StoreError> {
     let broken = |source: io::Error| StoreError::Io {
@@ -170,7 +201,10 @@ fn prepare_folder(dir: &Path) -> Result<(), StoreError> {
 /// Compares the database's identity with ours, or takes ours for a new one.
 fn bind(transaction: &WriteTransaction, path: &Path, identity: &StoreIdentity) -> Result<(), StoreError> {
     let mut meta = transaction.open_table(META).map_err(database)?;
-    check_schema(&meta, path)?;
+    check_schema(
+        meta.get(SCHEMA_KEY).map_err(database)?.as_ref().map(|row| row.value()),
+        path,
+    )?;
     let stored = match meta.get(IDENTITY_KEY).map_err(database)? {
         Some(row) => record::decode("meta", || IDENTITY_KEY.into(), row.value())?,
         None => identity.clone(),
@@ -183,11 +217,34 @@ fn bind(transaction: &WriteTransaction, path: &Path, identity: &StoreIdentity) -
     Ok(())
 }
 
-fn check_schema(meta: &impl ReadableTable<&'static str, &'static [u8]>, path: &Path) -> Result<(), StoreError> {
-    let Some(row) = meta.get(SCHEMA_KEY).map_err(database)? else {
+/// What a damaged database is bound to, as far as it still says so, compared with ours.
+pub(super) fn binding(
+    read: &ReadTransaction,
+    path: &Path,
+    identity: &StoreIdentity,
+) -> Result<(StoreIdentity, Option<SeedFingerprint>), StoreError> {
+    let mut rows = BTreeMap::new();
+    // what cannot be read is as if it were not there
+    every(read, META, |key, row| {
+        rows.insert(key.to_owned(), row.to_vec());
+        Ok(())
+    })?;
+    check_schema(rows.get(SCHEMA_KEY).map(Vec::as_slice), path)?;
+    let stored = rows.get(IDENTITY_KEY);
+    let stored = stored.and_then(|row| record::decode("meta", String::new, row).ok());
+    let identity = match stored {
+        Some(stored) => merge(path, stored, identity)?,
+        None => identity.clone(),
+    };
+    let seed = rows.remove(SEED_KEY).and_then(|row| row.try_into().ok());
+    Ok((identity, seed.map(SeedFingerprint)))
+}
+
+fn check_schema(row: Option<&[u8]>, path: &Path) -> Result<(), StoreError> {
+    let Some(row) = row else {
         return Ok(());
     };
-    let text = std::str::from_utf8(row.value()).ok();
+    let text = std::str::from_utf8(row).ok();
     let stored: Option<u32> = text.and_then(|text| text.parse().ok());
     match stored {
         Some(stored) if stored <= SCHEMA => Ok(()),

@@ -163,6 +163,23 @@ impl Store {
     }
 }
 
+/// Stores a swap as it was read from a damaged database, and takes its channel. What lists show of it is kept if it is
+/// there.
+pub(super) fn put_again(transaction: &WriteTransaction, swap: &Swap) -> Result<(), StoreError> {
+    let summaries = transaction.open_table(SUMMARIES).map_err(database)?;
+    let summary = summaries.get((swap.created_at.0, swap.id.0)).map_err(database)?;
+    let summary: Option<Summary> = summary
+        .map(|row| record::decode("summaries", || swap.id.to_string(), row.value()))
+        .transpose()?;
+    drop(summaries);
+    put_swap(
+        transaction,
+        swap,
+        summary.map_or(swap.created_at, |summary| summary.updated_at),
+    )?;
+    take_channel(transaction, swap)
+}
+
 fn is_open(swap: &Swap) -> bool {
     !matches!(swap.state, State::Closed(_))
 }

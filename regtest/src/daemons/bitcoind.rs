@@ -15,6 +15,9 @@ use jsonrpsee::core::traits::ToRpcParams;
 
 /// The P2WSH example of BIP 173, on regtest: an address of nobody.
 pub const NOBODY: &str = "bcrt1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qzf4jry";
+/// Connections stay for ten minutes without a call. One that the server ends after its usual half a minute, just as the
+/// next call goes out on it, fails that call.
+pub(super) const KEEP_CALLERS: &str = "-rpcservertimeout=600";
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// After so many blocks a block's reward can be spent.
 pub const MATURITY: u32 = 100;
@@ -85,6 +88,7 @@ impl Bitcoind {
             "-rpcbind=127.0.0.1".into(),
             "-rpcallowip=127.0.0.1".into(),
             format!("-rpcport={}", self.port),
+            KEEP_CALLERS.into(),
             format!("-rpcuser={USER}"),
             format!("-rpcpassword={}", self.password),
             "-printtoconsole=1".into(),

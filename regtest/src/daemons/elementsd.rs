@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+use super::bitcoind::KEEP_CALLERS;
 use super::free_port;
 
 /// The environment variable that names the program.
@@ -113,7 +114,7 @@ impl Elementsd {
                 "-fixedseeds=0",
                 "-printtoconsole=0",
             ])
-            .args(["-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1"])
+            .args(["-rpcbind=127.0.0.1", "-rpcallowip=127.0.0.1", KEEP_CALLERS])
             // on a test chain it checks its whole index at every block: 3 ms at height 8,000, which a week of blocks feels
             .arg("-checkblockindex=0")
             // a thousand keys for each of four kinds of address take seconds

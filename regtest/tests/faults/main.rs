@@ -2,6 +2,7 @@
 
 mod books;
 mod crash;
+mod damage;
 mod fees;
 mod fixture;
 mod golike;

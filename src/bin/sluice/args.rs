@@ -10,7 +10,7 @@ use sluice::api::types::{IdempotencyKey, Until};
 use sluice::swap::Kind;
 use sluice::units::{Asset, AssetChoice, NodeId, Scid};
 
-pub use offline::{NodeArgs, RescueArgs, SeedCommand};
+pub use offline::{DbCommand, NodeArgs, RescueArgs, SeedCommand};
 
 use crate::values::{Limit, amount, limit, swap_prefix};
 
@@ -83,6 +83,9 @@ pub enum Command {
     /// The words of the seed; needs no daemon
     #[command(subcommand)]
     Seed(SeedCommand),
+    /// Look at the database of a daemon that does not run
+    #[command(subcommand)]
+    Db(DbCommand),
     /// Get a swap's coins from its rescue file, the seed's words and a node of the chain; needs no daemon
     Rescue(RescueArgs),
     /// Print a completion script for a shell

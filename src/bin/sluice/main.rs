@@ -4,6 +4,7 @@ mod args;
 mod ask;
 mod chain;
 mod connect;
+mod db;
 mod exit;
 mod follow;
 mod operate;
@@ -48,6 +49,7 @@ async fn run(cli: Cli, screen: Screen) -> Result<Exit, Failure> {
     let asked = match cli.command {
         Command::Asked(asked) => asked,
         Command::Seed(command) => return seed::run(command, &cli.global, screen),
+        Command::Db(command) => return db::run(command, &cli.global, screen),
         Command::Rescue(args) => return rescue::run(&args, screen).await,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "sluice", &mut std::io::stdout());

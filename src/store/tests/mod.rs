@@ -1,5 +1,6 @@
 //! The store on real files.
 
+mod damage;
 mod examples;
 mod swaps;
 

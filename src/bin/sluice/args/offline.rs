@@ -22,6 +22,20 @@ pub enum SeedCommand {
     Restore,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Tell whether it is sound, row by row; changes nothing
+    Check {
+        /// The database [default: sluice.redb in the data folder]
+        file: Option<PathBuf>,
+    },
+    /// Print what is in it as lines of JSON, without secrets; changes nothing
+    Export {
+        /// The database [default: sluice.redb in the data folder]
+        file: Option<PathBuf>,
+    },
+}
+
 #[derive(Debug, Args)]
 pub struct RescueArgs {
     /// Rescue files

@@ -31,6 +31,8 @@ async fn play(world: &World, backend: Backend, side: usize, fault: &Fault, kind:
     };
     let books = Books::open_in(world, asset).await?;
     let swap = order_of(&world.alice, kind, request_of(asset, world.channels[0], 600_000)).await?;
+    // before that the peer may refuse the order
+    world.wait_for_swap(&world.bob, swap, "accepted", |_| true).await?;
     let broken = way(world, side, backend)?;
     broken.suffer(fault.clone());
     match fault {

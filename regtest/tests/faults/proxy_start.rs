@@ -13,15 +13,23 @@ use sluice_regtest::world::{Options, PATIENCE, World, bitcoin};
 const PASSWORD: &str = "correct-horse-battery-staple";
 
 /// What befalls the way to a node over HTTP, and a part of the sentence about it.
-const OVER_HTTP: [(Fault, &str); 8] = [
+const OVER_HTTP: [(Fault, &str); 6] = [
     (Fault::Refused, "onnection refused"),
     (Fault::Hanging, "it was asked and has not answered yet"),
-    (Fault::Cut(20), "the connection broke off before the end of the answer"),
-    (Fault::Cut(150), "the connection broke off before the end of the answer"),
     (Fault::Status(401), "user or password is wrong (HTTP 401)"),
     (Fault::Status(403), "this user or address may not call it (HTTP 403)"),
     (Fault::Status(500), "HTTP 500"),
     (Fault::Status(503), "too many calls are waiting at the node (HTTP 503)"),
+];
+
+/// An answer that breaks off in its head, and in its body, in the words of either client.
+const CUT_FROM_ELEMENTSD: [(Fault, &str); 2] = [
+    (Fault::Cut(20), "connection closed before message completed"),
+    (Fault::Cut(150), "end of file before message length reached"),
+];
+const CUT_FROM_BITCOIND: [(Fault, &str); 2] = [
+    (Fault::Cut(20), "the connection broke off before the end of the answer"),
+    (Fault::Cut(150), "the connection broke off before the end of the answer"),
 ];
 
 /// The same for a connection whose content nobody sees.
@@ -92,11 +100,13 @@ async fn a_daemon_that_cannot_reach_a_backend_says_why_and_starts_by_itself_when
     } = world;
     let [alices, bobs]: [Ways; 2] = ways.try_into().ok().context("two ways")?;
     let of_alice = async {
-        start_in_each(&mut alice, &alices.liquid, "elementsd at", &OVER_HTTP).await?;
+        let faults = [&OVER_HTTP[..], &CUT_FROM_ELEMENTSD].concat();
+        start_in_each(&mut alice, &alices.liquid, "elementsd at", &faults).await?;
         start_in_each(&mut alice, &alices.lightning, "lnd at", &OVER_TLS).await
     };
     let bitcoind = bobs.bitcoin.as_ref().context("a world with BTC")?;
-    let of_bob = start_in_each(&mut bob, bitcoind, "bitcoind at", &OVER_HTTP);
+    let faults = [&OVER_HTTP[..], &CUT_FROM_BITCOIND].concat();
+    let of_bob = start_in_each(&mut bob, bitcoind, "bitcoind at", &faults);
     tokio::try_join!(of_alice, of_bob)?;
     Ok(())
 }

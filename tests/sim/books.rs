@@ -24,6 +24,8 @@ pub struct Endings {
     pub refunded: u32,
     /// Nothing was opened.
     pub canceled: u32,
+    /// Openings that were confidential, with real proofs.
+    pub proven: u32,
 }
 
 /// What each side has stored of a swap.
@@ -177,7 +179,7 @@ impl<'a> Books<'a> {
             }
         }
         let paid = self.paid(made.keys.claim_hash);
-        let opening = self.opening_of(id, made, taken);
+        let opening = self.opening_of(id, made, taken, sides.premium);
         let spender = opening.and_then(|(point, value)| self.enter_opening(made.terms.asset, *maker, point, value));
         self.check_terms(id, sides, paid, opening.map(|(_, value)| value));
         self.check_key(id, *taker, made.keys.claim_hash);
@@ -225,7 +227,13 @@ impl<'a> Books<'a> {
     }
 
     /// The confirmed opening of a swap, found by what both keys and the hash make.
-    fn opening_of(&mut self, id: SwapId, made: &Swap, taken: &Swap) -> Option<(OutPoint, Amount)> {
+    fn opening_of(
+        &mut self,
+        id: SwapId,
+        made: &Swap,
+        taken: &Swap,
+        premium: Option<SignedAmount>,
+    ) -> Option<(OutPoint, Amount)> {
         let csv = made.terms.timelocks()?.csv;
         let script = tx::opening_script(&made.keys.swap_key, &taken.keys.swap_key, made.keys.claim_hash?, csv);
         let found = self.openings.remove(&(made.terms.asset, script.to_p2wsh()))?;
@@ -233,10 +241,11 @@ impl<'a> Books<'a> {
             self.fault(format!("{} has {} openings", id.short(), found.len()));
             return None;
         };
-        let output = &self.ledger(made.terms.asset).held(point.txid)?.tx.outputs[point.vout as usize];
-        let agreed = || Some(amounts(made.kind, made.terms.amount, SignedAmount::ZERO)?.opening);
+        let value = self.ledger(made.terms.asset).held(point.txid)?.tx.outputs[point.vout as usize].value;
+        let agreed = || Some(amounts(made.kind, made.terms.amount, premium?)?.opening);
+        self.endings.proven += u32::from(value.is_none());
         // What a confidential output holds was proven to the taker, and is proven again by what its spend pays.
-        Some((point, output.value.or_else(agreed)?))
+        Some((point, value.or_else(agreed)?))
     }
 
     /// Enters an opening and its spend; tells who has the coins.

@@ -59,6 +59,7 @@ impl Sum {
         self.endings.swapped += report.endings.swapped;
         self.endings.refunded += report.endings.refunded;
         self.endings.canceled += report.endings.canceled;
+        self.endings.proven += report.endings.proven;
         self.simulated += report.simulated;
     }
 
@@ -67,13 +68,14 @@ impl Sum {
             swapped,
             refunded,
             canceled,
+            proven,
         } = self.endings;
         let (begun, steps) = (self.begun, self.steps);
         let rate = begun as f64 / took.as_secs_f64();
         let days = self.simulated.as_secs() / 86_400;
         println!(
-            "{begun} of {wanted} swaps: {swapped} swapped, {refunded} refunded, {canceled} came to nothing; {steps} steps \
-             committed, {days} days simulated in {} s ({rate:.0} swaps/s)",
+            "{begun} of {wanted} swaps: {swapped} swapped, {refunded} refunded, {canceled} came to nothing; {proven} with \
+             real proofs; {steps} steps committed, {days} days simulated in {} s ({rate:.0} swaps/s)",
             took.as_secs()
         );
     }

@@ -17,32 +17,17 @@ use crate::holding;
 
 const CAPACITY_SAT: u64 = 2_000_000;
 
-/// What docs/nodes.md asks operators to allow.
-const PERMISSIONS: [&str; 6] = [
-    "info:read",
-    "invoices:read",
-    "invoices:write",
-    "offchain:read",
-    "offchain:write",
-    "peers:read",
-];
-
-/// What it names as the tighter choice.
-const CALLS: [&str; 13] = [
-    "uri:/lnrpc.Lightning/GetInfo",
-    "uri:/lnrpc.Lightning/GetChanInfo",
-    "uri:/lnrpc.Lightning/ListChannels",
-    "uri:/lnrpc.Lightning/ListPeers",
-    "uri:/lnrpc.Lightning/SubscribePeerEvents",
-    "uri:/lnrpc.Lightning/SubscribeCustomMessages",
-    "uri:/lnrpc.Lightning/SendCustomMessage",
-    "uri:/lnrpc.Lightning/AddInvoice",
-    "uri:/invoicesrpc.Invoices/LookupInvoiceV2",
-    "uri:/invoicesrpc.Invoices/SubscribeSingleInvoice",
-    "uri:/invoicesrpc.Invoices/CancelInvoice",
-    "uri:/routerrpc.Router/SendPaymentV2",
-    "uri:/routerrpc.Router/TrackPaymentV2",
-];
+/// What operators are asked to allow, as it stands in docs/nodes.md: the permissions, then the tighter choice of calls.
+fn documented() -> [Vec<&'static str>; 2] {
+    let page = include_str!("../../../docs/nodes.md");
+    let commands = page.split("lncli bakemacaroon").skip(1);
+    let asked = commands.map(|text| {
+        let command = text.split("```").next().unwrap();
+        let words = command.split_whitespace().filter(|word| word.contains(':'));
+        words.collect()
+    });
+    asked.collect::<Vec<_>>().try_into().expect("two commands")
+}
 
 pub struct Real {
     program: PathBuf,
@@ -66,9 +51,10 @@ impl Real {
         let scid = payer
             .open_channel(&bitcoind, &payee, CAPACITY_SAT, CAPACITY_SAT / 2)
             .await?;
+        let [permissions, calls] = documented();
         let macaroons = [
-            payer.bake("sluice.macaroon", &PERMISSIONS).await?,
-            payee.bake("sluice.macaroon", &CALLS).await?,
+            payer.bake("sluice.macaroon", &permissions).await?,
+            payee.bake("sluice.macaroon", &calls).await?,
         ];
         Ok(Real {
             macaroons,
@@ -157,7 +143,7 @@ impl Bench for Real {
     }
 
     async fn weak(&mut self) -> Option<(NodeAccess, &'static str)> {
-        let weak = self.payer.bake("weak.macaroon", &PERMISSIONS[..4]).await.unwrap();
+        let weak = self.payer.bake("weak.macaroon", &documented()[0][..4]).await.unwrap();
         let access = NodeAccess::Lnd(LndConfig {
             macaroon: weak,
             ..self.payer.config()

@@ -3,6 +3,8 @@
 //! Adapters implement these; the engine calls them. Adapters never call back: they return a value or yield a stream.
 //! What may run twice is named `ensure_…`.
 
+pub(crate) mod untaken;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -10,6 +10,7 @@ use sluice::node::funds::Purse;
 use sluice::node::lnd::LndWallet;
 use sluice::swap::Kind;
 use sluice::units::{Asset, OutPoint, SwapId};
+use sluice_regtest::daemons::proxy::Fault;
 use sluice_regtest::daemons::{require, wait_for};
 use sluice_regtest::world::access::NodeAccess;
 use sluice_regtest::world::operator::Operator;
@@ -199,8 +200,8 @@ async fn a_maker_takes_its_coins_back_into_its_nodes_wallet() -> Result<()> {
 /// one of an opening that was never stored.
 async fn survives_a_kill<P: Purse>(pair: &mut Pair, maker: Side, purse: P) -> Result<()> {
     let before = [total(pair, Side::Alice).await?, total(pair, Side::Bob).await?];
-    let valve = |pair: &Pair| pair.valve.as_ref().map(|valve| valve.hold(PUBLISH));
-    valve(pair).context("a valve")?;
+    let proxy = pair.proxy.as_ref().context("a proxy")?;
+    proxy.suffer_in(PUBLISH, Fault::Held);
     let id = order(pair, maker).await?;
     let state = wait_for("the opening to be stored", PATIENCE, || async {
         let view = look(pair, maker, id).await?;
@@ -223,7 +224,7 @@ async fn survives_a_kill<P: Purse>(pair: &mut Pair, maker: Side, purse: P) -> Re
     })
     .await
     .with_context(|| pair.tails())?;
-    pair.valve.as_ref().context("a valve")?.open();
+    pair.proxy.as_ref().context("a proxy")?.heal();
     finish(pair, maker, id, before).await
 }
 

@@ -284,7 +284,7 @@ impl Reader {
 fn show(key: &str, kind: &ValueKind) -> String {
     match kind {
         _ if key.ends_with("password") => "…".into(),
-        ValueKind::String(text) => format!("{text:?}"),
+        ValueKind::String(text) => format!("{:?}", without_credentials(text)),
         ValueKind::Table(_) => "a section".into(),
         ValueKind::Array(elements) => {
             let shown: Vec<String> = elements.iter().map(|element| show(key, &element.kind)).collect();
@@ -292,6 +292,14 @@ fn show(key: &str, kind: &ValueKind) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// A URL with a user and a password in it is refused, and must not bring them into the log.
+fn without_credentials(text: &str) -> String {
+    let parts = text
+        .split_once("://")
+        .and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    parts.map_or_else(|| text.into(), |(scheme, (_, host))| format!("{scheme}://…@{host}"))
 }
 
 /// Every key, sorted: for the test that the example has them all.
@@ -307,4 +315,17 @@ pub(super) fn keys() -> Vec<&'static str> {
     settings(&mut reader).expect("the defaults are allowed");
     reader.known.sort_unstable();
     reader.known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_a_url_is_not_shown() {
+        let shown = |text: &str| show("liquid.rpc_url", &ValueKind::String(text.into()));
+        assert_eq!(shown("http://me:s3cr@t@127.0.0.1:7041"), r#""http://…@127.0.0.1:7041""#);
+        assert_eq!(shown("http://127.0.0.1:7041/x"), r#""http://127.0.0.1:7041/x""#);
+        assert_eq!(shown("me@home"), r#""me@home""#);
+    }
 }

@@ -54,10 +54,13 @@ where
     F: Future<Output = Result<T, PortError>>,
 {
     let (mut pause, mut told) = (Duration::from_millis(50), String::new());
-    startup.waiting_for(what, "it was asked and has not answered yet");
+    startup.waiting_for(what, None);
     loop {
         let reason = match call().await {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => {
+                startup.answered(what);
+                return Ok(answer);
+            }
             Err(PortError::Unreachable(reason)) => reason,
             Err(PortError::Refused(reason) | PortError::Broken(reason)) => {
                 let what = what.to_owned();
@@ -66,7 +69,7 @@ where
         };
         if reason != told {
             warn!("waiting for {what}: {reason}");
-            startup.waiting_for(what, &reason);
+            startup.waiting_for(what, Some(&reason));
             told = reason;
         }
         tokio::time::sleep(pause).await;

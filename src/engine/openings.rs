@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use tokio::sync::RwLock;
 
+use super::Side;
 use crate::ports::{PortError, Wallet};
 use crate::swap::state::Opening;
 use crate::tx::OpeningOutput;
@@ -18,14 +19,9 @@ pub(super) struct Openings {
 
 impl Openings {
     /// Has the wallet make an opening, and remembers it until [`Openings::settled`].
-    pub(super) async fn fund(
-        &self,
-        wallet: &dyn Wallet,
-        output: &OpeningOutput,
-        rate: FeeRate,
-    ) -> Result<Opening, PortError> {
+    pub(super) async fn fund(&self, side: &Side, output: &OpeningOutput, rate: FeeRate) -> Result<Opening, PortError> {
         let _making = self.making.read().await;
-        let opening = wallet.fund(output, rate).await?;
+        let opening = side.without_lost_locks(side.wallet.fund(output, rate).await)?;
         self.list().push(opening.clone());
         Ok(opening)
     }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
@@ -50,6 +51,8 @@ pub struct Side {
     /// How long the chain may be without a block before new swaps wait for the next one; None: as long as it likes.
     patience: Option<Duration>,
     health: Mutex<Health>,
+    /// The wallet's locks may not be what they should be.
+    locks_in_doubt: Notify,
 }
 
 impl Side {
@@ -78,7 +81,17 @@ impl Side {
                 doubt: None,
                 witness_away: false,
             }),
+            locks_in_doubt: Notify::new(),
         }
+    }
+
+    /// Passes on the answer to a call that locks coins. Where it was lost, coins may be locked that nobody knows of: the
+    /// locks are put in order as soon as the node answers.
+    pub(super) fn without_lost_locks<T>(&self, answer: Result<T, PortError>) -> Result<T, PortError> {
+        if let Err(PortError::Unreachable(_) | PortError::Broken(_)) = &answer {
+            self.locks_in_doubt.notify_one();
+        }
+        answer
     }
 
     /// What the node said last that it is.
@@ -174,23 +187,44 @@ impl Side {
 /// Looks after a chain's node for as long as the daemon runs: whenever it has come (back), what it is, and that the
 /// coins of unpublished openings are locked in its wallet, which may keep locks in memory only.
 pub(super) async fn look_after(shared: Arc<Shared>, side: Arc<Side>) {
+    tokio::select! {
+        () = notice_absences(&side) => {}
+        () = look(&shared, &side) => {}
+    }
+}
+
+/// A node that was away may have forgotten its locks. Who is busy with the node would not notice an absence that is over
+/// by then.
+async fn notice_absences(side: &Side) {
+    let mut tips = side.chain.tips();
+    while tips.changed().await.is_ok() {
+        if tips.borrow_and_update().is_none() {
+            side.locks_in_doubt.notify_one();
+        }
+    }
+}
+
+async fn look(shared: &Shared, side: &Side) {
     let mut tips = side.chain.tips();
     let (mut in_order, mut reorg, mut newest) = (false, Blocks(0), None);
+    // Until a block has come: the node may still be at work on a call that was given up, and lock coins after a look.
+    let mut in_doubt = false;
     loop {
         let tip = *tips.borrow_and_update();
         let answering = tip.is_some();
-        in_order &= answering;
+        // The first tip after a start is no news: its block may be old.
+        let block = answering && newest.is_some() && tip != newest;
+        newest = tip.or(newest);
+        in_order &= answering && !in_doubt;
         if answering && !in_order {
-            in_order = put_in_order(&shared, &side).await;
+            in_order = put_in_order(shared, side).await;
+            in_doubt &= !(in_order && block);
         } else if answering && side.info().unfit.is_some() {
             told(side.look_again().await);
         }
         if answering {
             side.ask_witness().await;
         }
-        // The first tip after a start is no news: its block may be old.
-        let block = tip.is_some() && newest.is_some() && tip != newest;
-        newest = tip.or(newest);
         if side.note(block, shared.clock.now()) {
             // Peers must know at once what can be swapped with us, and what not.
             shared.peers.poll_now();
@@ -198,10 +232,11 @@ pub(super) async fn look_after(shared: Arc<Shared>, side: Arc<Side>) {
         let deepest = side.chain.deepest_reorg();
         if deepest > reorg {
             reorg = deepest;
-            pause_after(&shared, side.chain.asset(), deepest);
+            pause_after(shared, side.chain.asset(), deepest);
         }
-        if let Ok(Err(_gone)) = timeout(LOOK_AGAIN, tips.changed()).await {
-            return;
+        tokio::select! {
+            changed = timeout(LOOK_AGAIN, tips.changed()) => if let Ok(Err(_gone)) = changed { return },
+            () = side.locks_in_doubt.notified() => in_doubt = true,
         }
     }
 }

@@ -14,6 +14,7 @@ mod error;
 mod journal;
 mod look;
 pub mod offline;
+mod older;
 mod open;
 mod record;
 mod salvage;

@@ -19,7 +19,7 @@ use super::look::{every, unpanicked};
 use super::record::{self, SCHEMA};
 use super::{
     CAPABILITIES, CHANNELS, FILE_NAME, IDEMPOTENCY, JOURNAL, JOURNAL_BY_SWAP, META, OPEN, SETTINGS, SUMMARIES, SWAPS,
-    Store, StoreError, TRAILS,
+    Store, StoreError, TRAILS, older,
 };
 use crate::units::{Asset, NodeId, SeedFingerprint};
 
@@ -107,7 +107,8 @@ impl Store {
             let store = Store { db, path: path.into() };
             store.write(|transaction| {
                 bind(transaction, path, identity)?;
-                make_tables(transaction)
+                make_tables(transaction)?;
+                older::bring_up_to_date(transaction)
             })?;
             Ok(store)
         });

@@ -10,9 +10,9 @@ use super::{CAPABILITIES, SETTINGS, Store, StoreError};
 use crate::policy::{Pauses, Policy, Premiums, Quarantines};
 use crate::units::NodeId;
 
-const POLICY: &str = "policy";
+pub(super) const POLICY: &str = "policy";
 const PREMIUMS: &str = "premiums";
-const PAUSES: &str = "pauses";
+pub(super) const PAUSES: &str = "pauses";
 const QUARANTINES: &str = "quarantines";
 
 impl Store {
@@ -133,7 +133,7 @@ impl Store {
     }
 
     fn setting<T: DeserializeOwned + Default>(&self, key: &'static str) -> Result<T, StoreError> {
-        read_setting(&self.read()?.open_table(SETTINGS).map_err(database)?, key)
+        read(&self.read()?.open_table(SETTINGS).map_err(database)?, key)
     }
 
     fn update<T: Serialize + DeserializeOwned + Default, E: From<StoreError>>(
@@ -143,7 +143,7 @@ impl Store {
     ) -> Result<T, E> {
         self.write(|transaction| {
             let mut table = transaction.open_table(SETTINGS).map_err(database)?;
-            let mut value = read_setting(&table, key)?;
+            let mut value = read(&table, key)?;
             change(&mut value)?;
             table.insert(key, record::encode(&value).as_slice()).map_err(database)?;
             Ok(value)
@@ -151,7 +151,7 @@ impl Store {
     }
 }
 
-fn read_setting<T: DeserializeOwned + Default>(
+pub(super) fn read<T: DeserializeOwned + Default>(
     table: &impl ReadableTable<&'static str, &'static [u8]>,
     key: &'static str,
 ) -> Result<T, StoreError> {

@@ -5,6 +5,7 @@ mod fees;
 mod fixtures;
 mod maker_opened;
 mod maker_opening;
+mod maker_pushing;
 mod requested;
 mod taker_claiming;
 mod taker_fee;

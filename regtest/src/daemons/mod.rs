@@ -8,7 +8,7 @@ pub mod elementsd;
 pub mod lightningd;
 pub mod lnd;
 pub mod peerswapd;
-pub mod valve;
+pub mod proxy;
 
 use std::ffi::OsStr;
 use std::fs::File;

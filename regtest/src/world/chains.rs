@@ -82,6 +82,31 @@ impl<'a> Chains<'a> {
         };
     }
 
+    /// Holds back calls of these methods at the node; none: all go on. Only an embedded chain can.
+    pub fn set_stuck(&self, asset: Asset, methods: &[&'static str]) {
+        match asset {
+            Asset::Lbtc => self.liquid.embedded().map(|chain| chain.set_stuck(methods)),
+            Asset::Btc => self
+                .bitcoin
+                .and_then(Bitcoin::embedded)
+                .map(|chain| chain.set_stuck(methods)),
+        };
+    }
+
+    /// Whether the node has a transaction, waiting or in a block.
+    ///
+    /// # Errors
+    /// If the node does not tell, or there is no such chain.
+    pub async fn knows(&self, asset: Asset, txid: TxId) -> Result<bool> {
+        match asset {
+            Asset::Lbtc => {
+                let txid = elements::Txid::from_byte_array(txid.0.to_byte_array());
+                Ok(self.liquid.transaction(&txid).await?.is_some())
+            }
+            Asset::Btc => Ok(self.bitcoin()?.transaction(&txid.0).await?.is_some()),
+        }
+    }
+
     /// The height of the tip.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ pub mod seen;
 pub mod side;
 pub mod sluiced;
 mod wallet;
+pub mod ways;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,6 +43,7 @@ use liquid::Liquid;
 use operator::Operator;
 use seen::{bitcoin_rpc, bitcoin_total};
 use sluiced::Executable;
+use ways::Ways;
 
 /// How a world is made.
 #[derive(Debug, Clone)]
@@ -62,6 +64,8 @@ pub struct Options {
     pub executable: Option<Executable>,
     /// A file that the embedded Liquid chain begins with, if it exists, and is saved to.
     pub state: Option<PathBuf>,
+    /// Whether each `sluiced` reaches its backends through proxies.
+    pub proxied: bool,
 }
 
 impl Default for Options {
@@ -75,6 +79,7 @@ impl Default for Options {
             arguments: Vec::new(),
             executable: None,
             state: None,
+            proxied: false,
         }
     }
 }
@@ -96,6 +101,8 @@ pub struct World {
     pub liquid: Liquid,
     /// The Bitcoin chain that is swapped on, if there is one. The nodes' channels are on another.
     pub bitcoin: Option<Bitcoin>,
+    /// What alice's and bob's daemons reach their backends through, if they are proxied.
+    pub ways: Vec<Ways>,
     folder: tempfile::TempDir,
 }
 
@@ -124,10 +131,17 @@ impl World {
             None => None,
         };
         let (lightning, channels) = Lightning::start(options.lightning, folder.path(), options.channels).await?;
+        let mut ways = Vec::new();
+        for node in [0, 1].iter().filter(|_| options.proxied) {
+            ways.push(Ways::before(&liquid, bitcoin.as_ref(), &lightning.access(*node)).await?);
+        }
         let launch = |name: &str, node: usize| {
             let mut arguments = liquid.arguments(name);
             arguments.extend(bitcoin.iter().flat_map(|bitcoin| bitcoin.arguments(name)));
             arguments.extend(lightning.access(node).arguments());
+            if let Some(ways) = ways.get(node) {
+                ways.redirect(&mut arguments);
+            }
             arguments.extend(options.arguments.iter().cloned());
             let directory = folder.path().join(name);
             let (executable, name, id) = (executable.clone(), name.to_owned(), lightning.id(node));
@@ -141,6 +155,7 @@ impl World {
             lightning,
             liquid,
             bitcoin,
+            ways,
             folder,
         };
         world.fund(options.wallet).await?;

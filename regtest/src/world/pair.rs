@@ -23,7 +23,7 @@ use super::operator::Operator;
 use super::party::{Gopher, Party, Program, Sight};
 use super::side::Side;
 use crate::daemons::peerswapd::{Backends, Elements, Peerswapd};
-use crate::daemons::valve::Valve;
+use crate::daemons::proxy::{Proxy, Speech};
 use crate::daemons::wait_for;
 
 /// How long anything may take to come about: Go PeerSwap tries to pay for 120 s before it gives up.
@@ -59,7 +59,7 @@ pub struct Pair {
     /// The chain.
     pub liquid: Liquid,
     /// Stands before bitcoind where BTC is paid from the nodes' wallets.
-    pub valve: Option<Valve>,
+    pub proxy: Option<Proxy>,
     assets: Vec<Asset>,
     _folder: tempfile::TempDir,
 }
@@ -73,7 +73,7 @@ impl Pair {
         Pair::begin(options, false).await
     }
 
-    /// The same on a bitcoind that has no wallets, so that BTC is paid from those of the nodes, and with a valve before it.
+    /// The same on a bitcoind that has no wallets, so that BTC is paid from those of the nodes, and with a proxy before it.
     ///
     /// # Errors
     /// As there.
@@ -102,11 +102,12 @@ impl Pair {
             Lightning::start(options.lightning, folder.path(), 1).await?
         };
         let mut bitcoin = lightning.bitcoin();
-        let mut valve = None;
+        let mut proxy = None;
         if let Some(access) = bitcoin.as_mut().filter(|_| node_funds) {
-            let opened = Valve::before(access.rpc_url.trim_start_matches("http://").to_owned()).await?;
+            let server = access.rpc_url.trim_start_matches("http://").to_owned();
+            let opened = Proxy::before(server, Speech::Http).await?;
             access.rpc_url = format!("http://{}", opened.address());
-            valve = Some(opened);
+            proxy = Some(opened);
         }
         let launch = |side: Side| {
             launch(
@@ -124,7 +125,7 @@ impl Pair {
             channel: *channels.first().context("a world without channels")?,
             lightning,
             liquid,
-            valve,
+            proxy,
             assets: options.assets.clone(),
             _folder: folder,
         };

@@ -72,11 +72,24 @@ impl Sluiced {
         Ok(began.elapsed())
     }
 
+    /// Another program is started from now on: an upgrade.
+    pub fn replace_program(&mut self, program: PathBuf) {
+        self.executable = program.into();
+    }
+
     /// Starts it without waiting for anything.
     ///
     /// # Errors
     /// If it cannot be started.
     pub fn launch(&mut self) -> Result<()> {
+        self.launch_with(&[])
+    }
+
+    /// The same, with more arguments for this once: what they set again counts.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn launch_with(&mut self, more: &[String]) -> Result<()> {
         let mut arguments = self.executable.first.clone();
         arguments.extend([
             "--data-dir".into(),
@@ -85,7 +98,7 @@ impl Sluiced {
             "--set=log.level=info,sluice=debug".into(),
             format!("--set=api.listen=127.0.0.1:{}", self.port),
         ]);
-        arguments.extend(self.arguments.iter().cloned());
+        arguments.extend(self.arguments.iter().chain(more).cloned());
         let name = format!("{}'s sluiced", self.name);
         self.process = Some(Process::start(
             &name,

@@ -1,11 +1,12 @@
 //! What the adapter does when the node does not do what it should.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bitcoin::Amount;
 use sluice::chain::rpc::Auth;
 use sluice::ports::{Chain, PortError, Wallet};
 use sluice::units::{Height, RawTx};
+use sluice_regtest::daemons::proxy::{Fault, Proxy, Speech};
 
 use crate::bench::Bench;
 use crate::world::{World, eventually, refusal, watch};
@@ -107,4 +108,27 @@ pub async fn errors_name_daemon_method_and_number<B: Bench>(world: World<B>) {
 
     let reason = refusal(world.adapter.broadcast(&RawTx::from(vec![1, 2, 3])).await);
     assert!(reason.contains("3 bytes"), "{reason}");
+}
+
+pub async fn an_answer_that_comes_too_late_is_given_up_in_time<B: Bench>(world: World<B>) {
+    let mut config = world.config.clone();
+    let server = config.endpoint.url.trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(server, Speech::Http).await.unwrap();
+    config.endpoint.url = format!("http://{}", proxy.address());
+    config.endpoint.timeout = Duration::from_secs(1);
+    let adapter = B::connect(config).await.unwrap();
+    for fault in [Fault::Hanging, Fault::Late(Duration::from_secs(30))] {
+        proxy.suffer(fault.clone());
+        let began = Instant::now();
+        let asked = adapter.rpc().block_hash(Height(0)).await;
+        let reason = unreachable(asked.map_err(PortError::from));
+        assert!(
+            began.elapsed() < Duration::from_secs(15),
+            "{fault:?}: {:?}",
+            began.elapsed()
+        );
+        assert!(reason.starts_with(&format!("{} getblockhash: ", B::DAEMON)), "{reason}");
+        proxy.heal();
+        eventually(async || adapter.rpc().block_hash(Height(0)).await.ok()).await;
+    }
 }

@@ -66,6 +66,7 @@ macro_rules! whole_contract {
                 wallet too_little_money_is_refused_with_both_amounts
                 wallet only_coins_of_committed_openings_stay_locked
                 wallet a_caller_that_goes_away_leaves_no_coin_locked
+                wallet a_caller_that_goes_away_when_the_opening_is_made_leaves_no_coin_locked
                 wallet an_opening_can_be_voided
                 wallet addresses_are_the_wallets_own_and_can_be_paid
                 pushing a_child_pays_for_its_opening_and_confirms_with_it
@@ -76,6 +77,7 @@ macro_rules! whole_contract {
                 faults a_restarted_node_is_found_again_with_its_new_cookie
                 faults locks_survive_the_restart_of_the_node
                 faults errors_name_daemon_method_and_number
+                faults an_answer_that_comes_too_late_is_given_up_in_time
                 witness a_witness_with_the_same_blocks_raises_no_doubt
                 witness a_witness_with_other_blocks_is_told_with_both
                 witness a_witness_of_another_chain_is_refused
@@ -118,6 +120,7 @@ macro_rules! wallet_contract {
                 wallet too_little_money_is_refused_with_both_amounts
                 wallet only_coins_of_committed_openings_stay_locked
                 wallet a_caller_that_goes_away_leaves_no_coin_locked
+                wallet a_caller_that_goes_away_when_the_opening_is_made_leaves_no_coin_locked
                 wallet an_opening_can_be_voided
                 wallet addresses_are_the_wallets_own_and_can_be_paid
                 faults locks_survive_the_restart_of_the_node

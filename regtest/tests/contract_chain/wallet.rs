@@ -126,6 +126,17 @@ pub async fn a_caller_that_goes_away_leaves_no_coin_locked<B: Bench>(world: Worl
     eventually(async || B::locked(&world).await.is_empty().then_some(())).await;
 }
 
+pub async fn a_caller_that_goes_away_when_the_opening_is_made_leaves_no_coin_locked<B: Bench>(world: World<B>) {
+    let output = foreign_output::<B>(AMOUNT);
+    let mut funding = Box::pin(world.wallet.fund(&output, B::RATE));
+    assert!(futures::poll!(&mut funding).is_pending());
+    eventually(async || (!B::locked(&world).await.is_empty()).then_some(())).await;
+    // asked again, so that the opening is on its way to the caller by then
+    assert!(!B::locked(&world).await.is_empty());
+    drop(funding);
+    eventually(async || B::locked(&world).await.is_empty().then_some(())).await;
+}
+
 pub async fn an_opening_can_be_voided<B: Bench>(world: World<B>) {
     let (opening, script) = world.opening(AMOUNT).await;
     world.adapter.broadcast(&opening.tx).await.unwrap();

@@ -1,25 +1,25 @@
 //! A world with a swap in every moment of its life, in both directions, for a fault to come then.
 //!
 //! ```text
-//!   block      0      1      2      3
+//!   block      0      1      2      3         of Liquid; where three confirmations are needed there is one more after 1
 //!   claiming   open ────────claim──deep       Claimed
 //!   waiting           open ────────claim      ClaimWaits, Paying (held), Claiming (the broadcast is stuck)
 //!   confirming               open ──1─        Confirming
 //!   published                       open      Published, Publishing (stuck), Funding (stuck), PayingFee (held)
 //! ```
 
+use ::bitcoin::Amount;
 use anyhow::{Context, Result};
-use bitcoin::Amount;
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{Stage, SwapView};
+use sluice::api::types::{Stage, SwapView, WalletRef};
 use sluice::swap::{Kind, Role};
-use sluice::units::{PaymentHash, Scid, SwapId};
+use sluice::units::{Asset, PaymentHash, Scid, SwapId};
 use sluice_regtest::daemons::wait_for;
 use sluice_regtest::lightning::{Hold, HoldAt, HoldId, Release};
 use sluice_regtest::world::operator::Operator;
-use sluice_regtest::world::{Options, PATIENCE, World};
+use sluice_regtest::world::{Options, PATIENCE, World, bitcoin};
 
-use super::orders::{chain, finish, look, network, order, tails, wait_for_calls, wait_for_height};
+use super::orders::{calls_of, finish_of, look, mine, network, order_of, request_of, tails, wait_for_calls_of};
 
 const FUND: &str = "fundrawtransaction";
 const PUBLISH: &str = "sendrawtransaction";
@@ -60,61 +60,75 @@ struct Ordered {
 /// The world, and its swaps.
 pub struct Moments {
     pub world: World,
+    asset: Asset,
     swaps: Vec<Ordered>,
     held: Vec<HoldId>,
 }
 
 impl Moments {
-    /// Starts a world and brings a swap to each moment.
+    /// Starts a world for swaps of L-BTC.
     pub async fn reach() -> Result<Moments> {
+        Moments::reach_in(Asset::Lbtc, Options::default()).await
+    }
+
+    /// Starts a world for swaps of an asset.
+    pub async fn reach_in(asset: Asset, options: Options) -> Result<Moments> {
         let options = Options {
             channels: 2 * OPENINGS - 1,
-            ..Options::default()
+            bitcoin: (asset == Asset::Btc).then_some(bitcoin::Kind::Embedded),
+            ..options
         };
         let world = World::start(options).await?;
         for operator in [&world.alice, &world.bob] {
-            let address = operator.client()?.wallet_address(Default::default()).await?.address;
+            let address = operator.client()?.wallet_address(WalletRef { asset }).await?.address;
             for _ in 0..OPENINGS {
-                world.liquid.fund(&address, COIN).await?;
+                world.chains().pay(asset, &address, COIN).await?;
             }
         }
-        let moments = Moments {
+        mine(&world, asset, 1).await?;
+        Ok(Moments {
             world,
+            asset,
             swaps: Vec::new(),
             held: Vec::new(),
-        };
-        moments.mine().await?;
-        Ok(moments)
+        })
     }
 
-    /// Brings the swaps there.
+    /// Brings a swap to each moment. May be done again once those have come to their ends.
     pub async fn begin(&mut self) -> Result<()> {
-        self.open(&[Moment::Claimed]).await?;
-        self.mine().await?;
-        self.open(&[Moment::ClaimWaits, Moment::Paying, Moment::Claiming])
-            .await?;
-        self.hold(&[Moment::Paying, Moment::Claiming]);
-        self.mine().await?;
-        self.wait(Moment::Claimed, Role::Taker, claim_is_published).await?;
-        self.open(&[Moment::Confirming]).await?;
-        self.mine().await?;
-        self.wait(Moment::ClaimWaits, Role::Taker, claim_is_published).await?;
-        self.open(&[Moment::Published]).await?;
+        self.begin_with_openings().await?;
         self.stick().await
     }
 
-    async fn mine(&self) -> Result<()> {
-        self.world.liquid.mine(1).await?;
-        let height = chain(&self.world).tip().height;
-        wait_for_height(&self.world.alice, height).await?;
-        wait_for_height(&self.world.bob, height).await
+    /// Brings swaps to the moments in which an opening is published and no claim's broadcast is stuck.
+    pub async fn begin_with_openings(&mut self) -> Result<()> {
+        self.swaps.clear();
+        self.open(&[Moment::Claimed]).await?;
+        self.mine(1).await?;
+        self.open(&[Moment::ClaimWaits, Moment::Paying, Moment::Claiming])
+            .await?;
+        self.hold(&[Moment::Paying, Moment::Claiming]);
+        self.mine(1).await?;
+        if self.asset == Asset::Btc {
+            self.mine(1).await?;
+        }
+        self.wait(Moment::Claimed, Role::Taker, claim_is_published).await?;
+        self.open(&[Moment::Confirming]).await?;
+        self.mine(1).await?;
+        self.wait(Moment::ClaimWaits, Role::Taker, claim_is_published).await?;
+        self.open(&[Moment::Published]).await
+    }
+
+    async fn mine(&self, blocks: u32) -> Result<()> {
+        mine(&self.world, self.asset, blocks).await
     }
 
     async fn order(&mut self, kind: Kind, moment: Moment) -> Result<()> {
         let channel = self.world.channels[self.swaps.len()];
         // A different amount each, so that no two could be taken for each other.
         let amount = 200_000 + 1_000 * self.swaps.len() as u64;
-        let id = order(&self.world.alice, kind, channel, amount).await?;
+        let request = request_of(self.asset, channel, amount);
+        let id = order_of(&self.world.alice, kind, request).await?;
         self.swaps.push(Ordered {
             id,
             kind,
@@ -149,7 +163,7 @@ impl Moments {
     async fn stick(&mut self) -> Result<()> {
         let claims = self.held_of(Moment::Claiming).await?;
         self.held_of(Moment::Paying).await?;
-        chain(&self.world).set_stuck(&[PUBLISH]);
+        self.world.chains().set_stuck(self.asset, &[PUBLISH]);
         for hash in claims {
             network(&self.world).release(hash, Release::Settle)?;
         }
@@ -159,11 +173,11 @@ impl Moments {
         self.order(Kind::In, Moment::Publishing).await?;
         let publishing = |view: &SwapView| view.state.starts_with("publishing");
         self.wait(Moment::Publishing, Role::Maker, publishing).await?;
-        let funded = chain(&self.world).calls().get(FUND).copied().unwrap_or(0);
-        chain(&self.world).set_stuck(&[PUBLISH, FUND]);
+        let funded = calls_of(&self.world, self.asset, FUND);
+        self.world.chains().set_stuck(self.asset, &[PUBLISH, FUND]);
         self.order(Kind::Out, Moment::Funding).await?;
         self.order(Kind::In, Moment::Funding).await?;
-        wait_for_calls(&self.world, FUND, funded + 2).await?;
+        wait_for_calls_of(&self.world, self.asset, FUND, funded + 2).await?;
         let channel = self.world.channels[self.swaps.len()];
         self.held
             .push(network(&self.world).hold(Hold::channel(channel, HoldAt::Wire)));
@@ -213,7 +227,7 @@ impl Moments {
 
     /// Lets all that was held and stuck go on.
     pub fn let_go(&mut self) {
-        chain(&self.world).set_stuck(&[]);
+        self.world.chains().set_stuck(self.asset, &[]);
         let network = network(&self.world);
         for id in self.held.drain(..) {
             network.lift(id);
@@ -227,7 +241,7 @@ impl Moments {
     /// Mines until every swap is over.
     pub async fn finish(&self) -> Result<Vec<SwapId>> {
         let ids: Vec<SwapId> = self.swaps.iter().map(|swap| swap.id).collect();
-        finish(&self.world, &ids).await?;
+        finish_of(&self.world, self.asset, &ids).await?;
         Ok(ids)
     }
 }

@@ -36,18 +36,27 @@ pub fn chain(world: &World) -> &LiquidChain {
 }
 
 pub fn request(channel: Scid, amount_sat: u64) -> SwapRequest {
+    request_of(Asset::Lbtc, channel, amount_sat)
+}
+
+pub fn request_of(asset: Asset, channel: Scid, amount_sat: u64) -> SwapRequest {
     SwapRequest {
         channel,
         amount_sat,
-        asset: Asset::Lbtc.into(),
+        asset: asset.into(),
         max_premium_ppm: 2000,
         idempotency_key: None,
     }
 }
 
-/// Orders a swap from one operator's daemon.
+/// Orders a swap of L-BTC from one operator's daemon.
 pub async fn order(operator: &Operator, kind: Kind, channel: Scid, amount_sat: u64) -> Result<SwapId> {
-    let (client, request) = (operator.client()?, request(channel, amount_sat));
+    order_of(operator, kind, request(channel, amount_sat)).await
+}
+
+/// Orders a swap from one operator's daemon.
+pub async fn order_of(operator: &Operator, kind: Kind, request: SwapRequest) -> Result<SwapId> {
+    let (client, amount_sat) = (operator.client()?, request.amount_sat);
     let started = match kind {
         Kind::Out => client.swap_out(request).await,
         Kind::In => client.swap_in(request).await,
@@ -61,11 +70,21 @@ pub async fn look(operator: &Operator, swap_id: SwapId) -> Option<SwapView> {
     operator.client().ok()?.swap_get(SwapRef { swap_id }).await.ok()
 }
 
-/// Waits until the calls of a method have become as many.
+/// Waits until the calls of a method on the Liquid chain have become as many.
 pub async fn wait_for_calls(world: &World, method: &str, count: u64) -> Result<()> {
+    wait_for_calls_of(world, Asset::Lbtc, method, count).await
+}
+
+/// How often the chain's node was called so.
+pub fn calls_of(world: &World, asset: Asset, method: &str) -> u64 {
+    let calls = world.chains().calls(asset);
+    calls.and_then(|calls| calls.get(method).copied()).unwrap_or(0)
+}
+
+/// Waits until the calls of a method have become as many.
+pub async fn wait_for_calls_of(world: &World, asset: Asset, method: &str, count: u64) -> Result<()> {
     wait_for(&format!("{count} calls of {method}"), PATIENCE, || async {
-        let calls = chain(world).calls().get(method).copied().unwrap_or(0);
-        Ok((calls >= count).then_some(()))
+        Ok((calls_of(world, asset, method) >= count).then_some(()))
     })
     .await
 }
@@ -86,8 +105,10 @@ async fn is_idle(world: &World, swap: SwapId) -> Result<(bool, bool)> {
     } else {
         &bob
     };
-    let opening = taker.opening.as_ref().map(|opening| elements_txid(opening.txid));
-    let published = opening.is_some_and(|txid| chain(world).transaction(&txid).is_some());
+    let published = match &taker.opening {
+        Some(opening) => world.chains().knows(taker.asset, opening.txid).await?,
+        None => false,
+    };
     let waits = match taker.stage {
         sluice::api::types::Stage::OpeningPublished | sluice::api::types::Stage::Confirming => {
             published && taker.confirmations < taker.confirmations_needed
@@ -109,8 +130,12 @@ const ENOUGH_BLOCKS: usize = 12;
 
 /// Mines a block whenever nothing but a block can bring the swaps further, until all are over on both sides.
 pub async fn finish(world: &World, swaps: &[SwapId]) -> Result<()> {
+    finish_of(world, Asset::Lbtc, swaps).await
+}
+
+/// The same for swaps of either asset.
+pub async fn finish_of(world: &World, asset: Asset, swaps: &[SwapId]) -> Result<()> {
     for _ in 0..ENOUGH_BLOCKS {
-        let tip = chain(world).tip().height;
         let all_over = wait_for("every swap to need a block", PATIENCE, || async {
             let mut all_over = true;
             for swap in swaps {
@@ -130,20 +155,31 @@ pub async fn finish(world: &World, swaps: &[SwapId]) -> Result<()> {
         if all_over {
             return Ok(());
         }
-        world.liquid.mine(1).await?;
-        for operator in [&world.alice, &world.bob] {
-            wait_for_height(operator, tip + 1).await?;
-        }
+        mine(world, asset, 1).await?;
     }
     anyhow::bail!("{ENOUGH_BLOCKS} blocks were not enough\n{}", tails(world))
 }
 
-/// Waits until a daemon has seen a block.
+/// Mines blocks and waits until both daemons have seen them.
+pub async fn mine(world: &World, asset: Asset, blocks: u32) -> Result<()> {
+    world.mine(asset, blocks).await?;
+    let height = world.chains().height(asset).await?;
+    wait_for_block(&world.alice, asset, height).await?;
+    wait_for_block(&world.bob, asset, height).await
+}
+
+/// Waits until a daemon has seen a block of the Liquid chain.
 pub async fn wait_for_height(operator: &Operator, height: u32) -> Result<()> {
+    wait_for_block(operator, Asset::Lbtc, height).await
+}
+
+/// Waits until a daemon has seen a block.
+pub async fn wait_for_block(operator: &Operator, asset: Asset, height: u32) -> Result<()> {
     let client = operator.client()?;
     wait_for(&format!("{}'s block {height}", operator.name), PATIENCE, || async {
         let info = client.info().await?;
-        let seen = info.chains.first().and_then(|chain| chain.height);
+        let chain = info.chains.iter().find(|chain| chain.asset == asset);
+        let seen = chain.and_then(|chain| chain.height);
         Ok(seen.filter(|seen| *seen >= height).map(drop))
     })
     .await

@@ -8,12 +8,14 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bitcoin::Amount;
 use tracing::warn;
 
 use super::Ledger;
 use crate::chain::watch::ChainTx;
 use crate::ports::PortError;
+use crate::ports::untaken::Frees;
 use crate::swap::state::{Opening, TxCost};
 use crate::tx::OpeningOutput;
 use crate::units::{FeeRate, OutPoint, RawTx};
@@ -112,14 +114,16 @@ impl<L: Ledger> Funder<L> {
             }
         }
     }
+}
 
-    /// Frees inputs, as far as they are locked.
-    pub(super) async fn free(&self, inputs: &[OutPoint]) {
-        for input in inputs {
-            if let Err(error) = self.rpc.unlock(&[*input]).await
+#[async_trait]
+impl<L: Ledger> Frees for Funder<L> {
+    async fn free(&self, coins: &[OutPoint]) {
+        for coin in coins {
+            if let Err(error) = self.rpc.unlock(&[*coin]).await
                 && error.code().is_none()
             {
-                warn!(%error, txid = %input.txid, vout = input.vout, "coin stays locked until the next start");
+                warn!(%error, txid = %coin.txid, vout = coin.vout, "coin stays locked until the wallet is put in order");
             }
         }
     }

@@ -10,6 +10,7 @@ use tracing::debug;
 
 use super::{Backend, Ledger};
 use crate::chain::rpc::{RpcError, code};
+use crate::ports::untaken::Untaken;
 use crate::ports::{Chain, PortError, SendError, Wallet, WalletBalance};
 use crate::swap::state::{Claim, Opening};
 use crate::swap::terms::Payout;
@@ -42,13 +43,13 @@ impl<L: Ledger> Wallet for Backend<L> {
         let (done, made) = oneshot::channel();
         // a task of its own: a caller that goes away in the middle must not leave coins locked
         tokio::spawn(async move {
-            if let Err(Ok(unwanted)) = done.send(funder.open(&wanted, rate).await) {
-                funder.free(&unwanted.inputs).await;
-            }
+            let opening = funder.open(&wanted, rate).await;
+            // nobody to take it: dropped here or in the channel, it frees its coins
+            drop(done.send(opening.map(|opening| Untaken::new(opening, funder))));
         });
         match made.await {
             Ok(Err(PortError::Refused(reason))) if is_too_little(&reason) => Err(self.too_little(output.amount).await),
-            Ok(opening) => opening,
+            Ok(opening) => Ok(opening?.take()),
             Err(_) => Err(self.rpc.broken("fundrawtransaction", "ended without a result").into()),
         }
     }

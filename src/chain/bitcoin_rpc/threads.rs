@@ -165,6 +165,9 @@ fn classed(method: &'static str, error: &bitcoincore_rpc::Error) -> RpcError {
     if let JsonRpc(Rpc(answer)) = error {
         return RpcError::answered(DAEMON, method, answer.code, &answer.message);
     }
+    if is_cut(error) {
+        return RpcError::unreachable(DAEMON, method, "the connection broke off before the end of the answer");
+    }
     if let Some(status) = http_status(error) {
         return RpcError::http(DAEMON, method, status);
     }
@@ -175,6 +178,16 @@ fn classed(method: &'static str, error: &bitcoincore_rpc::Error) -> RpcError {
         (JsonRpc(Transport(cause)), None) => RpcError::unreachable(DAEMON, method, root_cause(cause.as_ref())),
         (_, Some(other)) => RpcError::broken(DAEMON, method, other.to_string()),
         (other, None) => RpcError::broken(DAEMON, method, other.to_string()),
+    }
+}
+
+/// Whether the answer ended before its time. The transport takes what came of it for all of it: a head without a status
+/// line for status 503, and a body for JSON that lacks its end.
+fn is_cut(error: &bitcoincore_rpc::Error) -> bool {
+    match http_error(error) {
+        Some(minreq_http::Error::Minreq(minreq::Error::SerdeJsonError(json))) => json.is_eof(),
+        Some(minreq_http::Error::Http(answer)) => answer.status_code == 503 && answer.body.is_empty(),
+        _ => false,
     }
 }
 
@@ -190,5 +203,43 @@ fn http_status(error: &bitcoincore_rpc::Error) -> Option<u16> {
     match http_error(error)? {
         minreq_http::Error::Http(answer) => u16::try_from(answer.status_code).ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(error: minreq_http::Error) -> RpcError {
+        let transport = jsonrpc::Error::Transport(Box::new(error));
+        classed("getblockcount", &bitcoincore_rpc::Error::JsonRpc(transport))
+    }
+
+    fn answered(status_code: i32, body: &str) -> RpcError {
+        let body = body.to_owned();
+        class(minreq_http::Error::Http(minreq_http::HttpError { status_code, body }))
+    }
+
+    fn read(body: &str) -> RpcError {
+        let error = serde_json::from_str::<Value>(body).expect_err("it is no JSON");
+        class(minreq_http::Error::Minreq(minreq::Error::SerdeJsonError(error)))
+    }
+
+    #[test]
+    fn an_answer_that_ended_before_its_time_is_none() {
+        let cut = RpcError::unreachable(
+            DAEMON,
+            "getblockcount",
+            "the connection broke off before the end of the answer",
+        );
+        for body in ["", r#"{"result":"#, r#"{"result":5,"error":nul"#] {
+            assert_eq!(read(body), cut, "{body}");
+        }
+        assert_eq!(answered(503, ""), cut);
+        assert_eq!(
+            answered(503, "Work queue depth exceeded"),
+            RpcError::http(DAEMON, "getblockcount", 503)
+        );
+        assert!(matches!(read("<html>"), RpcError::Broken { .. }));
     }
 }

@@ -26,6 +26,12 @@ impl NodeRpc {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some(code::WALLET_ALREADY_LOADED) => Ok(()),
             Err(error) if error.code() == Some(code::WALLET_NOT_FOUND) => self.create_wallet(name, descriptors).await,
+            // by an earlier call, whose answer was lost or is being waited for by another caller
+            Err(RpcError::Refused {
+                code: code::WALLET,
+                message,
+                ..
+            }) if message.contains("already loading") => Err(self.unreachable("loadwallet", message)),
             Err(error) => Err(error),
         }
     }
@@ -132,5 +138,55 @@ impl NodeRpc {
         self.wallet_call::<Value>("setlabel", rpc_params![address, label])
             .await
             .map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use serde_json::value::RawValue;
+
+    use super::super::{Auth, Endpoint, Receiver, Transport};
+    use super::*;
+
+    /// A node that answers each method always alike.
+    #[derive(Debug)]
+    struct Node(Result<&'static str, (i32, &'static str)>);
+
+    #[async_trait]
+    impl Transport for Node {
+        async fn carry(&self, _: Receiver, method: &'static str, _: Box<RawValue>) -> Result<Box<RawValue>, RpcError> {
+            let answer = if method == "loadwallet" { self.0 } else { Ok("[]") };
+            match answer {
+                Ok(text) => Ok(RawValue::from_string(text.into()).unwrap()),
+                Err((code, message)) => Err(RpcError::answered("bitcoind", method, code, message)),
+            }
+        }
+    }
+
+    async fn load(answer: Result<&'static str, (i32, &'static str)>) -> Result<(), RpcError> {
+        let endpoint = Endpoint {
+            url: "http://127.0.0.1:1".into(),
+            auth: Auth::Cookie("/nowhere".into()),
+            wallet: "sluice".into(),
+            timeout: Duration::from_secs(1),
+            poll: Duration::from_secs(1),
+        };
+        NodeRpc::new("bitcoind", &endpoint, Node(answer))
+            .load_or_make_wallet(None)
+            .await
+    }
+
+    #[tokio::test]
+    async fn a_wallet_that_the_node_is_loading_already_is_waited_for() {
+        assert_eq!(load(Ok("{}")).await, Ok(()));
+        assert_eq!(load(Err((-35, "Wallet \"sluice\" is already loaded."))).await, Ok(()));
+        // wallet/wallet.cpp, LoadWallet
+        let loading = load(Err((-4, "Wallet already loading."))).await;
+        assert!(matches!(loading, Err(RpcError::Unreachable { .. })), "{loading:?}");
+        let broken = load(Err((-4, "Wallet file verification failed."))).await;
+        assert!(matches!(broken, Err(RpcError::Refused { .. })), "{broken:?}");
     }
 }

@@ -36,9 +36,12 @@ pub(super) async fn watch(task: &Task) {
                 .map(|sighting| judge.view(&swap, &sighting)),
         };
         match view {
-            Ok(view) => task.yield_event(Event::Chain(view)).await,
+            Ok(view) => {
+                backoff = task.backoff();
+                task.yield_event(Event::Chain(view)).await;
+            }
             Err(failure) => {
-                backoff.after("look at the chain", failure).await;
+                backoff.after_any("look at the chain", failure).await;
                 continue;
             }
         }

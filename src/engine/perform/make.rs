@@ -34,7 +34,7 @@ pub(super) async fn opening(task: &Task, effect: &Effect, hash: PaymentHash) {
             return Err(PortError::Refused("the swap has ended".into()));
         }
         let rate = side.chain.fee_rate().await?;
-        let fund = || shared.openings.fund(side.wallet.as_ref(), &output, rate);
+        let fund = || shared.openings.fund(&side, &output, rate);
         let attempt = async || match fund().await {
             Err(PortError::Refused(reason)) if may_be_funded_soon(task, &side).await? => {
                 Err(PortError::Unreachable(reason))
@@ -211,7 +211,7 @@ pub(super) async fn void(task: &Task) {
     loop {
         let made = async {
             let rate = side.chain.fee_rate().await?;
-            side.wallet.void(&replaced, rate).await
+            side.without_lost_locks(side.wallet.void(&replaced, rate).await)
         };
         match made.await {
             Ok(tx) => return task.yield_event(Event::Made(Made::Void(tx))).await,

@@ -165,6 +165,14 @@ impl Backoff {
         self.pause().await;
         None
     }
+
+    /// Waits before another attempt whatever the error: for what nobody can give up.
+    async fn after_any(&mut self, what: &str, failure: PortError) {
+        if let Some(reason) = self.after(what, failure).await {
+            warn!(what, reason, "refused; trying again");
+            self.pause().await;
+        }
+    }
 }
 
 /// Runs a call until it is answered; `Err` is the reason of a refusal.
@@ -180,6 +188,29 @@ where
                 if let Some(refused) = backoff.after(what, failure).await {
                     return Err(refused);
                 }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_never_given_up_is_tried_again_after_a_growing_pause_whatever_the_error() {
+        let second = Duration::from_secs(1);
+        for failure in [PortError::Unreachable, PortError::Refused, PortError::Broken] {
+            let mut backoff = Backoff {
+                next: second,
+                cap: 3 * second,
+            };
+            for pause in [second, 2 * second, 3 * second, 3 * second] {
+                let began = Instant::now();
+                backoff.after_any("look at the chain", failure("no".into())).await;
+                assert_eq!(began.elapsed(), pause);
             }
         }
     }

@@ -15,7 +15,6 @@ mod selection;
 mod signing;
 #[cfg(test)]
 mod tests;
-mod untaken;
 mod wallet;
 
 use async_trait::async_trait;

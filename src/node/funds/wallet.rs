@@ -10,8 +10,8 @@ use tracing::{debug, warn};
 
 use super::selection::{self, CHANGE_SCRIPT, DUST, Selection, Wanted};
 use super::signing::{Signed, Unsigned};
-use super::untaken::Untaken;
 use super::{Coin, Holdings, Purse};
+use crate::ports::untaken::{Frees, Untaken};
 use crate::ports::{Chain, PortError, SendError, Wallet, WalletBalance};
 use crate::swap::fees::fee_of_child;
 use crate::swap::state::{Claim, Opening, TxCost};
@@ -335,11 +335,13 @@ impl<P: Purse> Funder<P> {
             blinding_key: None,
         })
     }
+}
 
-    /// Takes our locks off coins, as far as the node answers.
-    pub(super) async fn free(&self, coins: &[OutPoint]) {
+#[async_trait]
+impl<P: Purse> Frees for Funder<P> {
+    async fn free(&self, coins: &[OutPoint]) {
         if let Err(error) = self.purse.unlock(coins).await {
-            warn!(%error, coins = coins.len(), "coins stay locked until the next start");
+            warn!(%error, coins = coins.len(), "coins stay locked until the wallet is put in order");
         }
     }
 }

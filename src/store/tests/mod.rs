@@ -13,7 +13,7 @@ use bitcoin::hashes::Hash;
 use tempfile::TempDir;
 
 use super::*;
-use crate::policy::{Policy, RateOutOfRange};
+use crate::policy::{PausedBy, Policy, RateOutOfRange};
 use crate::protocol::Capability;
 use crate::swap::{Event, Kind, Now, Swap};
 use crate::units::{Asset, Height, NodeId, Ppm, Scid, SeedFingerprint, Timestamp};
@@ -276,4 +276,25 @@ fn a_broken_row_is_an_error_that_shows_where_and_not_what() {
 
 fn tick() -> Event {
     Event::Tick
+}
+
+#[test]
+fn a_pause_that_was_a_part_of_the_policy_is_one_of_its_own() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path());
+    let older = br#"{"schema":1,"record":{"min_amount_sat":5,"paused":["lbtc"]}}"#;
+    let written = store.write(|transaction| {
+        let mut table = transaction.open_table(SETTINGS).map_err(database)?;
+        table.insert("policy", older.as_slice()).map_err(database)?;
+        Ok::<_, StoreError>(())
+    });
+    written.unwrap();
+    drop(store);
+    for _start in 1..=2 {
+        let store = open(dir.path());
+        let pauses = store.pauses().unwrap();
+        assert_eq!(pauses.of(Asset::Lbtc).map(|pause| pause.by), Some(PausedBy::Operator));
+        assert_eq!(pauses.of(Asset::Btc), None);
+        assert_eq!(store.policy().unwrap().min_amount_sat.to_sat(), 5);
+    }
 }

@@ -140,7 +140,7 @@ fn expected_premium(shared: &Shared, peer: &NodeId, new: &NewSwap, asset: Asset)
 }
 
 fn store(shared: &Arc<Shared>, new: &NewSwap, swap: Swap, chosen: Option<&str>) -> Result<Started, StartError> {
-    match shared.store.create(&swap, new.idempotency_key.as_deref())? {
+    match shared.create(&swap, new.idempotency_key.as_deref())? {
         Created::New(_) => {
             let why = chosen.unwrap_or("ordered");
             info!(id = %swap.id, kind = ?swap.kind, amount_sat = swap.terms.amount.to_sat(), asset = %swap.terms.asset,

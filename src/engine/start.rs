@@ -212,13 +212,27 @@ pub(super) async fn respond(
     }
     // again, and until the swap runs nothing is awaited: others were judged at the same time
     shared.room_for(&peer)?;
-    match shared.store.create(&swap, None)? {
+    match shared.create(&swap, None)? {
         Created::New(_) => {
             info!(id = %swap.id, ?kind, amount_sat = swap.terms.amount.to_sat(), %peer, "swap accepted");
             shared.spawn(swap, false);
             Ok(())
         }
         Created::Earlier(_) => Ok(()),
+    }
+}
+
+impl Shared {
+    /// Stores a new swap. A store whose disk failed takes nothing more until it is opened again, so the daemon ends:
+    /// else it would refuse every swap from then on, and run.
+    pub(super) fn create(&self, swap: &Swap, idempotency_key: Option<&str>) -> Result<Created, StoreError> {
+        let created = self.store.create(swap, idempotency_key);
+        if let Err(failure) = &created
+            && failure.is_final()
+        {
+            self.fail(format!("a new swap could not be stored: {failure}"));
+        }
+        created
     }
 }
 

@@ -104,6 +104,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether nothing more is written until the database is opened again: the disk failed under it.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            StoreError::Database(error) => matches!(**error, redb::Error::Io(_) | redb::Error::PreviousIo),
+            _ => false,
+        }
+    }
+
     /// Whether what is stored is not what was written: no later try undoes that.
     #[must_use]
     pub fn is_damage(&self) -> bool {

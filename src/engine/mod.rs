@@ -196,6 +196,10 @@ impl Shared {
         let (inbox, received) = mpsc::channel(32);
         let (current, seen) = watch::channel(Arc::new(swap.clone()));
         self.running().insert(swap.id, Running { inbox, swap: seen });
+        if !resumed {
+            // A responder's first step may be hours away. Nobody may be listening.
+            let _ = self.changes.send(current.borrow().clone());
+        }
         let side = match swap.role {
             Role::Maker => "maker",
             Role::Taker => "taker",

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{OutcomeKind, PolicyChange, Stage, SwapFilter};
+use sluice::api::types::{OutcomeKind, PolicyChange, Stage, SwapFilter, SwapTopic};
 use sluice::ports::{LightningNode, PaymentSpec};
 use sluice::protocol::{MessageType, invoice};
 use sluice::swap::Kind;
@@ -376,4 +376,16 @@ async fn only_the_takers_own_key_gives_the_maker_its_coins_back() -> Result<()> 
         .await?;
     assert_eq!(outcome(&view), Some(OutcomeKind::ClaimedByCoop));
     all_is_well(&world, &mallory, 99).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_hears_of_a_swap_that_a_peer_has_begun_before_its_first_step() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    let socket = world.bob.daemon.socket().await?;
+    let mut views = socket.swap_subscribe(SwapTopic::default()).await?;
+    let swap = order(&world.alice, Kind::In, world.channels[0], 500_000).await?;
+    let first = views.next().await.context("the subscription goes on")??;
+    ensure!(first.id == swap, "{} is not {swap}", first.id);
+    ensure!(first.state == "awaiting_opening", "{}", first.state);
+    finish(&world, &[swap]).await
 }

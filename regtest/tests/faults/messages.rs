@@ -385,7 +385,11 @@ async fn a_subscriber_hears_of_a_swap_that_a_peer_has_begun_before_its_first_ste
     let mut views = socket.swap_subscribe(SwapTopic::default()).await?;
     let swap = order(&world.alice, Kind::In, world.channels[0], 500_000).await?;
     let first = views.next().await.context("the subscription goes on")??;
-    ensure!(first.id == swap, "{} is not {swap}", first.id);
-    ensure!(first.state == "awaiting_opening", "{}", first.state);
+    ensure!(first.swap_id == swap, "{} is not {swap}", first.swap_id);
+    ensure!(
+        first.state == "agreed, waiting for the peer's opening transaction",
+        "{}",
+        first.state
+    );
     finish(&world, &[swap]).await
 }

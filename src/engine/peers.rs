@@ -30,6 +30,8 @@ pub struct Peers {
     /// Held while what a peer offers is looked up and written, so that the newest is written last.
     writing: Mutex<()>,
     poll_now: Notify,
+    /// Held while a poll is on its way to the node.
+    telling: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -68,6 +70,7 @@ impl Peers {
             }),
             writing: Mutex::default(),
             poll_now: Notify::new(),
+            telling: tokio::sync::Mutex::default(),
         }
     }
 
@@ -149,7 +152,7 @@ impl Peers {
         if asks || known != before {
             // A peer that asks without a version waits for ours: no Go peer does.
             let version = known.unwrap_or(protocol::VERSION);
-            send(shared, peer, |shared| {
+            send(shared, peer, move |shared| {
                 Message::Poll(capability_for(shared, &peer, version))
             });
         }
@@ -269,20 +272,23 @@ fn shared_version(theirs: u64) -> Result<u8, String> {
 
 /// Tells a peer what we offer it, and asks for the same if wanted. One that has said no version is only asked.
 pub(super) fn tell(shared: &Arc<Shared>, peer: NodeId, ask: bool) {
-    send(shared, peer, |shared| match shared.peers.version_with(&peer) {
+    send(shared, peer, move |shared| match shared.peers.version_with(&peer) {
         Some(version) if ask => Message::RequestPoll(capability_for(shared, &peer, version)),
         Some(version) => Message::Poll(capability_for(shared, &peer, version)),
         None => Message::RequestPoll(Capability::default()),
     });
 }
 
-fn send(shared: &Arc<Shared>, peer: NodeId, message: impl FnOnce(&Shared) -> Message) {
+/// One after the other, and each composed when its turn has come: of two that overtake each other, the peer would keep
+/// the older one until the next round.
+fn send(shared: &Arc<Shared>, peer: NodeId, message: impl FnOnce(&Shared) -> Message + Send + 'static) {
     if shared.policy().blocked.contains(&peer) {
         return;
     }
-    let (kind, payload) = protocol::encode(&message(shared));
     let shared = shared.clone();
     tokio::spawn(async move {
+        let _turn = shared.peers.telling.lock().await;
+        let (kind, payload) = protocol::encode(&message(&shared));
         if let Err(failure) = shared.messenger.send(peer, kind, payload).await {
             debug!(%peer, %failure, "a poll could not be sent");
         }

@@ -182,3 +182,22 @@ async fn what_the_own_policy_forbids_is_not_shown_as_possible() -> Result<()> {
     ensure!(told().await?.is_none(), "all is well again");
     Ok(())
 }
+
+/// Each change goes out by itself: one that another overtakes on its way would be believed until the next round.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_changes_in_a_row_a_peer_keeps_the_last() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    let bob = world.bob.client()?;
+    for round in 0..50 {
+        let change = PolicyChange {
+            accept_new_swaps: Some(round % 2 == 1),
+            ..PolicyChange::default()
+        };
+        bob.policy_set(change).await?;
+    }
+    let allowed = world
+        .alice
+        .wait_for_peer(world.bob.id, |peer| peer.allows_us == Some(true))
+        .await;
+    allowed.map(drop)
+}

@@ -118,14 +118,6 @@ pub enum DaemonError {
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The database cannot be read.
-    #[error("{path}: {source}", path = .path.display())]
-    Swaps {
-        /// The database.
-        path: PathBuf,
-        /// Why not.
-        source: StoreError,
-    },
     /// The engine could not go on.
     #[error("{0}")]
     Failed(String),

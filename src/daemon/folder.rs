@@ -7,11 +7,18 @@ use tracing::error;
 use super::DaemonError;
 use super::seams::Seams;
 use crate::keys::Seed;
-use crate::store::{self, Store, StoreError, StoreIdentity};
+use crate::store::{self, Loaded, Store, StoreError, StoreIdentity};
 use crate::units::Timestamp;
 
 /// How many damaged rows are told of; `sluice db check` tells of all.
 const COMPLAINTS: usize = 20;
+
+/// Both, and what was read of the database.
+pub(super) struct Held {
+    pub(super) store: Store,
+    pub(super) loaded: Loaded,
+    pub(super) seed: Seed,
+}
 
 fn seed_of(dir: &Path) -> PathBuf {
     dir.join("seed")
@@ -42,10 +49,10 @@ pub(super) fn check(dir: &Path, new_database: bool) -> Result<(), DaemonError> {
 /// # Errors
 /// One of them cannot be used, or the seed is missing or another one than the database's: no other could spend what
 /// its swaps hold.
-pub(super) fn open(dir: &Path, identity: &StoreIdentity, seams: &impl Seams) -> Result<(Store, Seed), DaemonError> {
+pub(super) fn open(dir: &Path, identity: &StoreIdentity, seams: &impl Seams) -> Result<Held, DaemonError> {
     let path = seed_of(dir);
     // the database first: a start that ends in between leaves an unused one, for which a seed may be drawn
-    let store = match open_whole(dir, identity, seams) {
+    let (store, loaded) = match open_whole(dir, identity, seams) {
         Err(damage) if damage.is_damage() => open_saved(dir, identity, seams, damage)?,
         opened => opened?,
     };
@@ -57,13 +64,15 @@ pub(super) fn open(dir: &Path, identity: &StoreIdentity, seams: &impl Seams) -> 
     }
     let seed = Seed::open_or_create(&path)?;
     store.bind_seed(seed.fingerprint(), &path)?;
-    Ok((store, seed))
+    Ok(Held { store, loaded, seed })
 }
 
-fn open_whole(dir: &Path, identity: &StoreIdentity, seams: &impl Seams) -> Result<Store, StoreError> {
+type Opened = (Store, Loaded);
+
+fn open_whole(dir: &Path, identity: &StoreIdentity, seams: &impl Seams) -> Result<Opened, StoreError> {
     let store = Store::open_through(dir, identity, |file| seams.storage(file))?;
-    store.look_over()?;
-    Ok(store)
+    let loaded = store.load()?;
+    Ok((store, loaded))
 }
 
 /// A damaged database: the swaps that can be read must not wait for its operator, their timelocks do not either.
@@ -72,7 +81,7 @@ fn open_saved(
     identity: &StoreIdentity,
     seams: &impl Seams,
     damage: StoreError,
-) -> Result<Store, DaemonError> {
+) -> Result<Opened, DaemonError> {
     let saved = Store::salvage(dir, identity, Timestamp::now()).map_err(|error| match error {
         StoreError::Unreadable { path, reason } => DaemonError::DatabaseLost {
             path,

@@ -32,7 +32,7 @@ use crate::api::service::{Service, Startup};
 use crate::api::token::Token;
 use crate::config::Config;
 use crate::engine::{Engine, Pace, Parts, RescueFolders};
-use crate::store::{self, StoreIdentity};
+use crate::store::StoreIdentity;
 
 pub use args::{Args, Format};
 pub use error::DaemonError;
@@ -123,7 +123,7 @@ async fn start(config: &Config, new_database: bool, seams: &impl Seams) -> Resul
         network: identity.network.clone(),
         genesis: genesis.collect(),
     };
-    let (store, seed) = folder::open(&config.data_dir, &identity_of_store, seams)?;
+    let held = folder::open(&config.data_dir, &identity_of_store, seams)?;
     let parts = Parts {
         sides,
         node: seams.node(lightning.node),
@@ -131,8 +131,9 @@ async fn start(config: &Config, new_database: bool, seams: &impl Seams) -> Resul
         identity,
         clock: seams.clock(Arc::new(backends::SystemClock)),
         entropy: Arc::new(OsRng),
-        store,
-        seed: Arc::new(seed),
+        store: held.store,
+        loaded: held.loaded,
+        seed: Arc::new(held.seed),
         rescue: RescueFolders {
             own: config.data_dir.join("rescue"),
             copy: config.rescue.copy_dir.clone(),
@@ -140,10 +141,7 @@ async fn start(config: &Config, new_database: bool, seams: &impl Seams) -> Resul
         pace: seams.pace(Pace::default()),
         fee_invoice_factor: config.limits.fee_invoice_factor,
     };
-    let engine = Engine::start_up(parts).await.map_err(|source| DaemonError::Swaps {
-        path: config.data_dir.join(store::FILE_NAME),
-        source,
-    })?;
+    let engine = Engine::start_up(parts);
     startup.ready(engine.clone());
     Ok((api, engine, asked))
 }

@@ -36,7 +36,7 @@ use tracing::{Instrument, error, info, info_span};
 use crate::keys::Seed;
 use crate::policy::{Pauses, Policy, Premiums, Quarantines};
 use crate::ports::{Clock, Entropy, LightningNode, NodeInfo, PeerMessenger};
-use crate::store::{Store, StoreError};
+use crate::store::{Loaded, Store, StoreError};
 use crate::swap::fees::Wish;
 use crate::swap::{Event, Role, State, Swap};
 use crate::units::{Asset, Height, SwapId};
@@ -102,6 +102,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// The store, bound to this node and these chains.
     pub store: Store,
+    /// What was read of it.
+    pub loaded: Loaded,
     /// The seed of all keys.
     pub seed: Arc<Seed>,
     /// Where rescue files are kept.
@@ -217,14 +219,17 @@ pub struct Engine {
 
 impl Engine {
     /// Takes up every open swap of the store, frees coins that were locked for openings never committed, and begins
-    /// to listen to peers.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn start_up(parts: Parts) -> Result<Engine, StoreError> {
-        let (policy, premiums) = (parts.store.policy()?, parts.store.premiums()?);
-        let (pauses, quarantines) = (parts.store.pauses()?, parts.store.quarantines()?);
-        let peers = Peers::new(parts.store.capabilities()?);
+    /// to listen to peers. Must be called within a runtime.
+    #[must_use]
+    pub fn start_up(parts: Parts) -> Engine {
+        let Loaded {
+            policy,
+            premiums,
+            pauses,
+            quarantines,
+            capabilities,
+            open,
+        } = parts.loaded;
         let (changes, _) = broadcast::channel(256);
         let shared = Arc::new(Shared {
             sides: parts
@@ -251,13 +256,12 @@ impl Engine {
             pauses: RwLock::new(pauses),
             quarantines: RwLock::new(quarantines),
             guard: Guard::default(),
-            peers,
+            peers: Peers::new(capabilities),
             running: Mutex::default(),
             changes,
             failed: watch::channel(None).0,
         });
         tokio::spawn(rescue::look_after(shared.clone()));
-        let open = shared.store.open_swaps()?;
         info!(open = open.len(), "taking up the open swaps");
         for swap in open {
             shared.spawn(swap, true);
@@ -267,7 +271,7 @@ impl Engine {
         }
         tokio::spawn(inbox::listen(shared.clone()));
         tokio::spawn(peers::keep_polling(shared.clone()));
-        Ok(Engine { shared })
+        Engine { shared }
     }
 
     /// Begins a swap that this node requests. Returns when it is committed; nothing has been said yet.

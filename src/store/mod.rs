@@ -12,6 +12,7 @@
 
 mod error;
 mod journal;
+mod load;
 mod look;
 pub mod offline;
 mod older;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use redb::{Database, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 
 pub use error::StoreError;
+pub use load::Loaded;
 pub use open::StoreIdentity;
 pub use record::{JournalRow, SCHEMA, Seen, Seq, Summary, state_name};
 pub use salvage::Saved;

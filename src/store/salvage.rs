@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::error::database;
 use super::look::{
-    CAPABILITY_ROWS, Copy, JOURNAL_ROWS, Rows, SETTING_ROWS, SUMMARY_ROWS, SWAP_ROWS, TRAIL_ROWS, every, unpanicked,
+    CAPABILITY_ROWS, Copy, JOURNAL_ROWS, Rows, SETTING_ROWS, SUMMARY_ROWS, SWAP_ROWS, TRAIL_ROWS, every,
 };
 use super::offline::{Report, TableReport};
 use super::record::{JournalRow, Seen, Summary};
@@ -32,28 +32,6 @@ pub struct Saved {
 }
 
 impl Store {
-    /// Reads everything that a start needs.
-    ///
-    /// # Errors
-    /// The first row that cannot be read.
-    pub fn look_over(&self) -> Result<(), StoreError> {
-        let looked = unpanicked(|| {
-            self.open_swaps()?;
-            self.policy()?;
-            self.premiums()?;
-            self.pauses()?;
-            self.quarantines()?;
-            self.capabilities()?;
-            Ok(())
-        });
-        looked.unwrap_or_else(|reason| {
-            Err(StoreError::Unreadable {
-                path: self.path.clone(),
-                reason,
-            })
-        })
-    }
-
     /// Puts a new database, with all that can be read of the damaged one, into its place, and pauses every chain in it.
     /// A crash half-way leaves the damaged one where it was.
     ///

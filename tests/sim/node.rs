@@ -170,6 +170,7 @@ impl Machine {
         };
         let name = format!("{:?}", self.who);
         let store = Store::open_on(self.disk.mount(life.clone()), Path::new(&name), &bound_to)?;
+        let loaded = store.load()?;
         let port = Port {
             world: self.world.clone(),
             who: self.who,
@@ -183,6 +184,7 @@ impl Machine {
             clock: Arc::new(SimClock(port)),
             entropy: self.entropy.clone(),
             store,
+            loaded,
             seed: self.seed.clone(),
             rescue: RescueFolders {
                 own: self.rescue.path().into(),
@@ -191,7 +193,7 @@ impl Machine {
             pace: self.pace(),
             fee_invoice_factor: 3,
         };
-        let engine = Engine::start_up(parts).await?;
+        let engine = Engine::start_up(parts);
         self.configure(&engine)?;
         let running = Running::new(engine.clone(), life.clone(), self.disk.clone())?;
         self.world.lock().running[self.who.index()] = Some(running);

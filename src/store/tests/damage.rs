@@ -143,11 +143,11 @@ fn what_can_be_read_of_a_damaged_database_goes_on_in_a_new_one_that_begins_nothi
 fn a_swap_under_way_that_cannot_be_read_is_named() {
     let (dir, _, [_, second]) = folder();
     spoil(&dir, second.id.0);
-    let refused = open(dir.path()).look_over().unwrap_err();
+    let refused = open(dir.path()).load().unwrap_err();
     assert!(refused.is_damage(), "{refused}");
     let saved = Store::salvage(dir.path(), &identity(), LATER).unwrap();
     assert_eq!(Vec::from_iter(saved.lost), [second.id]);
-    open(dir.path()).look_over().unwrap();
+    open(dir.path()).load().unwrap();
 }
 
 #[test]
@@ -175,11 +175,11 @@ fn wherever_bytes_have_gone_wrong_the_database_opens_or_is_saved_or_is_told_to_b
         let end = (place + 64).min(bytes.len());
         bytes[place..end].iter_mut().for_each(|byte| *byte ^= 0x55);
         fs::write(dir.path().join(FILE_NAME), &bytes).unwrap();
-        let whole = || Store::open(dir.path(), &identity()).and_then(|store| store.look_over().map(|()| store));
-        let store = match whole() {
-            Ok(store) => {
+        let whole = || Store::open(dir.path(), &identity()).and_then(|store| store.load());
+        let loaded = match whole() {
+            Ok(loaded) => {
                 opened += 1;
-                store
+                loaded
             }
             Err(damage) if damage.is_damage() => match Store::salvage(dir.path(), &identity(), LATER) {
                 Ok(_) => {
@@ -194,7 +194,7 @@ fn wherever_bytes_have_gone_wrong_the_database_opens_or_is_saved_or_is_told_to_b
             },
             Err(other) => panic!("at {place}: {other}"),
         };
-        for swap in store.open_swaps().unwrap() {
+        for swap in loaded.open {
             assert!(swaps.contains(&swap), "at {place}");
         }
     }

@@ -255,14 +255,10 @@ impl Premiums {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::examples::peer;
 
-    fn peer(secret: u8) -> NodeId {
-        let key = bitcoin::secp256k1::SecretKey::from_slice(&[secret; 32]).expect("a key");
-        key.public_key(&bitcoin::secp256k1::Secp256k1::new())
-    }
-
-    fn admit(policy: &Policy, secret: u8, sat: u64) -> Result<(), String> {
-        let judged = policy.admit(&peer(secret), Amount::from_sat(sat));
+    fn admit(policy: &Policy, number: u16, sat: u64) -> Result<(), String> {
+        let judged = policy.admit(&peer(number), Amount::from_sat(sat));
         judged.map_err(|denial| denial.to_string())
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Money on a chain is [`bitcoin::Amount`] (satoshi) and [`bitcoin::SignedAmount`]; everything else is here.
 
+#[cfg(test)]
+pub(crate) mod examples;
 mod ids;
 
 use std::fmt;

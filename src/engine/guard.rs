@@ -16,6 +16,29 @@ use crate::units::{NodeId, SwapId, Timestamp};
 /// The offences that are counted here; stranded openings are counted in the store.
 const COUNTED: [Offence; 4] = [Offence::Flood, Offence::Malformed, Offence::Refused, Offence::Abandoned];
 
+/// What messages are counted with: who floods us with requests does not hold up its own swaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    Request,
+    Poll,
+    /// Of a swap that there is.
+    OfSwap,
+}
+
+impl Sort {
+    pub(super) fn of(kind: MessageType) -> Sort {
+        match kind {
+            MessageType::SwapInRequest | MessageType::SwapOutRequest => Sort::Request,
+            MessageType::Poll | MessageType::RequestPoll => Sort::Poll,
+            MessageType::SwapInAgreement
+            | MessageType::SwapOutAgreement
+            | MessageType::OpeningTxBroadcasted
+            | MessageType::Cancel
+            | MessageType::CoopClose => Sort::OfSwap,
+        }
+    }
+}
+
 /// A line about a peer may go into the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Line {
@@ -80,18 +103,13 @@ impl Guard {
         self.unproven.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a message is within what is taken of the peer. Asked before it is read. Messages of each sort have a
-    /// bucket of their own: who floods us with requests does not hold up its own swaps.
-    pub(super) fn takes(&self, peer: &NodeId, kind: MessageType, now: Timestamp) -> bool {
+    /// Whether a message is within what is taken of the peer. Asked before it is read.
+    pub(super) fn takes(&self, peer: &NodeId, sort: Sort, now: Timestamp) -> bool {
         self.with(peer, now, |record| {
-            let bucket = match kind {
-                MessageType::SwapInRequest | MessageType::SwapOutRequest => &mut record.requests,
-                MessageType::Poll | MessageType::RequestPoll => &mut record.polls,
-                MessageType::SwapInAgreement
-                | MessageType::SwapOutAgreement
-                | MessageType::OpeningTxBroadcasted
-                | MessageType::Cancel
-                | MessageType::CoopClose => &mut record.swap_messages,
+            let bucket = match sort {
+                Sort::Request => &mut record.requests,
+                Sort::Poll => &mut record.polls,
+                Sort::OfSwap => &mut record.swap_messages,
             };
             let taken = bucket.take(now);
             if !taken {
@@ -179,18 +197,12 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::examples::peer;
 
     const NOW: Timestamp = Timestamp(1_800_000_000);
 
-    fn peer(secret: u16) -> NodeId {
-        let mut bytes = [1; 32];
-        bytes[..2].copy_from_slice(&secret.to_be_bytes());
-        let key = bitcoin::secp256k1::SecretKey::from_slice(&bytes).expect("a key");
-        key.public_key(bitcoin::secp256k1::SECP256K1)
-    }
-
-    fn taken(guard: &Guard, peer: &NodeId, kind: MessageType, count: usize) -> usize {
-        (0..count).filter(|_| guard.takes(peer, kind, NOW)).count()
+    fn taken(guard: &Guard, peer: &NodeId, sort: Sort, count: usize) -> usize {
+        (0..count).filter(|_| guard.takes(peer, sort, NOW)).count()
     }
 
     #[test]
@@ -198,15 +210,15 @@ mod tests {
         let guard = Guard::default();
         let (flooding, other) = (peer(1), peer(2));
         let all = limits::REQUESTS.burst as usize;
-        assert_eq!(taken(&guard, &flooding, MessageType::SwapInRequest, 10_000), all);
+        assert_eq!(taken(&guard, &flooding, Sort::Request, 10_000), all);
         assert_eq!(
-            taken(&guard, &flooding, MessageType::SwapOutRequest, 1),
+            taken(&guard, &flooding, Sort::of(MessageType::SwapOutRequest), 1),
             0,
             "they share one"
         );
-        assert_eq!(taken(&guard, &flooding, MessageType::CoopClose, 10), 10);
-        assert_eq!(taken(&guard, &flooding, MessageType::Poll, 10), 10);
-        assert_eq!(taken(&guard, &other, MessageType::SwapInRequest, 10), 10);
+        assert_eq!(taken(&guard, &flooding, Sort::OfSwap, 10), 10);
+        assert_eq!(taken(&guard, &flooding, Sort::Poll, 10), 10);
+        assert_eq!(taken(&guard, &other, Sort::Request, 10), 10);
         let (dropped, _) = guard.conduct(&flooding, NOW);
         assert_eq!(dropped, 10_001 - limits::REQUESTS.burst as u64);
         assert_eq!(guard.conduct(&other, NOW), (0, Vec::new()));
@@ -229,7 +241,7 @@ mod tests {
         let guard = Guard::default();
         let most = u16::try_from(limits::MOST_REMEMBERED).expect("a few thousand");
         for number in 0..most + 10 {
-            guard.takes(&peer(number), MessageType::Poll, NOW.plus_secs(number.into()));
+            guard.takes(&peer(number), Sort::Poll, NOW.plus_secs(number.into()));
         }
         let records = guard.records.lock().expect("no panic before");
         assert_eq!(records.len(), limits::MOST_REMEMBERED);

@@ -310,13 +310,7 @@ fn capability_for(shared: &Shared, peer: &NodeId, version: u8) -> Capability {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn peer(number: u16) -> NodeId {
-        let mut bytes = [1; 32];
-        bytes[..2].copy_from_slice(&number.to_be_bytes());
-        let key = bitcoin::secp256k1::SecretKey::from_slice(&bytes).expect("a key");
-        key.public_key(bitcoin::secp256k1::SECP256K1)
-    }
+    use crate::units::examples::peer;
 
     #[test]
     fn of_too_many_peers_who_was_heard_longest_ago_is_forgotten_and_rather_one_that_is_away() {

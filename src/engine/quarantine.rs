@@ -5,10 +5,10 @@ use std::sync::{Arc, PoisonError};
 use tracing::{info, warn};
 
 use super::admit::Denial;
-use super::guard::Line;
+use super::guard::{Line, Sort};
 use super::{Engine, Shared, peers};
 use crate::policy::limits::{self, Offence};
-use crate::policy::{Cause, Quarantine};
+use crate::policy::{Cause, Quarantine, Quarantines};
 use crate::protocol::MessageType;
 use crate::store::{Filter, StoreError};
 use crate::swap::state::{Maker, Outcome, Taker};
@@ -28,14 +28,6 @@ pub struct Conduct {
     pub dropped: u64,
     /// What is counted against it, each with how often.
     pub offences: Vec<(Offence, u32)>,
-}
-
-fn is_request(kind: MessageType) -> bool {
-    matches!(kind, MessageType::SwapInRequest | MessageType::SwapOutRequest)
-}
-
-fn is_poll(kind: MessageType) -> bool {
-    matches!(kind, MessageType::Poll | MessageType::RequestPoll)
 }
 
 /// Whether a swap that its peer asked for has cost the peer nothing yet: to announce an opening is free, to have one in
@@ -63,13 +55,14 @@ impl Shared {
     /// held against a peer: a script that sets a thousand premiums has its node send as many.
     pub(super) fn hears(self: &Arc<Self>, from: NodeId, kind: MessageType) -> bool {
         let now = self.clock.now();
-        if !self.guard.takes(&from, kind, now) {
-            if !is_poll(kind) {
+        let sort = Sort::of(kind);
+        if !self.guard.takes(&from, sort, now) {
+            if sort != Sort::Poll {
                 self.offend(from, Offence::Flood);
             }
             return false;
         }
-        !is_request(kind) || self.quarantine_of(&from).is_none() || self.guard.notice(&from, now)
+        sort != Sort::Request || self.quarantine_of(&from).is_none() || self.guard.notice(&from, now)
     }
 
     /// Whether a line about the peer may go into the log.
@@ -100,10 +93,18 @@ impl Shared {
     }
 
     fn quarantine(self: &Arc<Self>, peer: NodeId, quarantine: Quarantine) -> Result<(), StoreError> {
-        let now = quarantine.since;
-        let stored = self.store.update_quarantines(|all| all.begin(peer, quarantine))?;
+        self.change_quarantines(peer, |all| all.begin(peer, quarantine))
+    }
+
+    /// Stores the change, forgets what led to the peer's quarantine, and tells the peer what is offered to it now.
+    fn change_quarantines(
+        self: &Arc<Self>,
+        peer: NodeId,
+        change: impl FnOnce(&mut Quarantines),
+    ) -> Result<(), StoreError> {
+        let stored = self.store.update_quarantines(change)?;
         *self.quarantines.write().unwrap_or_else(PoisonError::into_inner) = stored;
-        self.guard.forgive(&peer, now);
+        self.guard.forgive(&peer, self.clock.now());
         peers::tell(self, peer, false);
         Ok(())
     }
@@ -239,12 +240,7 @@ impl Engine {
     /// # Errors
     /// If it cannot be stored; the quarantine stays.
     pub fn release(&self, peer: NodeId) -> Result<(), StoreError> {
-        let shared = &self.shared;
         info!(%peer, "the operator releases a peer");
-        let stored = shared.store.update_quarantines(|all| all.release(&peer))?;
-        *shared.quarantines.write().unwrap_or_else(PoisonError::into_inner) = stored;
-        shared.guard.forgive(&peer, shared.clock.now());
-        peers::tell(shared, peer, false);
-        Ok(())
+        self.shared.change_quarantines(peer, |all| all.release(&peer))
     }
 }

@@ -130,13 +130,7 @@ impl Quarantines {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn peer(secret: u16) -> NodeId {
-        let mut bytes = [1; 32];
-        bytes[..2].copy_from_slice(&secret.to_be_bytes());
-        let key = bitcoin::secp256k1::SecretKey::from_slice(&bytes).expect("a key");
-        key.public_key(bitcoin::secp256k1::SECP256K1)
-    }
+    use crate::units::examples::peer;
 
     #[test]
     fn a_quarantine_tells_why_and_ends_by_itself_or_by_the_operators_word() {

@@ -15,7 +15,6 @@ use sluice::units::{Blocks, FeeRate, Preimage, PubKey, SwapSecret};
 use crate::bench::Bench;
 use crate::world::{World, refusal, watch};
 
-const AMOUNT: Amount = Amount::from_sat(200_000);
 const CSV: Blocks = Blocks(1008);
 const SPENDS: [SpendPath; 3] = [SpendPath::Preimage, SpendPath::Coop, SpendPath::Csv];
 
@@ -24,6 +23,8 @@ struct Parties {
     maker: SwapSecret,
     taker: SwapSecret,
     preimage: Preimage,
+    /// What the opening holds.
+    amount: Amount,
 }
 
 impl Parties {
@@ -32,6 +33,7 @@ impl Parties {
             maker: SwapSecret::from_bytes([0x11; 32]),
             taker: SwapSecret::from_bytes([0x22; 32]),
             preimage: Preimage::from_bytes([0x44; 32]),
+            amount: Amount::from_sat(200_000),
         }
     }
 
@@ -42,7 +44,7 @@ impl Parties {
         OpeningSpec {
             coin: Coin::Btc,
             script: tx::opening_script(&public(&self.maker), &public(&self.taker), self.preimage.hash(), CSV),
-            amount: AMOUNT,
+            amount: self.amount,
             blinding_key: None,
         }
     }
@@ -79,7 +81,7 @@ async fn opened<B: Bench>(world: &World<B>, parties: &Parties) -> Opening {
     let output = OpeningOutput {
         script: tx::output_script(&parties.spec().script),
         blinding_key: None,
-        amount: AMOUNT,
+        amount: parties.amount,
     };
     let opening = world.wallet.fund(&output, B::RATE).await.unwrap();
     assert_eq!(
@@ -142,4 +144,24 @@ pub async fn a_claim_is_replaced_by_one_that_pays_for_its_relay<B: Bench<Ledger 
     world.adapter.broadcast(&second.tx).await.unwrap();
     let waiting = world.miner.mempool().await.unwrap();
     assert_eq!(waiting, [second.txid]);
+}
+
+/// A node refuses fees of more than 0.1 BTC/kvB unless it is told otherwise.
+pub async fn a_claim_may_pay_more_than_a_node_takes_for_a_slip<B: Bench<Ledger = Bitcoin>>(world: World<B>) {
+    let parties = Parties {
+        amount: Amount::from_sat(3_500_000),
+        ..Parties::new()
+    };
+    let payout = world.wallet.new_address("").await.unwrap();
+    let opening = opened(&world, &parties).await;
+    world.mine(1).await;
+    let dear = parties.claim(
+        &SpendPath::Preimage,
+        &opening,
+        &payout,
+        Some(Amount::from_sat(1_700_000)),
+    );
+    assert!(dear.cost.fee.to_sat() / dear.cost.vsize > 10_000, "{:?}", dear.cost);
+    world.adapter.broadcast(&dear.tx).await.unwrap();
+    assert_eq!(world.miner.mempool().await.unwrap(), [dear.txid]);
 }

@@ -103,12 +103,12 @@ impl NodeRpc {
         Ok(bytes)
     }
 
-    /// `sendrawtransaction`. Known already, in the mempool or in a block, is Ok.
+    /// `sendrawtransaction`, whatever the fee: what a transaction may pay was judged when it was made, and a claim whose
+    /// coin is at stake may pay more than the node's own limit of 0.1 BTC/kvB. Known already, in the mempool or in a
+    /// block, is Ok.
     pub async fn send_raw_transaction(&self, tx: &RawTx) -> Result<(), RpcError> {
-        match self
-            .call::<bitcoin::Txid>("sendrawtransaction", rpc_params![hex::encode(&tx.0)])
-            .await
-        {
+        let params = rpc_params![hex::encode(&tx.0), 0];
+        match self.call::<bitcoin::Txid>("sendrawtransaction", params).await {
             Ok(_) => Ok(()),
             Err(RpcError::Refused { code, message, .. }) if is_known(code, &message) => Ok(()),
             Err(error) => Err(error),

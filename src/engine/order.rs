@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bitcoin::{Amount, SignedAmount};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::admit::{self, Denial};
 use super::start::{Draft, StartError, check_money, fit, fresh_id};
@@ -145,8 +145,9 @@ fn store(shared: &Arc<Shared>, new: &NewSwap, swap: Swap, chosen: Option<&str>) 
             let why = chosen.unwrap_or("ordered");
             info!(id = %swap.id, kind = ?swap.kind, amount_sat = swap.terms.amount.to_sat(), asset = %swap.terms.asset,
                 why, peer = %swap.peer, "swap begun");
-            if let Some(chosen) = chosen {
-                shared.store.note_choice(swap.id, chosen)?;
+            // without the note the swap is there all the same, and must have its driver
+            if let Some(failure) = chosen.and_then(|chosen| shared.store.note_choice(swap.id, chosen).err()) {
+                warn!(%failure, "why the asset was chosen could not be noted");
             }
             shared.spawn(swap.clone(), false);
             Ok(Started {

@@ -247,7 +247,12 @@ impl Driver {
         // Only now: who puts the wallet's locks in order must find the opening here or there at any time.
         self.free_what_is_unused(&next, event);
         self.free_change(&swap, &next);
+        let voided = is_voiding(&swap) && !is_voiding(&next);
         self.shared.announce(next);
+        if let Some(side) = self.shared.side(swap.terms.asset).filter(|_| voided) {
+            // of two transactions one has won: what only the other would have spent is free
+            side.tidy_locks();
+        }
         true
     }
 
@@ -336,6 +341,10 @@ impl Driver {
             }
         }
     }
+}
+
+fn is_voiding(swap: &Swap) -> bool {
+    matches!(swap.state, State::Maker(_, Maker::Voiding { .. }))
 }
 
 /// Whether a block has brought the opening or its spend another confirmation that counts: it changes nothing, but people

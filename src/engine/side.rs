@@ -94,6 +94,11 @@ impl Side {
         answer
     }
 
+    /// Has the locks put in order: of what was locked not all is needed any more.
+    pub(super) fn tidy_locks(&self) {
+        self.locks_in_doubt.notify_one();
+    }
+
     /// What the node said last that it is.
     #[must_use]
     pub fn info(&self) -> ChainInfo {

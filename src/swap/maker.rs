@@ -22,6 +22,9 @@ use crate::units::{Height, RawTx, SwapSecret, Timestamp};
 /// A Go taker gives up ten minutes after the agreement, once, and is gone: funding after that would lock our coins
 /// for the whole CSV (swap/actions.go:640 of ElementsProject/peerswap at 816a5bb).
 const TAKER_PATIENCE_SECS: u64 = 540;
+/// An opening whose claim invoice has no more of its life left than one part in so many gets its confirmations too late
+/// to be paid for: a daemon or a wallet that was away for long may make one.
+const LEAST_LIFE_LEFT: u64 = 4;
 /// The lifetime of a fee invoice.
 const FEE_INVOICE_EXPIRY_SECS: u64 = 600;
 
@@ -39,10 +42,19 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> 
 }
 
 /// Whether the opening may not be published any more, as far as is known.
-fn late(scene: &Scene, since: Option<Timestamp>, tip: Option<Height>) -> Option<&'static str> {
+fn late(
+    scene: &Scene,
+    since: Option<Timestamp>,
+    invoice: Option<&OwnInvoice>,
+    tip: Option<Height>,
+) -> Option<&'static str> {
     let impatient = since.filter(|_| scene.swap.kind == Kind::In);
     if impatient.is_some_and(|since| scene.now.time >= since.plus_secs(TAKER_PATIENCE_SECS)) {
         return Some("the opening could not be made before the taker gives up");
+    }
+    let least = scene.limits.invoice_expiry_secs / LEAST_LIFE_LEFT;
+    if invoice.is_some_and(|invoice| scene.now.time.plus_secs(least) >= invoice.expires_at) {
+        return Some("the claim invoice would expire before it could be paid");
     }
     let over = tip.is_some_and(|tip| too_late_to_open(tip, scene.swap.anchor, scene.limits));
     over.then_some("the opening would confirm too late to be paid for")
@@ -73,7 +85,9 @@ fn awaiting_fee(scene: &Scene, deal: &Deal, fee: Option<&OwnInvoice>, event: &Ev
         Event::Peer(PeerMessage::Cancel(reason) | PeerMessage::CoopClose { reason, .. }) => {
             Some(closed_by_peer(reason))
         }
-        Event::Chain(_) | Event::Tick => late(scene, None, tip_of(scene, event)).map(|reason| scene.cancel(reason)),
+        Event::Chain(_) | Event::Tick => {
+            late(scene, None, None, tip_of(scene, event)).map(|reason| scene.cancel(reason))
+        }
         Event::Started
         | Event::Peer(_)
         | Event::Invoice(..)
@@ -95,7 +109,7 @@ fn funding(scene: &Scene, deal: &Deal, invoice: Option<&OwnInvoice>, since: Time
             since,
         }),
         (Event::Made(Made::Opening(opening)), Some(invoice)) => {
-            Some(late(scene, Some(since), scene.now.tip).map_or_else(
+            Some(late(scene, Some(since), Some(invoice), scene.now.tip).map_or_else(
                 || {
                     let (opening, invoice) = (opening.clone(), invoice.clone());
                     State::Maker(
@@ -122,7 +136,7 @@ fn funding(scene: &Scene, deal: &Deal, invoice: Option<&OwnInvoice>, since: Time
             Some(closed_by_peer(reason))
         }
         (Event::Chain(_) | Event::Tick, _) => {
-            late(scene, Some(since), tip_of(scene, event)).map(|reason| scene.cancel(reason))
+            late(scene, Some(since), invoice, tip_of(scene, event)).map(|reason| scene.cancel(reason))
         }
         (
             Event::Started
@@ -195,8 +209,10 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
         Event::Peer(PeerMessage::Cancel(reason)) | Event::Abort(reason) => void(reason),
         // The daemon may have been away for days: whether the opening is out, or late, the chain says.
         Event::Started => look(true),
-        Event::Chain(view) => late(scene, Some(*since), Some(view.tip)).map_or_else(|| look(false), void),
-        Event::Tick if !look_first => late(scene, Some(*since), scene.now.tip).and_then(void),
+        Event::Chain(view) => {
+            late(scene, Some(*since), Some(invoice), Some(view.tip)).map_or_else(|| look(false), void)
+        }
+        Event::Tick if !look_first => late(scene, Some(*since), Some(invoice), scene.now.tip).and_then(void),
         Event::Tick
         | Event::Peer(_)
         | Event::Invoice(..)

@@ -149,9 +149,35 @@ fn on_swap_in_nothing_is_funded_nine_minutes_after_the_agreement() {
 }
 
 #[test]
+fn nothing_is_published_whose_invoice_is_about_to_expire() {
+    // it lives for a day here; a quarter of an hour must be left on Liquid, where an hour is usual, and six hours on Bitcoin
+    for (asset, last) in [(Asset::Lbtc, 85_499), (Asset::Btc, 64_799)] {
+        let maker = || Case::new(Role::Maker, Kind::Out, asset);
+        let funding = || maker().funding().on(made_invoice(InvoiceKind::Claim));
+        funding().at(last).on(made_opening()).is("publishing");
+        funding().at(last + 1).on(made_opening()).is("canceling");
+        funding()
+            .at(last)
+            .ignores(Event::Tick)
+            .at(last + 1)
+            .on(Event::Tick)
+            .is("canceling");
+        maker()
+            .publishing()
+            .at(last)
+            .ignores(Event::Tick)
+            .at(last + 1)
+            .on(Event::Tick)
+            .is("voiding");
+        let back = maker().publishing().on(Event::Started);
+        back.at(last + 1).on(unseen(120)).is("voiding");
+    }
+}
+
+#[test]
 fn on_swap_out_the_taker_waits_for_the_window_and_so_does_the_maker() {
     let funding = || Case::maker(Kind::Out).funding().on(made_invoice(InvoiceKind::Claim));
-    funding().at(100_000).tip(152).on(made_opening()).is("publishing");
+    funding().at(85_499).tip(152).on(made_opening()).is("publishing");
     funding().tip(153).on(made_opening()).is("canceling");
     funding().ignores(unseen(152)).on(unseen(153)).is("canceling");
 }

@@ -40,6 +40,8 @@ struct Known {
     online: HashSet<NodeId>,
     /// Whose offers wait to be written.
     unwritten: HashSet<NodeId>,
+    /// Polls whose turn has not come.
+    waiting: HashSet<(NodeId, Poll)>,
 }
 
 impl Known {
@@ -150,11 +152,7 @@ impl Peers {
         }
         let known = self.version_with(&peer);
         if asks || known != before {
-            // A peer that asks without a version waits for ours: no Go peer does.
-            let version = known.unwrap_or(protocol::VERSION);
-            send(shared, peer, move |shared| {
-                Message::Poll(capability_for(shared, &peer, version))
-            });
+            send(shared, peer, Poll::Answer);
         }
     }
 
@@ -270,25 +268,47 @@ fn shared_version(theirs: u64) -> Result<u8, String> {
         })
 }
 
-/// Tells a peer what we offer it, and asks for the same if wanted. One that has said no version is only asked.
+/// Why a peer is told what we offer it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Poll {
+    /// It has changed.
+    Offer,
+    /// The same is asked of the peer.
+    Question,
+    /// The peer has asked.
+    Answer,
+}
+
+impl Poll {
+    fn compose(self, shared: &Shared, peer: &NodeId) -> Message {
+        match (self, shared.peers.version_with(peer)) {
+            (Poll::Offer | Poll::Answer, Some(version)) => Message::Poll(capability_for(shared, peer, version)),
+            (Poll::Question, Some(version)) => Message::RequestPoll(capability_for(shared, peer, version)),
+            // A peer that asks without a version waits for ours: no Go peer does.
+            (Poll::Answer, None) => Message::Poll(capability_for(shared, peer, protocol::VERSION)),
+            // One that has said no version is only asked.
+            (Poll::Offer | Poll::Question, None) => Message::RequestPoll(Capability::default()),
+        }
+    }
+}
+
+/// Tells a peer what we offer it, and asks for the same if wanted.
 pub(super) fn tell(shared: &Arc<Shared>, peer: NodeId, ask: bool) {
-    send(shared, peer, move |shared| match shared.peers.version_with(&peer) {
-        Some(version) if ask => Message::RequestPoll(capability_for(shared, &peer, version)),
-        Some(version) => Message::Poll(capability_for(shared, &peer, version)),
-        None => Message::RequestPoll(Capability::default()),
-    });
+    send(shared, peer, if ask { Poll::Question } else { Poll::Offer });
 }
 
 /// One after the other, and each composed when its turn has come: of two that overtake each other, the peer would keep
-/// the older one until the next round.
-fn send(shared: &Arc<Shared>, peer: NodeId, message: impl FnOnce(&Shared) -> Message + Send + 'static) {
-    if shared.policy().blocked.contains(&peer) {
+/// the older one until the next round. So one that waits says what a second one would, and a node that hangs gathers
+/// no crowd.
+fn send(shared: &Arc<Shared>, peer: NodeId, poll: Poll) {
+    if shared.policy().blocked.contains(&peer) || !shared.peers.known().waiting.insert((peer, poll)) {
         return;
     }
     let shared = shared.clone();
     tokio::spawn(async move {
         let _turn = shared.peers.telling.lock().await;
-        let (kind, payload) = protocol::encode(&message(&shared));
+        shared.peers.known().waiting.remove(&(peer, poll));
+        let (kind, payload) = protocol::encode(&poll.compose(&shared, &peer));
         if let Err(failure) = shared.messenger.send(peer, kind, payload).await {
             debug!(%peer, %failure, "a poll could not be sent");
         }

@@ -244,6 +244,31 @@ fn another_seed_signs_nothing() {
     assert!(matches!(refused, Err(NoWay::Build(_))), "{refused:?}");
 }
 
+#[test]
+fn a_slip_of_the_pen_in_the_fee_rate_costs_no_coin() {
+    for asset in Asset::ALL {
+        let record = record(Role::Maker, asset);
+        let payment = |rate| Payment {
+            payout: record.payout.clone(),
+            rate: FeeRate(rate),
+            basis: FeeBasis::Full,
+        };
+        let build = |rate| rescue::build(&record, &seed(), &Way::Csv, &payment(rate), &mut rng(3));
+        let cost = build(1_000).unwrap().cost;
+        let most = record.opening.amount / 2;
+        // the rate by which the fee is a little below the most, and that by which it is a little above
+        let at_most = most.to_sat() * 1_000 / cost.vsize;
+        assert!(build(at_most / 10 * 9).is_ok(), "{asset}");
+        let refused = build(at_most / 10 * 11).unwrap_err();
+        assert!(matches!(refused, NoWay::TooDear { .. }), "{refused}");
+        let text = refused.to_string();
+        assert!(
+            text.contains("--fee-rate") && text.contains(&most.to_sat().to_string()),
+            "{text}"
+        );
+    }
+}
+
 fn at(tip: u32, opening: Place) -> Option<Facts> {
     Some(Facts {
         tip: Height(tip),

@@ -5,6 +5,7 @@ use rand::{CryptoRng, RngCore};
 use super::{NoWay, Record, Signed, Way};
 use crate::keys::Seed;
 use crate::swap::event::SpendPath;
+use crate::swap::fees;
 use crate::swap::state::Claim;
 use crate::swap::terms::Payout;
 use crate::tx::{self, ClaimPath, ClaimRequest, FeeBasis, TxError};
@@ -24,7 +25,7 @@ pub struct Payment {
 /// Makes the transaction, ready for the network.
 ///
 /// # Errors
-/// The seed is not the swap's, the opening is not what it should be, or the fee leaves nothing.
+/// The seed is not the swap's, the opening is not what it should be, or the fee takes more than half of it.
 pub fn build(
     record: &Record,
     seed: &Seed,
@@ -33,6 +34,11 @@ pub fn build(
     rng: &mut (impl RngCore + CryptoRng),
 ) -> Result<Claim, NoWay> {
     let made = sign(record, seed, way, payment, rng).map_err(NoWay::Build)?;
+    let most = fees::most_for(record.opening.amount);
+    if made.cost.fee > most {
+        let (rate, fee) = (payment.rate, made.cost.fee);
+        return Err(NoWay::TooDear { rate, fee, most });
+    }
     let Way::Preimage(preimage) = way else { return Ok(made) };
     let tx = record
         .coin()

@@ -1,7 +1,9 @@
 //! What can be wrong with a rescue, each in one sentence with both facts.
 
+use bitcoin::Amount;
+
 use crate::tx::TxError;
-use crate::units::{Blocks, Height, PaymentHash, SeedFingerprint, TxId};
+use crate::units::{Blocks, FeeRate, Height, PaymentHash, SeedFingerprint, TxId};
 
 /// Why a rescue file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,6 +119,19 @@ pub enum NoWay {
     /// Not an address, or of another chain.
     #[error("{0}")]
     Address(TxError),
+    /// More for the fee than a need can explain.
+    #[error(
+        "at {rate} the fee is {} sat, and no more than {} sat, half of what the opening holds, is paid to get it: give \
+         a lower --fee-rate", .fee.to_sat(), .most.to_sat()
+    )]
+    TooDear {
+        /// The rate.
+        rate: FeeRate,
+        /// What it makes of the fee.
+        fee: Amount,
+        /// The most.
+        most: Amount,
+    },
     /// The transaction cannot be made.
     #[error("the transaction cannot be made: {0}")]
     Build(TxError),

@@ -84,6 +84,17 @@ struct Shares {
 /// that a mistake is likelier than a need.
 const MOST: u64 = 500;
 
+/// The most that a transaction pays that brings an amount home, whoever allows it.
+#[must_use]
+pub fn most_for(amount: Amount) -> Amount {
+    thousandths(amount, MOST)
+}
+
+fn thousandths(amount: Amount, share: u64) -> Amount {
+    let sat = u128::from(amount.to_sat()) * u128::from(share) / 1000;
+    Amount::from_sat(u64::try_from(sat).unwrap_or(u64::MAX))
+}
+
 /// The table of shares. A claim that comes too late loses the whole coin. An opening that comes too late costs its
 /// maker the swap, the fees and a wait for the timelock, not the coin. A refund has no deadline: nobody else can take
 /// the coin without having paid for it.
@@ -157,11 +168,6 @@ impl Stake {
         [1, 4, 24].iter().rposition(|part| within(*part))
     }
 
-    fn thousandths(&self, share: u64) -> Amount {
-        let sat = u128::from(self.amount.to_sat()) * u128::from(share) / 1000;
-        Amount::from_sat(u64::try_from(sat).unwrap_or(u64::MAX))
-    }
-
     /// The most that a transaction may pay now. An operator who names the rate himself is held to no ceiling of his own,
     /// but to a share of what is at stake: a slip of the pen must not cost the coin.
     #[must_use]
@@ -171,8 +177,8 @@ impl Stake {
         let wished = wish.and_then(|wish| wish.rate).map_or(0, |_| shares.wished);
         Ceiling {
             rate: operator,
-            share: self.thousandths(now.max(wished)),
-            most: self.thousandths(MOST),
+            share: thousandths(self.amount, now.max(wished)),
+            most: most_for(self.amount),
         }
     }
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use http::Uri;
+use http::uri::Authority;
 use sluice::units::Preimage;
 
 use crate::values::{amount, preimage};
@@ -68,7 +70,7 @@ pub struct RescueArgs {
 #[command(next_help_heading = "The node of the swap's chain: elementsd for L-BTC, bitcoind for BTC")]
 pub struct NodeArgs {
     /// Its JSON-RPC, such as http://127.0.0.1:7041; without it nothing is looked up and nothing broadcast
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = node_url)]
     pub node_url: Option<String>,
     /// The cookie file that it writes at every start
     #[arg(long, value_name = "FILE", requires = "node_url", conflicts_with = "node_user")]
@@ -79,4 +81,14 @@ pub struct NodeArgs {
     /// And the file with the user's password
     #[arg(long, value_name = "FILE", requires = "node_user")]
     pub node_password_file: Option<PathBuf>,
+}
+
+/// A password in it would be printed with every error.
+fn node_url(text: &str) -> Result<String, String> {
+    let rule =
+        "must be http(s)://host:port, without user and password: --node-user and --node-password-file are for these";
+    let uri: Uri = text.parse().map_err(|_| rule.to_owned())?;
+    let plain = |authority: &Authority| authority.port().is_some() && !authority.as_str().contains('@');
+    let fits = matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some_and(plain);
+    fits.then(|| text.to_owned()).ok_or_else(|| rule.to_owned())
 }

@@ -27,11 +27,17 @@ impl Shared {
 
     /// Why no new swap of an asset may begin now; None when all is well.
     pub(super) fn hindrance(&self, asset: Asset) -> Option<String> {
+        let paused = || self.pauses().of(asset).map(Pause::reason);
+        let configured = self.sides.contains_key(&asset);
+        configured.then(paused).flatten().or_else(|| self.problem(asset))
+    }
+
+    /// The same, whatever is paused.
+    fn problem(&self, asset: Asset) -> Option<String> {
         let Some(side) = self.sides.get(&asset) else {
             return Some(format!("{asset} swaps are not configured here"));
         };
-        let paused = self.pauses().of(asset).map(Pause::reason);
-        paused.or_else(|| side.problem()).or_else(|| self.rescue.hindrance())
+        side.problem().or_else(|| self.rescue.hindrance())
     }
 }
 
@@ -40,6 +46,12 @@ impl Engine {
     #[must_use]
     pub fn hindrance(&self, asset: Asset) -> Option<String> {
         self.shared.hindrance(asset)
+    }
+
+    /// What is wrong with an asset's chain, or with what new swaps on it need; None when all is well. A pause is none.
+    #[must_use]
+    pub fn problem(&self, asset: Asset) -> Option<String> {
+        self.shared.problem(asset)
     }
 
     /// The pauses in force.

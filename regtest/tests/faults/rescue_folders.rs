@@ -71,6 +71,12 @@ async fn a_folder_that_cannot_be_written_stops_openings_and_no_swap_that_runs() 
         problem.problem.is_some_and(|text| text.contains("rescue")),
         "the folder is named"
     );
+    let chains = world.bob.client()?.chain_list().await?.chains;
+    let told = |problem: &Option<String>| problem.as_ref().is_some_and(|text| text.contains("rescue files"));
+    ensure!(
+        chains.iter().all(|chain| !chain.new_swaps && told(&chain.problem)),
+        "{chains:?}"
+    );
     let view = look(&world.bob, waiting).await.context("bob's swap")?;
     ensure!(view.state.starts_with("publishing"), "{view:?}");
     ensure!(chain(&world).mempool().len() == opened, "nothing is published");

@@ -163,6 +163,11 @@ async fn what_the_own_policy_forbids_is_not_shown_as_possible() -> Result<()> {
             .await?
             .is_some_and(|problem| problem.contains("accept_new_swaps"))
     );
+    for chain in client.chain_list().await?.chains {
+        let why = chain.problem.as_ref();
+        let told = why.is_some_and(|problem| problem.contains("accept_new_swaps"));
+        ensure!(told && !chain.new_swaps, "{chain:?}");
+    }
     let block = PolicyChange {
         accept_new_swaps: Some(true),
         block: vec![bob],

@@ -50,17 +50,23 @@ pub(super) fn statuses(engine: &Engine) -> Vec<ChainStatus> {
 fn status(engine: &Engine, asset: Asset) -> Option<ChainStatus> {
     let side = engine.side(asset)?;
     let info = side.info();
-    let problem = side.problem();
+    let switched_off = || {
+        let off = !engine.policy().accept_new_swaps;
+        off.then(|| "new swaps are switched off by the policy (accept_new_swaps)".to_owned())
+    };
+    let problem = engine.problem(asset).or_else(switched_off);
+    let pauses = engine.pauses();
+    let paused = pauses.of(asset).map(pause_view);
     Some(ChainStatus {
         asset,
         chain: info.chain,
         version: info.version,
         wallet: side.wallet.holder(),
         height: engine.tip(asset).map(|tip| tip.0),
-        new_swaps: engine.hindrance(asset).is_none(),
-        problem_since: problem.as_ref().and_then(|_| side.problem_since()).map(|since| since.0),
+        new_swaps: problem.is_none() && paused.is_none(),
+        problem_since: side.problem().and_then(|_| side.problem_since()).map(|since| since.0),
         problem,
-        paused: engine.pauses().of(asset).map(pause_view),
+        paused,
     })
 }
 

@@ -164,7 +164,10 @@ pub enum SendError {
         /// What was to be sent.
         wanted: Amount,
     },
-    /// Anything else.
+    /// It was told to send, and how that came out was not heard: to send again may be to pay twice.
+    #[error("whether it was sent is not known: {0}")]
+    Unknown(PortError),
+    /// Anything else: nothing was sent.
     #[error(transparent)]
     Port(#[from] PortError),
 }

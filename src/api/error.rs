@@ -73,6 +73,8 @@ codes! {
     NotBumpable = -32035;
     /// Too many calls are being answered on the connection.
     TooManyCalls = -32036;
+    /// Whether the wallet has sent what it was told to send is not known.
+    SentUnknown = -32037;
     /// Something failed that should not; the daemon's log has more.
     Internal = -32603;
 }
@@ -220,6 +222,17 @@ pub enum ApiError {
         /// The most.
         most: usize,
     },
+    /// Whether the wallet has sent what it was told to send is not known.
+    #[error(
+        "it is not known whether the {asset} wallet has sent it: {reason}; look at the wallet's transactions before you \
+         send again"
+    )]
+    SentUnknown {
+        /// The wallet.
+        asset: Asset,
+        /// What was seen.
+        reason: String,
+    },
     /// Something failed that should not.
     #[error("{reason}")]
     Internal {
@@ -265,6 +278,7 @@ impl ApiError {
             ApiError::SwapsPaused {} => Code::SwapsPaused,
             ApiError::Stopping {} => Code::Stopping,
             ApiError::TooManyCalls { .. } => Code::TooManyCalls,
+            ApiError::SentUnknown { .. } => Code::SentUnknown,
             ApiError::Internal { .. } => Code::Internal,
         }
     }

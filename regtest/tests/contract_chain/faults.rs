@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bitcoin::Amount;
 use sluice::chain::rpc::Auth;
-use sluice::ports::{Chain, PortError, Wallet};
+use sluice::ports::{Chain, PortError, SendError, Wallet};
 use sluice::units::{Height, RawTx};
 use sluice_regtest::daemons::proxy::{Fault, Proxy, Speech};
 
@@ -131,4 +131,31 @@ pub async fn an_answer_that_comes_too_late_is_given_up_in_time<B: Bench>(world: 
         proxy.heal();
         eventually(async || adapter.rpc().block_hash(Height(0)).await.ok()).await;
     }
+}
+
+pub async fn a_send_whose_answer_is_lost_is_not_told_as_one_that_failed<B: Bench>(world: World<B>) {
+    let mut config = world.config.clone();
+    let server = config.endpoint.url.trim_start_matches("http://").to_owned();
+    let proxy = Proxy::before(server, Speech::Http).await.unwrap();
+    config.endpoint.url = format!("http://{}", proxy.address());
+    let adapter = B::connect(config).await.unwrap();
+    let address = world.wallet.new_address("sent").await.unwrap().address;
+    proxy.suffer_in("sendtoaddress", Fault::Lost);
+    let sent = adapter.send(&address, Amount::from_sat(100_000)).await;
+    assert!(matches!(sent, Err(SendError::Unknown(_))), "{sent:?}");
+    eventually(async || {
+        world
+            .wallet
+            .balance()
+            .await
+            .ok()
+            .filter(|balance| balance.pending > Amount::ZERO)
+    })
+    .await;
+    proxy.suffer(Fault::Refused);
+    let sent = adapter.send(&address, Amount::from_sat(100_000)).await;
+    assert!(
+        matches!(sent, Err(SendError::Port(PortError::Unreachable(_)))),
+        "nothing was sent for sure: {sent:?}"
+    );
 }

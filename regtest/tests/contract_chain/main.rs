@@ -78,6 +78,7 @@ macro_rules! whole_contract {
                 faults locks_survive_the_restart_of_the_node
                 faults errors_name_daemon_method_and_number
                 faults an_answer_that_comes_too_late_is_given_up_in_time
+                faults a_send_whose_answer_is_lost_is_not_told_as_one_that_failed
                 witness a_witness_with_the_same_blocks_raises_no_doubt
                 witness a_witness_with_other_blocks_is_told_with_both
                 witness a_witness_of_another_chain_is_refused
@@ -163,10 +164,12 @@ contract! {
     @on embedded_bitcoin_alone crate::bitcoin::Embedded;
     claims every_path_is_taken_by_the_node_and_a_refund_not_a_block_early
     claims a_claim_is_replaced_by_one_that_pays_for_its_relay
+    claims a_claim_may_pay_more_than_a_node_takes_for_a_slip
 }
 contract! {
     @on bitcoind_alone crate::bitcoin::RealBitcoind;
     claims every_path_is_taken_by_the_node_and_a_refund_not_a_block_early
     claims a_claim_is_replaced_by_one_that_pays_for_its_relay
+    claims a_claim_may_pay_more_than_a_node_takes_for_a_slip
     large a_block_of_two_megabytes_is_handled_at_once
 }

@@ -84,8 +84,12 @@ impl Service {
             .map(|(asset, kind)| Self::offer(engine, &node_id, asset, kind))
             .collect();
         let problem = offers.iter().all(|offer| offer.problem.is_some()).then(|| {
-            let first = offers.first().and_then(|offer| offer.problem.clone());
-            first.unwrap_or_else(|| "it offers nothing".into())
+            // that an asset is not configured says nothing of the peer
+            let configured = offers.iter().find(|offer| engine.side(offer.asset).is_some());
+            let first = configured.or(offers.first());
+            first
+                .and_then(|offer| offer.problem.clone())
+                .unwrap_or_else(|| "it offers nothing".into())
         });
         let PeerState { offer, online } = state;
         let conduct = engine.conduct(&node_id);

@@ -141,6 +141,10 @@ fn not_sent(request: &SendRequest, failure: SendError) -> ApiError {
             needed_sat: wanted.to_sat().max(available.to_sat().saturating_add(1)),
             available_sat: available.to_sat(),
         },
+        SendError::Unknown(failure) => ApiError::SentUnknown {
+            asset,
+            reason: failure.to_string(),
+        },
         SendError::Port(failure) => wallet_failed(asset, failure),
     }
 }
@@ -259,6 +263,11 @@ mod tests {
         assert!(
             matches!(&address, ApiError::InvalidParams { field, .. } if field == "address"),
             "{address}"
+        );
+        let lost = not_sent(&request, SendError::Unknown(PortError::Unreachable("timed out".into())));
+        assert!(
+            matches!(&lost, ApiError::SentUnknown { reason, .. } if reason.contains("timed out")),
+            "{lost}"
         );
         for (available, needed) in [(10, 1_000), (1_000, 1_001), (1_200, 1_201)] {
             let failure = SendError::TooLittle {

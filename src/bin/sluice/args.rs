@@ -282,9 +282,9 @@ pub struct Rate {
     /// The peer it is for; everybody unless given
     #[arg(long, value_name = "NODE")]
     pub peer: Option<NodeId>,
-    /// The asset
-    #[arg(long, default_value = "lbtc", value_name = "ASSET")]
-    pub asset: Asset,
+    /// The asset; the only one that is configured, or lbtc, unless given
+    #[arg(long, value_name = "ASSET")]
+    pub asset: Option<Asset>,
     /// The direction as the peer, who asks for the swap, sees it
     #[arg(long, value_enum, value_name = "DIRECTION")]
     pub direction: Direction,
@@ -328,9 +328,9 @@ pub enum WalletCommand {
 
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Wallet {
-    /// Which wallet
-    #[arg(long, default_value = "lbtc", value_name = "ASSET")]
-    pub asset: Asset,
+    /// Which wallet; the only one that is configured, or that of lbtc, unless given
+    #[arg(long, value_name = "ASSET")]
+    pub asset: Option<Asset>,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
+use sluice::api::error::Code;
 use sluice::api::types::{OutcomeKind, SwapView};
 
 /// The exit codes. A promise: `sluice --help` and docs/api.md list them.
@@ -65,6 +66,17 @@ pub enum Failure {
         /// What was seen.
         reason: String,
     },
+    /// No answer to what may have been done.
+    #[error(
+        "it is not known whether it was sent: the daemon at {url} has not answered ({reason}); look at the wallet's \
+         transactions before you send again"
+    )]
+    SentUnknown {
+        /// Where the daemon is.
+        url: String,
+        /// What was seen.
+        reason: String,
+    },
     /// The token is wrong.
     #[error("the daemon at {url} does not take the token of {file}: is it another daemon's?")]
     WrongToken {
@@ -93,14 +105,24 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What the failure of a call means by which coins are sent.
+    pub fn after_sending(self) -> Failure {
+        match self {
+            Failure::Away { url, reason } => Failure::SentUnknown { url, reason },
+            other => other,
+        }
+    }
+
     /// The exit code it ends with.
     pub fn exit(&self) -> Exit {
         match self {
             Failure::Refused { .. } | Failure::Other(_) => Exit::Failed,
             Failure::Usage(_) => Exit::Usage,
-            Failure::Away { .. } | Failure::NoNode { .. } | Failure::WrongToken { .. } | Failure::NoToken(_) => {
-                Exit::Unreachable
-            }
+            Failure::Away { .. }
+            | Failure::SentUnknown { .. }
+            | Failure::NoNode { .. }
+            | Failure::WrongToken { .. }
+            | Failure::NoToken(_) => Exit::Unreachable,
         }
     }
 
@@ -109,6 +131,7 @@ impl Failure {
         let (code, data) = match self {
             Failure::Refused { code, data, .. } => (Some(*code), data.clone()),
             Failure::Away { .. } | Failure::NoNode { .. } => (None, Some(json!({"error": "unreachable"}))),
+            Failure::SentUnknown { .. } => (Some(Code::SentUnknown.number()), Some(json!({"error": "sent_unknown"}))),
             Failure::WrongToken { .. } | Failure::NoToken(_) => (None, Some(json!({"error": "unauthorized"}))),
             Failure::Usage(_) => (None, Some(json!({"error": "usage"}))),
             Failure::Other(_) => (None, None),

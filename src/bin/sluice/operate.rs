@@ -1,12 +1,14 @@
 //! Everything but swaps, chains and peers: the daemon, policy, premiums, the wallet.
 
 use jsonrpsee::core::ClientError;
+use jsonrpsee::http_client::HttpClient;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{
     Info, PolicyChange, PolicyView, PremiumChange, PremiumFilter, PremiumTable, SendRequest, WalletRef,
 };
 use sluice::api::view::text::{grouped, lasting, sats};
 use sluice::swap::Kind;
+use sluice::units::Asset;
 
 use crate::args::{PolicyCommand, PremiumCommand, WalletCommand};
 use crate::connect::Daemon;
@@ -77,7 +79,7 @@ pub async fn premium(command: PremiumCommand, daemon: &Daemon, screen: Screen) -
     let (rate, ppm) = change;
     let change = PremiumChange {
         peer: rate.peer,
-        asset: rate.asset,
+        asset: asset_of(rate.asset, daemon, &client).await?,
         direction: rate.direction.into(),
         ppm,
     };
@@ -89,16 +91,28 @@ pub async fn premium(command: PremiumCommand, daemon: &Daemon, screen: Screen) -
     Ok(Exit::Done)
 }
 
+/// What was named, or the only asset that is configured; of two the first.
+async fn asset_of(named: Option<Asset>, daemon: &Daemon, client: &HttpClient) -> Result<Asset, Failure> {
+    if let Some(asset) = named {
+        return Ok(asset);
+    }
+    let list = client.chain_list().await.map_err(|error| daemon.failure(error))?;
+    Ok(list.chains.first().map_or(Asset::Lbtc, |chain| chain.asset))
+}
+
 pub async fn wallet(command: WalletCommand, daemon: &Daemon, screen: Screen) -> Result<Exit, Failure> {
     let client = daemon.client()?;
+    let (WalletCommand::Address(wallet) | WalletCommand::Balance(wallet) | WalletCommand::Send { wallet, .. }) =
+        &command;
+    let asset = asset_of(wallet.asset, daemon, &client).await?;
     match command {
-        WalletCommand::Address(wallet) => {
-            let answer = client.wallet_address(WalletRef { asset: wallet.asset }).await;
+        WalletCommand::Address(_) => {
+            let answer = client.wallet_address(WalletRef { asset }).await;
             let answer = answer.map_err(|error| daemon.failure(error))?;
             screen.answer(&answer, |answer| answer.address.clone())?;
         }
-        WalletCommand::Balance(wallet) => {
-            let answer = client.wallet_balance(WalletRef { asset: wallet.asset }).await;
+        WalletCommand::Balance(_) => {
+            let answer = client.wallet_balance(WalletRef { asset }).await;
             let answer = answer.map_err(|error| daemon.failure(error))?;
             screen.answer(&answer, |balance| {
                 screen.facts(&[
@@ -111,20 +125,16 @@ pub async fn wallet(command: WalletCommand, daemon: &Daemon, screen: Screen) -> 
                 ])
             })?;
         }
-        WalletCommand::Send {
-            wallet,
-            address,
-            amount,
-        } => {
+        WalletCommand::Send { address, amount, .. } => {
             let request = SendRequest {
-                asset: wallet.asset,
+                asset,
                 address,
                 amount_sat: amount,
             };
-            let answer = client
-                .wallet_send(request)
-                .await
-                .map_err(|error| daemon.failure(error))?;
+            // who is not there sends nothing: asked first, so that an answer lost later is known to be one
+            client.info().await.map_err(|error| daemon.failure(error))?;
+            let sent = client.wallet_send(request).await;
+            let answer = sent.map_err(|error| daemon.failure(error).after_sending())?;
             screen.answer(&answer, |answer| answer.txid.to_string())?;
         }
     }

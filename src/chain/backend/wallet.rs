@@ -91,6 +91,8 @@ impl<L: Ledger> Wallet for Backend<L> {
 
     async fn send(&self, address: &str, amount: Amount) -> Result<TxId, SendError> {
         let rate = self.fee_rate().await?;
+        // a node that is away is told from one whose answer is lost: this call is asked first, and sends nothing
+        let available = self.balance().await?.spendable;
         let error = match self.ledger().send(&self.rpc, address, amount, rate).await {
             Ok(txid) => return Ok(txid),
             Err(error) => error,
@@ -99,10 +101,11 @@ impl<L: Ledger> Wallet for Backend<L> {
             Some(code::NOT_FOUND) => Err(SendError::Address),
             // the number is also that of an amount too small to be sent
             Some(code::INSUFFICIENT_FUNDS) if is_too_little(&error.to_string()) => Err(SendError::TooLittle {
-                available: self.balance().await?.spendable,
+                available,
                 wanted: amount,
             }),
-            Some(_) | None => Err(PortError::from(error).into()),
+            Some(_) => Err(SendError::Port(error.into())),
+            None => Err(SendError::Unknown(error.into())),
         }
     }
 }

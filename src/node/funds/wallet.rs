@@ -164,8 +164,10 @@ impl<P: Purse> Wallet for NodeWallet<P> {
         }
         let rate = self.chain.fee_rate().await?;
         match self.funder.purse.pay(&address, amount, rate).await {
+            Ok(txid) => Ok(txid),
             Err(PortError::Refused(reason)) if P::is_too_little(&reason) => Err(too_little(available)),
-            sent => Ok(sent?),
+            Err(refused @ PortError::Refused(_)) => Err(SendError::Port(refused)),
+            Err(lost @ (PortError::Unreachable(_) | PortError::Broken(_))) => Err(SendError::Unknown(lost)),
         }
     }
 }

@@ -10,5 +10,6 @@ pub mod lightning;
 pub mod liquid;
 pub mod matrix;
 pub mod play;
+pub mod soak;
 pub mod up;
 pub mod world;

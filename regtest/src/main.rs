@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use sluice_regtest::chaos::{self, knife};
-use sluice_regtest::{bench, demo, matrix, up};
+use sluice_regtest::{bench, demo, matrix, soak, up};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo regtest", version, about)]
@@ -24,6 +24,8 @@ enum Command {
     Matrix(matrix::Args),
     /// Kills real daemons at every commit and every effect of every kind of swap, and checks all balances
     Chaos(chaos::Args),
+    /// Simulates, cuts off, breaks, swaps and fuzzes for hours, and keeps a report of it
+    Soak(soak::Args),
     /// The daemon that `chaos` kills: `sluiced` with orders beside its data folder
     #[command(name = chaos::SLUICED, hide = true)]
     Sluiced(sluice::daemon::Args),
@@ -53,6 +55,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Bench(args) => bench::run(args).await,
         Command::Matrix(args) => matrix::run(args).await,
         Command::Chaos(args) => chaos::run(args).await,
+        Command::Soak(args) => soak::run(args).await,
         Command::Up(command) => up::run(command).await,
         Command::Sluiced(_) => unreachable!("it was run before there was a runtime"),
     }

@@ -57,7 +57,7 @@ impl Record {
         let mut played = self.played.lock().unwrap_or_else(PoisonError::into_inner);
         played.push(done);
         let of_run: Vec<&Played> = played.iter().filter(|played| played.run == run).collect();
-        if self.runs > 1 && of_run.len() == self.rows {
+        if of_run.len() == self.rows {
             self.page
                 .line(&format!("run {run} of {}: {}", self.runs, summary(&of_run)))?;
         }

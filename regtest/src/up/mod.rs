@@ -24,6 +24,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+pub(crate) use stay::Ending;
+
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {

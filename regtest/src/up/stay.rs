@@ -23,18 +23,18 @@ const SAVE_SHARE: u32 = 20;
 const LIQUID_PER_BITCOIN: u64 = 10;
 
 /// What ends a world: Ctrl-C, SIGTERM, or its terminal is closed.
-pub(super) struct Ending([Signal; 3]);
+pub(crate) struct Ending([Signal; 3]);
 
 impl Ending {
     /// From now on these signals end nothing by themselves.
-    pub(super) fn listen() -> Result<Ending> {
+    pub(crate) fn listen() -> Result<Ending> {
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         let [interrupt, terminate, hangup] = kinds.map(signal);
         Ok(Ending([interrupt?, terminate?, hangup?]))
     }
 
     /// Returns when one came.
-    pub(super) async fn come(&mut self) {
+    pub(crate) async fn come(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}

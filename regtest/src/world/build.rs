@@ -33,12 +33,7 @@ async fn build() -> Result<PathBuf> {
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
-    // What cargo says to the program that it runs, such as a test, is none of the build scripts' business: ring's would
-    // be run again for it, and all that depends on it be built again.
-    let said = |name: &str| name == "OUT_DIR" || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(said)) {
-        command.env_remove(name);
-    }
+    forget_cargo(&mut command);
     // Who gives up waiting wants no build.
     command.stdin(Stdio::null()).kill_on_drop(true);
     let status = command.status().await.context("cargo build")?;
@@ -50,6 +45,15 @@ async fn build() -> Result<PathBuf> {
         bail!("cargo built no {}", path.display());
     }
     Ok(path)
+}
+
+/// What cargo says to the program that it runs, such as a test, is none of the build scripts' business: ring's would be
+/// run again for it, and all that depends on it be built again.
+pub(crate) fn forget_cargo(command: &mut Command) {
+    let said = |name: &str| name == "OUT_DIR" || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(said)) {
+        command.env_remove(name);
+    }
 }
 
 /// Where programs of this profile are: this one is among them, or, if it is a test, in the folder `deps` beside them.

@@ -194,13 +194,17 @@ fn next_taker(scene: &Scene, taker: &Taker) -> NextView {
             )
         }
         Taker::PayingClaim { paying, attempt } => next_payment(scene, paying, *attempt),
-        Taker::AbandoningPayment { .. } => soon(
-            "our node says for certain what became of the payment",
-            format!(
+        Taker::AbandoningPayment { .. } => {
+            let what = "our node says for certain what became of the payment";
+            let otherwise = format!(
                 "our key stays here; if it was paid, the coins are claimed, if not, the peer takes them back {}",
                 scene.refund()
-            ),
-        ),
+            );
+            match scene.refund_at() {
+                Some(height) => by(scene.by_height(height), what, otherwise),
+                None => soon(what, otherwise),
+            }
+        }
         Taker::ClaimingInvoice { .. } => {
             let what = "our claim becomes final";
             match scene.refund_at() {

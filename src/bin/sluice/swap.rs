@@ -275,6 +275,12 @@ fn details(screen: Screen, swap: &SwapView) -> String {
                 direction(swap)
             )),
         ),
+        (
+            "asset",
+            swap.asset_reason
+                .as_ref()
+                .map(|reason| format!("{}: {reason}", swap.asset)),
+        ),
         ("premium", swap.premium_sat.map(sats)),
         ("fee in advance", swap.fee_invoice_sat.map(sats)),
         ("role", Some(role.into())),

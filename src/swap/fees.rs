@@ -162,6 +162,12 @@ impl Stake {
         Amount::from_sat(u64::try_from(sat).unwrap_or(u64::MAX))
     }
 
+    /// The most that a transaction may pay, whoever allows it.
+    #[must_use]
+    pub fn most(&self) -> Amount {
+        self.thousandths(MOST)
+    }
+
     /// The most that a transaction may pay now. An operator who names the rate himself is held to no ceiling of his own,
     /// but to a share of what is at stake: a slip of the pen must not cost the coin.
     #[must_use]
@@ -172,7 +178,7 @@ impl Stake {
         Ceiling {
             rate: operator,
             share: self.thousandths(now.max(wished)),
-            most: self.thousandths(MOST),
+            most: self.most(),
         }
     }
 

@@ -9,6 +9,7 @@
 //! The daemons are `sluiced` with a knife in each seam ([`knife`]): this very program under another command.
 
 mod books;
+mod deaths;
 mod hands;
 pub mod knife;
 mod patient;
@@ -21,6 +22,7 @@ mod worker;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 use sluice::swap::Role;
 use sluice::units::Asset;
 
@@ -88,6 +90,14 @@ impl Args {
             && self.direction.is_none_or(|direction| direction == script.direction)
             && (self.ending.is_empty() || self.ending.contains(&script.ending))
     }
+}
+
+/// The commands that together make every cut there is: each kind of swap in one manner, then each in the next.
+#[must_use]
+pub fn commands() -> Vec<String> {
+    let manners = Manner::value_variants().iter().map(script::name);
+    let of_manner = |manner| Script::all().map(move |script| format!("chaos {} --manner {manner}", script.options()));
+    manners.flat_map(of_manner).collect()
 }
 
 /// Makes all cuts, tells of each that went wrong, and prints the table.

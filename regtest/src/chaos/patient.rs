@@ -90,6 +90,11 @@ impl Patient {
         Ok(passed)
     }
 
+    /// Whether it was struck, and was not found dead since: also a disk that failed ends its daemon.
+    pub(super) fn is_doomed(&self) -> Result<bool> {
+        Ok(self.desk.strokes()? > self.strokes)
+    }
+
     /// Whether the daemon, which has ended, ended by our hand.
     pub(super) fn was_struck(&mut self) -> Result<bool> {
         let known = std::mem::replace(&mut self.strokes, self.desk.strokes()?);

@@ -187,7 +187,7 @@ impl Plan {
                 continue;
             }
             let passed = &played.passed[side.index()];
-            for entry in passed.iter().filter(|entry| self.is_of_script(task, entry)) {
+            for entry in passed.iter().filter(|entry| is_of_script(task, role, entry)) {
                 for manner in self.manners.iter().filter(|manner| manner.fits(entry)) {
                     let cut = Cut {
                         role,
@@ -208,12 +208,6 @@ impl Plan {
         }
     }
 
-    /// What a daemon passes after a cut belongs to the cut; what it passes when it comes back as the script says, to
-    /// the script.
-    fn is_of_script(&self, task: &Task, entry: &Entry) -> bool {
-        entry.boundary.act == Act::First || task.cut.is_none()
-    }
-
     pub(super) fn into_report(self) -> Report {
         self.bar.finish_and_clear();
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -225,6 +219,15 @@ impl Plan {
             row.boundaries = of_row.count();
         }
         Report::new(rows, state.violations, self.began.elapsed())
+    }
+}
+
+/// What a daemon passes after a cut belongs to the cut, as does all that its peer passes, which may see the swap go
+/// another way; what it passes when it comes back as the script says, to the script.
+fn is_of_script(task: &Task, role: Role, entry: &Entry) -> bool {
+    match &task.cut {
+        None => true,
+        Some(cut) => cut.role == role && entry.boundary.act == Act::First,
     }
 }
 

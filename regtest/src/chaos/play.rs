@@ -10,7 +10,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use bitcoin::Amount;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{OutcomeKind, Stage, SwapRequest, SwapView};
@@ -20,7 +20,7 @@ use sluice::units::{Scid, SwapId};
 use super::books;
 use super::knife::Entry;
 use super::patient::{Patient, Sight};
-use super::script::{Cut, Manner, Script};
+use super::script::{Cut, Script};
 use crate::play::Ending;
 use crate::world::World;
 use crate::world::operator::Operator;
@@ -154,54 +154,20 @@ impl Play<'_> {
         loop {
             self.tend()?;
             let sights = self.look().await?;
-            if self.is_over(&sights) {
+            let doomed = self.doomed()?;
+            if doomed.is_none() && self.is_over(&sights) {
                 return Ok(sights);
             }
             self.act(&sights).await?;
             let patience = PATIENCE + self.tempo.calm * CALMS;
             if self.began.elapsed() > patience {
+                if let Some(side) = doomed {
+                    bail!("{} was struck and lives after {patience:?}", side.name());
+                }
                 bail!("the swap is not over after {patience:?}: {sights:#?}{}", self.refusal);
             }
             tokio::time::sleep(self.tempo.look).await;
         }
-    }
-
-    /// Starts again who was cut; whoever ended otherwise is a failure.
-    fn tend(&mut self) -> Result<()> {
-        for side in Side::BOTH {
-            let patient = &mut self.patients[side.index()];
-            let operator = operator_mut(self.world, side);
-            let Some(end) = operator.daemon.ended().filter(|_| !patient.away) else {
-                continue;
-            };
-            let cut = self.cut.filter(|cut| self.script.side(cut.role) == side);
-            let cut = match cut {
-                Some(cut) if patient.was_struck()? => cut,
-                _ => bail!("{}'s daemon ended by itself: {end}", side.name()),
-            };
-            let first = !patient.cut;
-            patient.cut = true;
-            if cut.manner.refusal().is_some() {
-                ensure!(end.contains("exit status: 1"), "with a failing disk {end}");
-                let words = patient.last_words(operator)?;
-                ensure!(
-                    words.contains("sluice.redb") || words.contains("database"),
-                    "its last words: {words}"
-                );
-            } else {
-                ensure!(end.contains("SIGKILL"), "{end}");
-            }
-            patient.start_again(operator, Some(cut))?;
-            if cut.manner == Manner::Both && first {
-                let other = operator_mut(self.world, side.other());
-                let patient = &mut self.patients[side.other().index()];
-                if !patient.away {
-                    other.daemon.kill();
-                    patient.start_again(other, None)?;
-                }
-            }
-        }
-        Ok(())
     }
 
     async fn look(&mut self) -> Result<[Sight; 2]> {

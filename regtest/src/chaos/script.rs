@@ -62,6 +62,12 @@ impl Script {
         Asset::ALL.into_iter().flat_map(kinds)
     }
 
+    /// As the command line names it.
+    pub(super) fn options(&self) -> String {
+        let (direction, ending) = (name(&self.direction), name(&self.ending));
+        format!("--asset {} --direction {direction} --ending {ending}", self.asset)
+    }
+
     pub(super) fn kind(&self) -> Kind {
         self.direction.into()
     }
@@ -118,10 +124,8 @@ impl Cut {
     /// The command that makes this cut alone.
     pub(super) fn command(&self, script: &Script, world: &str) -> String {
         format!(
-            "cargo regtest chaos --asset {} --direction {} --ending {} --side {} --manner {} --at '{}'{world}",
-            script.asset,
-            name(&script.direction),
-            name(&script.ending),
+            "cargo regtest chaos {} --side {} --manner {} --at '{}'{world}",
+            script.options(),
             side(self.role),
             name(&self.manner),
             self.at

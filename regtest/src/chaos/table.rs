@@ -11,9 +11,9 @@ use sluice::swap::Role;
 
 use super::script::{self, Manner, Script};
 
-/// One cut in so many may be missed, most of them where a swap is so short that few boundaries stand against it: where two observations of a swap come at once, one run stores them in one step and
+/// One cut in so many may be missed: where two observations of a swap come at once, one run stores them in one step and
 /// another in two, and a run with fewer steps never passes the last of the longest one's.
-const FEW: usize = 2;
+const FEW: usize = 4;
 
 /// One side of one kind of swap.
 #[derive(Debug, Clone, Serialize)]

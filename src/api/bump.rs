@@ -39,14 +39,35 @@ pub struct Plan {
     pub ceiling: Amount,
 }
 
-/// What may be bumped, and what it costs.
-struct Offer {
-    stake: Stake,
-    txid: TxId,
-    paid: Amount,
-    size: u64,
+/// What may be bumped, whatever the network asks for, and what it costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offer<'a> {
+    /// What depends on it.
+    pub stake: Stake,
+    /// What is pushed or replaced.
+    pub txid: TxId,
+    /// What it pays now; an opening with its child.
+    pub paid: Amount,
     /// The least fee that the network takes instead.
-    least: Amount,
+    pub least: Amount,
+    waiting: Waiting<'a>,
+}
+
+/// What waits for a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiting<'a> {
+    Opening(&'a Opened),
+    Spend(&'a Claim),
+}
+
+impl Offer<'_> {
+    /// The size that the fee is judged by, an opening's with its next child.
+    fn size(&self, scene: &Scene<'_>) -> u64 {
+        match self.waiting {
+            Waiting::Opening(opened) => size_with_child(scene.swap, opened, scene.discounted),
+            Waiting::Spend(claim) => claim.cost.size(scene.discounted),
+        }
+    }
 }
 
 /// What a bump would do now.
@@ -55,13 +76,13 @@ struct Offer {
 /// [`ApiError::NotBumpable`] in words where nothing of ours waits for a block, or nothing more may be paid;
 /// [`ApiError::InvalidParams`] for a rate that is too low or too high.
 pub fn plan(scene: &Scene<'_>, wish: Wish) -> Result<Plan, ApiError> {
-    let offer = offer(scene).map_err(|reason| not_bumpable(scene.swap, reason))?;
-    let Offer { stake, size, least, .. } = offer;
+    let offer = offer(scene.swap, scene.trail, scene.tip).map_err(|reason| not_bumpable(scene.swap, reason))?;
+    let (Offer { stake, least, .. }, size) = (offer, offer.size(scene));
     let ceiling = stake.ceiling(scene.rates.ceiling, Some(wish));
     let most = ceiling.fee(size);
     let paid = rate_of(offer.paid, size);
     if let Some(FeeRate(rate)) = wish.rate {
-        check_rate(scene, &offer, FeeRate(rate), most)?;
+        check_rate(scene, (&offer, size), FeeRate(rate), most)?;
     }
     let rate = match stake.of {
         Bumped::Opening => push_rate(&stake, (paid, size), &scene.rates, Some(wish)),
@@ -70,9 +91,7 @@ pub fn plan(scene: &Scene<'_>, wish: Wish) -> Result<Plan, ApiError> {
     let rate = rate.map_err(|reason| not_bumpable(scene.swap, reason))?;
     let fee = rate.fee(size).max(least);
     if least > most {
-        let (least, most) = (least.to_sat(), most.to_sat());
-        let reason = format!("another version pays at least {least} sat, and at most {most} sat may be paid now");
-        return Err(not_bumpable(scene.swap, reason));
+        return Err(not_bumpable(scene.swap, too_dear(least, most)));
     }
     let fee = fee.min(most);
     Ok(Plan {
@@ -91,12 +110,22 @@ fn not_bumpable(swap: &Swap, reason: impl Into<String>) -> ApiError {
     }
 }
 
-fn check_rate(scene: &Scene<'_>, offer: &Offer, rate: FeeRate, most: Amount) -> Result<(), ApiError> {
+fn too_dear(least: Amount, most: Amount) -> String {
+    let (least, most) = (least.to_sat(), most.to_sat());
+    format!("another version pays at least {least} sat, and at most {most} sat may be paid now")
+}
+
+fn check_rate(
+    scene: &Scene<'_>,
+    (offer, size): (&Offer<'_>, u64),
+    rate: FeeRate,
+    most: Amount,
+) -> Result<(), ApiError> {
     let invalid = |rule: String| Err(ApiError::invalid("fee_rate_sat_per_kvb", rate.0, rule));
-    let needed = FeeRate(least_rate(offer.least, offer.size)).max(scene.rates.least);
-    let highest = rate_of(most, offer.size);
+    let needed = FeeRate(least_rate(offer.least, size)).max(scene.rates.least);
+    let highest = rate_of(most, size);
     if rate < needed {
-        let paid = rate_of(offer.paid, offer.size);
+        let paid = rate_of(offer.paid, size);
         return invalid(format!(
             "must be at least {}: {paid} is paid now, and the network wants more for another version",
             needed.0
@@ -118,45 +147,53 @@ fn least_rate(fee: Amount, size: u64) -> u64 {
     fee.to_sat().saturating_mul(1000).div_ceil(size.max(1))
 }
 
-fn offer(scene: &Scene<'_>) -> Result<Offer, String> {
-    let swap = scene.swap;
+/// What of a swap may be bumped. Rates are not asked: whether more is to be paid is not the state's matter.
+///
+/// # Errors
+/// In words where nothing of ours waits for a block, or no other version could be paid for, whoever allows it.
+pub fn offer<'a>(swap: &'a Swap, trail: &Trail, tip: Option<Height>) -> Result<Offer<'a>, String> {
     let opened = match &swap.state {
         State::Maker(_, Maker::Opened(opened)) if opened.confirmed_at.is_none() => Some(opened),
         _ => None,
     };
-    let stake = swap.stake(scene.tip).ok_or_else(|| nothing_waits(swap))?;
-    match (opened, swap.newest_claim()) {
-        (Some(opened), _) => offer_push(scene, stake, opened),
-        (None, Some(claim)) => offer_claim(scene, stake, claim),
+    let stake = swap.stake(tip).ok_or_else(|| nothing_waits(swap))?;
+    let offer = match (opened, swap.newest_claim()) {
+        (Some(opened), _) => offer_push(swap, stake, opened),
+        (None, Some(claim)) => offer_claim(swap, trail, stake, claim),
         (None, None) => Err(nothing_waits(swap)),
+    }?;
+    let most = stake.most();
+    if offer.least > most {
+        return Err(too_dear(offer.least, most));
     }
+    Ok(offer)
 }
 
-fn offer_push(scene: &Scene<'_>, stake: Stake, opened: &Opened) -> Result<Offer, String> {
+fn offer_push<'a>(swap: &Swap, stake: Stake, opened: &'a Opened) -> Result<Offer<'a>, String> {
     let (paid, own) = (opened.pays().fee, opened.opening.cost.fee);
     let least = match opened.children.last() {
-        Some(child) => own.checked_add(replacement_fee(scene.swap, child)?),
+        Some(child) => own.checked_add(replacement_fee(swap, child)?),
         None => paid.checked_add(Amount::ONE_SAT),
     };
     Ok(Offer {
         stake,
         txid: opened.opening.outpoint.txid,
         paid,
-        size: size_with_child(scene.swap, opened, scene.discounted),
         least: least.unwrap_or(Amount::MAX),
+        waiting: Waiting::Opening(opened),
     })
 }
 
-fn offer_claim(scene: &Scene<'_>, stake: Stake, claim: &Claim) -> Result<Offer, String> {
-    if let Some(spend) = &scene.trail.spend {
+fn offer_claim<'a>(swap: &Swap, trail: &Trail, stake: Stake, claim: &'a Claim) -> Result<Offer<'a>, String> {
+    if let Some(spend) = &trail.spend {
         return Err(format!("the opening's spend is in block {} already", spend.at));
     }
     Ok(Offer {
         stake,
         txid: claim.txid,
         paid: claim.cost.fee,
-        size: claim.cost.size(scene.discounted),
-        least: replacement_fee(scene.swap, claim)?,
+        least: replacement_fee(swap, claim)?,
+        waiting: Waiting::Spend(claim),
     })
 }
 

@@ -5,11 +5,11 @@ use super::types::CancelAction;
 use crate::swap::event::InvoiceStatus;
 use crate::swap::state::{Maker, Outcome, State, Swap, Taker};
 
-const VOIDED: &str = "the opening may have left already: its coins are spent back to ourselves. Should it confirm \
+const VOIDED: &str = "the opening may have left already: its coins are spent back to ourselves; should it confirm \
     first, the swap goes on";
 const FEE_UNDER_WAY: &str = "the fee payment may be under way and cannot be called back; the swap ends as soon as its \
-    result is certain. If it was paid, the fee is lost";
-const NOT_CLAIMED: &str = "the claim invoice is not paid; the peer gets our key and takes its coins back. A fee that \
+    result is certain; if it was paid, the fee is lost";
+const NOT_CLAIMED: &str = "the claim invoice is not paid; the peer gets our key and takes its coins back; a fee that \
     was paid in advance is lost";
 const PAYMENT_UNDER_WAY: &str = "no further attempt to pay is made, but one that is under way cannot be called back: \
     if it settles, the coins are claimed and the swap is done";

@@ -168,6 +168,12 @@ impl Stake {
         [1, 4, 24].iter().rposition(|part| within(*part))
     }
 
+    /// The most that a transaction may pay, whoever allows it.
+    #[must_use]
+    pub fn most(&self) -> Amount {
+        most_for(self.amount)
+    }
+
     /// The most that a transaction may pay now. An operator who names the rate himself is held to no ceiling of his own,
     /// but to a share of what is at stake: a slip of the pen must not cost the coin.
     #[must_use]
@@ -178,7 +184,7 @@ impl Stake {
         Ceiling {
             rate: operator,
             share: thousandths(self.amount, now.max(wished)),
-            most: most_for(self.amount),
+            most: self.most(),
         }
     }
 

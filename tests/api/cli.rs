@@ -43,7 +43,7 @@ pub fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn err(output: &Output) -> String {
+pub fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
@@ -89,6 +89,16 @@ async fn the_same_key_swaps_once() {
     let refused = sluice(&served, &other).await;
     assert_eq!(code(&refused), 1);
     assert_eq!(json(&refused)["error"]["data"]["error"], "key_reused");
+}
+
+#[tokio::test]
+async fn a_swap_says_why_it_has_its_asset() {
+    let served = Served::begin().await;
+    served.fake.put(swap(0xa1, Kind::Out, Role::Taker, requested()));
+    served.fake.note_choice("it is possible, and final first");
+    let text = out(&sluice(&served, &["swap", "get", "a1"]).await);
+    let row = "\nasset               lbtc: it is possible, and final first\n";
+    assert!(text.contains(row), "{text}");
 }
 
 /// What the end of a swap means to a script.

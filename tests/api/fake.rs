@@ -68,6 +68,14 @@ impl Fake {
         self.changed.send_modify(|changes| *changes += 1);
     }
 
+    /// Says why the swaps that are there have the asset that they have.
+    pub fn note_choice(&self, reason: &str) {
+        let mut memory = self.memory.lock().unwrap();
+        for (_, trail) in memory.swaps.values_mut() {
+            trail.choice = Some(reason.into());
+        }
+    }
+
     pub fn was_stopped(&self) -> bool {
         self.memory.lock().unwrap().stopped
     }

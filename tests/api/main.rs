@@ -4,6 +4,7 @@
 
 mod bump;
 mod cancel;
+mod choices;
 mod cli;
 mod docs;
 mod fake;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use sluice::api::cancel::advise;
-use sluice::api::types::{Stage, SwapView, Until};
+use sluice::api::types::{ChoiceView, Stage, SwapView, Until};
 use sluice::api::view::{has_reached, view};
 use sluice::swap::event::{ChainView, Event, InvoiceStatus, Now, OpeningView, Spend, SpendPath, TxKind, Verdict};
 use sluice::swap::state::Attempt;
@@ -37,6 +37,9 @@ fn told(name: &str, swap: &Swap) -> String {
             next.what, next.if_nothing_happens
         )
         .unwrap();
+        for ChoiceView { command, effect, .. } in &next.you_may {
+            writeln!(text, "  may: {command}: {effect}").unwrap();
+        }
     }
     match advise(swap) {
         Ok(advice) => {

@@ -18,6 +18,6 @@ pub use settings::{
     SendAnswer, StopAnswer, WalletAddress, WalletBalanceView,
 };
 pub use swap::{
-    BumpAnswer, CancelAction, CancelAnswer, Deadline, NextView, OpeningSummary, OutcomeKind, OutcomeView, SpendSummary,
-    Stage, SwapList, SwapStarted, SwapView, SwapWaited, Timings, VersionSummary,
+    BumpAnswer, CancelAction, CancelAnswer, ChoiceKind, ChoiceView, Deadline, NextView, OpeningSummary, OutcomeKind,
+    OutcomeView, SpendSummary, Stage, SwapList, SwapStarted, SwapView, SwapWaited, Timings, VersionSummary,
 };

@@ -86,6 +86,30 @@ pub struct NextView {
     pub deadline: Option<Deadline>,
     /// What comes of it if that does not happen.
     pub if_nothing_happens: String,
+    /// What the operator may do now; empty where nothing but waiting is left.
+    #[serde(default)]
+    pub you_may: Vec<ChoiceView>,
+}
+
+/// What an operator may do about a swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChoiceKind {
+    /// Get a transaction of ours into a block sooner: `swap_bump`.
+    Bump,
+    /// End the swap as far as that is safe: `swap_cancel`.
+    Cancel,
+}
+
+/// Something that the operator may do about a swap now, and that is not refused for the state that the swap is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChoiceView {
+    /// For programs.
+    pub kind: ChoiceKind,
+    /// As it is typed: `sluice swap cancel a1a1a1a1`.
+    pub command: String,
+    /// What it would do in this state.
+    pub effect: String,
 }
 
 /// The opening transaction.

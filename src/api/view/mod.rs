@@ -1,11 +1,13 @@
 //! From the machine's states to what a person reads. Pure.
 //!
 //! ```text
-//! Swap (committed) + Trail (what it forgot) + Now ──► state in words, next step, deadline, what if nothing happens
+//! Swap (committed) + Trail (what it forgot) + Now ──► state in words, next step, deadline, what if nothing
+//!                                                      happens, what the operator may do
 //! ```
 //!
 //! Every match names every state: a new one must be put into words before it compiles.
 
+mod choices;
 mod next;
 mod state;
 pub mod text;

@@ -1,9 +1,9 @@
-//! What comes next, by when, and what comes of it if nothing happens.
+//! What comes next, by when, what comes of it if nothing happens, and what the operator may do.
 
 use std::time::Duration;
 
-use super::Scene;
 use super::text::{grouped, lasting, ordinal, sats};
+use super::{Scene, choices};
 use crate::api::types::{Deadline, NextView};
 use crate::swap::event::InvoiceStatus;
 use crate::swap::state::{Attempt, GivenInvoice, Maker, Opened, Paying, State, Taker};
@@ -16,6 +16,7 @@ fn soon(what: impl Into<String>, if_nothing_happens: impl Into<String>) -> NextV
         what: what.into(),
         deadline: None,
         if_nothing_happens: if_nothing_happens.into(),
+        you_may: Vec::new(),
     }
 }
 
@@ -28,6 +29,14 @@ fn by(deadline: Deadline, what: impl Into<String>, if_nothing_happens: impl Into
 
 /// None once the swap is closed.
 pub(super) fn next(scene: &Scene) -> Option<NextView> {
+    let next = expected(scene)?;
+    Some(NextView {
+        you_may: choices::of(scene),
+        ..next
+    })
+}
+
+fn expected(scene: &Scene) -> Option<NextView> {
     match &scene.swap.state {
         State::Requested { deadline, .. } => Some(by(
             scene.by_time(*deadline),
@@ -194,13 +203,17 @@ fn next_taker(scene: &Scene, taker: &Taker) -> NextView {
             )
         }
         Taker::PayingClaim { paying, attempt } => next_payment(scene, paying, *attempt),
-        Taker::AbandoningPayment { .. } => soon(
-            "our node says for certain what became of the payment",
-            format!(
+        Taker::AbandoningPayment { .. } => {
+            let what = "our node says for certain what became of the payment";
+            let otherwise = format!(
                 "our key stays here; if it was paid, the coins are claimed, if not, the peer takes them back {}",
                 scene.refund()
-            ),
-        ),
+            );
+            match scene.refund_at() {
+                Some(height) => by(scene.by_height(height), what, otherwise),
+                None => soon(what, otherwise),
+            }
+        }
         Taker::ClaimingInvoice { .. } => {
             let what = "our claim becomes final";
             match scene.refund_at() {

@@ -87,6 +87,10 @@ impl Progress {
             text.push_str(&format!("\n  next: {}{by}", next.what));
             let fallback = format!("\n  if nothing happens: {}", next.if_nothing_happens);
             text.push_str(&self.screen.paint(&fallback, Tone::Dim));
+            for choice in &next.you_may {
+                let command = format!("\n  you may: {}", choice.command);
+                text.push_str(&self.screen.paint(&command, Tone::Dim));
+            }
         }
         text
     }

@@ -6,8 +6,8 @@ use jsonrpsee::http_client::HttpClient;
 use serde::Serialize;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{
-    BumpAnswer, BumpRequest, CancelAnswer, SwapFilter, SwapList, SwapRef, SwapRequest, SwapStarted, SwapView,
-    SwapWaited, VersionSummary,
+    BumpAnswer, BumpRequest, CancelAnswer, ChoiceView, NextView, SwapFilter, SwapList, SwapRef, SwapRequest,
+    SwapStarted, SwapView, SwapWaited, VersionSummary,
 };
 use sluice::api::view::text::{grouped, sats};
 use sluice::swap::{Kind, Role};
@@ -251,21 +251,17 @@ fn details(screen: Screen, swap: &SwapView) -> String {
         (Role::Taker, true) => "taker, initiator",
         (Role::Taker, false) => "taker, responder",
     };
-    let next = swap.next.as_ref();
     let transaction = |txid: String, fee: Option<u64>, vsize: Option<u64>, discount: Option<u64>| {
         let fee = fee.map(|fee| format!(", fee {}", sats(fee)));
         let size = discount.or(vsize).map(|size| format!(" for {} vB", grouped(size)));
         format!("{txid}{}{}", fee.unwrap_or_default(), size.unwrap_or_default())
     };
-    screen.facts(&[
+    let mut facts = vec![
         ("swap", Some(swap.swap_id.to_string())),
         ("state", Some(swap.state.clone())),
-        ("next", next.map(|next| next.what.clone())),
-        (
-            "by",
-            next.and_then(|next| next.deadline.as_ref()).map(|by| by.text.clone()),
-        ),
-        ("if nothing happens", next.map(|next| next.if_nothing_happens.clone())),
+    ];
+    facts.extend(swap.next.iter().flat_map(coming));
+    facts.extend([
         (
             "amount",
             Some(format!(
@@ -274,6 +270,12 @@ fn details(screen: Screen, swap: &SwapView) -> String {
                 swap.asset,
                 direction(swap)
             )),
+        ),
+        (
+            "asset",
+            swap.asset_reason
+                .as_ref()
+                .map(|reason| format!("{}: {reason}", swap.asset)),
         ),
         ("premium", swap.premium_sat.map(sats)),
         ("fee in advance", swap.fee_invoice_sat.map(sats)),
@@ -308,7 +310,22 @@ fn details(screen: Screen, swap: &SwapView) -> String {
             "in the place of",
             swap.spend.as_ref().and_then(|spend| versions(&spend.replaced)),
         ),
-    ])
+    ]);
+    screen.facts(&facts)
+}
+
+/// What comes next, and a line for each thing that the operator may do.
+fn coming(next: &NextView) -> Vec<(&'static str, Option<String>)> {
+    let mut facts = vec![
+        ("next", Some(next.what.clone())),
+        ("by", next.deadline.as_ref().map(|by| by.text.clone())),
+        ("if nothing happens", Some(next.if_nothing_happens.clone())),
+    ];
+    facts.extend(next.you_may.iter().map(|choice| {
+        let ChoiceView { command, effect, .. } = choice;
+        ("you may", Some(format!("{command}: {effect}")))
+    }));
+    facts
 }
 
 /// One after the other with their fees; None if there are none.

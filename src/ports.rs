@@ -293,9 +293,10 @@ pub trait LightningNode: Send + Sync {
     /// Makes a payment unless there is one of this hash that is under way or settled; returns when its end is
     /// certain, or `InFlight` when the time limit came first. At most one HTLC per hash, ever, at a time.
     async fn ensure_payment(&self, spec: &PaymentSpec) -> Result<PaymentStatus, PortError>;
-    /// What the node knows of a payment, now.
+    /// What the node knows of a payment, now. `Unreachable` while it says that there is none, or that it failed, and
+    /// may not have read yet a call that begins one: a call that got no answer, or one of a process before this one.
     async fn payment_status(&self, hash: PaymentHash) -> Result<PaymentStatus, PortError>;
-    /// Waits until a payment's end is certain and returns it; `Absent` at once if there is none.
+    /// Waits until a payment's end is certain and returns it; does not wait if there is none. Else as `payment_status`.
     async fn await_payment(&self, hash: PaymentHash) -> Result<PaymentStatus, PortError>;
 }
 

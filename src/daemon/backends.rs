@@ -87,15 +87,19 @@ pub(super) struct Lightning {
     pub(super) identity: NodeInfo,
 }
 
-/// The Lightning node, once it answers.
-pub(super) async fn lightning(config: &Config, startup: &Startup) -> Result<Lightning, DaemonError> {
+/// The Lightning node, once it answers, and within what time after that it has read what was sent to it before.
+pub(super) async fn lightning(
+    config: &Config,
+    reads_within: Duration,
+    startup: &Startup,
+) -> Result<Lightning, DaemonError> {
     match &config.lightning {
         config::Lightning::Lnd(lnd) => {
-            let node = Lnd::new(lnd_access(lnd));
+            let node = Lnd::new(lnd_access(lnd)).reading_within(reads_within);
             answering(node, &format!("lnd at {}", lnd.address), startup).await
         }
         config::Lightning::Cln(cln) => {
-            let node = Cln::new(cln_access(cln));
+            let node = Cln::new(cln_access(cln)).reading_within(reads_within);
             answering(node, &format!("cln at {}", cln.address), startup).await
         }
     }

@@ -32,6 +32,7 @@ use crate::api::service::{Service, Startup};
 use crate::api::token::Token;
 use crate::config::Config;
 use crate::engine::{Engine, Pace, Parts, RescueFolders};
+use crate::node::READ_WITHIN;
 use crate::store::StoreIdentity;
 
 pub use args::{Args, Format};
@@ -110,7 +111,7 @@ async fn start(config: &Config, new_database: bool, seams: &impl Seams) -> Resul
     let startup = Arc::new(Startup::default());
     let (stop, asked) = watch::channel(false);
     let api = serve(config, Service::new(startup.clone(), stop)).await?;
-    let lightning = backends::lightning(config, &startup).await?;
+    let lightning = backends::lightning(config, seams.node_reads_within(READ_WITHIN), &startup).await?;
     let identity = lightning.identity;
     let mut sides = backends::chains(config, &identity, &startup).await?;
     for side in sides.values_mut() {

@@ -1,6 +1,7 @@
 //! What may stand between the daemon and the world. Production has nothing there.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use redb::StorageBackend;
 use redb::backends::FileBackend;
@@ -40,6 +41,11 @@ pub trait Seams: Send + Sync {
     /// The clock.
     fn clock(&self, clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
         clock
+    }
+
+    /// Within what time of its first answer the Lightning node has surely read what was sent to it before.
+    fn node_reads_within(&self, limit: Duration) -> Duration {
+        limit
     }
 
     /// How long the engine waits between things.

@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use sluice::node::cln::{Cln, ClnConfig};
 use sluice::node::lnd::{Lnd, LndConfig};
 use sluice::ports::{LightningNode, PeerMessenger};
+
+/// Within what time the nodes of tests read what was sent to them: none waits long for it.
+const READS_WITHIN: Duration = Duration::from_secs(1);
 
 /// An adapter to a Lightning node.
 pub trait Adapter: LightningNode + PeerMessenger {}
@@ -58,8 +62,8 @@ impl NodeAccess {
     #[must_use]
     pub fn adapter(&self) -> Arc<dyn Adapter> {
         match self {
-            NodeAccess::Lnd(lnd) => Arc::new(Lnd::new(lnd.clone())),
-            NodeAccess::Cln(cln) => Arc::new(Cln::new(cln.clone())),
+            NodeAccess::Lnd(lnd) => Arc::new(Lnd::new(lnd.clone()).reading_within(READS_WITHIN)),
+            NodeAccess::Cln(cln) => Arc::new(Cln::new(cln.clone()).reading_within(READS_WITHIN)),
         }
     }
 

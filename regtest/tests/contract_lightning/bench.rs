@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bitcoin::Amount;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use sluice::ports::{Channel, InvoiceSpec, PaymentSpec, PeerEvent};
+use sluice::ports::{Channel, InvoiceSpec, PaymentSpec, PeerEvent, PortError};
 use sluice::swap::event::PaymentStatus;
 use sluice::units::{CltvDelta, Msat, NodeId, PaymentHash, Preimage, Scid};
 use sluice_regtest::world::access::{Adapter, NodeAccess};
@@ -140,8 +140,17 @@ impl Two {
         within("the payment", self.payer.ensure_payment(spec)).await.unwrap()
     }
 
+    /// What the payer knows of a payment, once that counts.
     pub async fn status(&self, hash: PaymentHash) -> PaymentStatus {
-        self.payer.payment_status(hash).await.unwrap()
+        let known = async {
+            loop {
+                match self.payer.payment_status(hash).await {
+                    Err(PortError::Unreachable(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
+                    answer => return answer.unwrap(),
+                }
+            }
+        };
+        within("a word on the payment that counts", known).await
     }
 
     /// Returns once both ends call the channel active.

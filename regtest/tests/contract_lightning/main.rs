@@ -74,6 +74,7 @@ contract!(
     payments::a_held_htlc_stays_in_flight_until_it_settles,
     payments::a_held_htlc_that_fails_was_not_paid,
     payments::an_unknown_payment_is_absent,
+    payments::what_a_process_before_may_have_begun_is_not_absent_at_once,
     payments::more_than_the_channel_has_fails_and_can_be_paid_later,
     payments::all_that_is_spendable_can_be_sent,
     payments::an_htlc_that_lives_too_long_is_refused,

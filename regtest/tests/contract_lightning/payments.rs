@@ -158,6 +158,18 @@ pub async fn an_unknown_payment_is_absent(bench: &mut dyn Bench) {
     assert_eq!(two.payer.await_payment(hash).await.unwrap(), PaymentStatus::Absent);
 }
 
+pub async fn what_a_process_before_may_have_begun_is_not_absent_at_once(bench: &mut dyn Bench) {
+    let two = Two::of(bench);
+    let hash = PaymentHash(rand::random());
+    match two.payer.await_payment(hash).await {
+        Err(PortError::Unreachable(why)) => assert!(why.contains("may not have read yet"), "{why}"),
+        other => panic!("expected no word that counts, got {other:?}"),
+    }
+    assert_eq!(two.status(hash).await, PaymentStatus::Absent);
+    let other = PaymentHash(rand::random());
+    assert_eq!(two.payer.payment_status(other).await.unwrap(), PaymentStatus::Absent);
+}
+
 /// Sends money back so that the payer has it again.
 async fn pay_back(two: &Two, amount: Msat) {
     two.wait_quiet().await;

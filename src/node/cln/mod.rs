@@ -9,15 +9,17 @@
 //! ```
 //!
 //! Knows lightningd's calls, states and error codes (v25.12.1). Must not know swaps. The rule throughout: no answer is
-//! never an answer. Only lightningd's own record says that a payment failed or does not exist.
+//! never an answer. Only lightningd's own record says that a payment failed or does not exist, and only once lightningd
+//! has read all that was sent to it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 
-use crate::node::doubts::Doubts;
+use crate::node::doubts::{Doubts, READ_WITHIN};
 use crate::node::grpc::CALL_LIMIT;
 use crate::ports::{Channel, InvoiceSpec, LightningNode, NodeInfo, PaymentSpec, PeerEvent, PeerMessenger, PortError};
 use crate::swap::event::{InvoiceStatus, PaymentStatus};
@@ -69,8 +71,16 @@ impl Cln {
     pub fn new(config: ClnConfig) -> Self {
         Self {
             connection: Arc::new(Connection::new(config)),
-            doubts: Doubts::default(),
+            doubts: Doubts::new(READ_WITHIN),
         }
+    }
+
+    /// Within what time of its first answer the node has surely read what was sent to it before;
+    /// [`READ_WITHIN`] unless said. Until then it is not known that a payment failed or does not exist.
+    #[must_use]
+    pub fn reading_within(self, limit: Duration) -> Self {
+        let doubts = Doubts::new(limit);
+        Self { doubts, ..self }
     }
 
     async fn node_info(&self) -> Result<NodeInfo, PortError> {

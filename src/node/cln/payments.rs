@@ -3,7 +3,8 @@
 //! lightningd keeps a record of each attempt, told apart by a number (`groupid`), and refuses an attempt while one is
 //! under way, after one is complete, and with a number that was used. An attempt is always made with the number after
 //! the last that was seen: however often that call is made or repeated, one HTLC goes out. A call that breaks off says
-//! nothing: the records are asked, and until they have answered nothing is known.
+//! nothing: the records are asked, and until they have answered nothing is known. That all attempts failed, or that
+//! there was none, counts only once lightningd has surely read every call that may make one.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use lightning_invoice::Bolt11Invoice;
 use tokio::time::Instant;
 
 use crate::node::direct_payment::{BLOCK_PADDING, ceil, check, refused};
+use crate::node::doubts::Doubts;
 use crate::node::grpc::{CALL_LIMIT, CallError, CallErrorKind};
 use crate::ports::{PaymentSpec, PortError};
 use crate::swap::event::{Failure, PaymentStatus};
@@ -34,7 +36,7 @@ pub(super) async fn status(cln: &Cln, hash: PaymentHash) -> Result<PaymentStatus
     cln.judge(hash, &records).await
 }
 
-/// Waits until the end is certain; `Absent` at once if there is no record.
+/// Waits until the end is certain; `Absent` without waiting if there is no record.
 pub(super) async fn wait(cln: &Cln, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
     loop {
         match join(cln, hash, Instant::now() + WAIT).await? {
@@ -110,26 +112,37 @@ async fn send(
     if patience.is_zero() {
         return Err(CallError::no_answer::<ClnConfig>("SendPay", "no answer within the time limit").into());
     }
-    // Before the call: it may be dropped at any moment.
-    cln.doubts.begin(spec.hash, last);
+    let call = cln.doubts.begin(spec.hash);
     let sent = cln
         .connection
         .call("SendPay", patience, async |mut api| api.send_pay(request).await)
         .await;
-    match sent {
-        Ok(_) => join(cln, spec.hash, limit).await,
-        Err(e) if e.kind == CallErrorKind::NoAnswer => Err(e.into()),
-        Err(e) => match fault::code(&e.said) {
-            // Another call was faster: there is one payment, and its record tells.
-            Some(fault::PAY_IN_PROGRESS | fault::PAY_RHASH_ALREADY_USED) => {
-                cln.doubts.end(spec.hash);
-                join(cln, spec.hash, limit).await
-            }
-            // The channel has just become unusable. Nothing went out, and no record tells so: an earlier call of this
-            // number may still come.
-            Some(fault::PAY_TRY_OTHER_ROUTE) => Err(PortError::Unreachable(e.to_string())),
-            Some(_) | None => Err(e.into()),
-        },
+    let error = match sent {
+        Ok(_) => {
+            call.recorded();
+            // Of this attempt the records are certain: a call that was lost before had no higher number.
+            return cln.follow(spec.hash, limit).await;
+        }
+        Err(e) if e.kind == CallErrorKind::NoAnswer => return Err(e.into()),
+        Err(e) => e,
+    };
+    match fault::code(&error.said) {
+        // Another call was faster: there is one payment, and its record tells.
+        Some(fault::PAY_IN_PROGRESS | fault::PAY_RHASH_ALREADY_USED) => {
+            call.recorded();
+            join(cln, spec.hash, limit).await
+        }
+        // The channel has just become unusable. Nothing went out, and no record tells so: an earlier call of this
+        // number may still come.
+        Some(fault::PAY_TRY_OTHER_ROUTE) => {
+            call.refused();
+            Err(PortError::Unreachable(error.to_string()))
+        }
+        Some(_) => {
+            call.refused();
+            Err(error.into())
+        }
+        None => Err(error.into()),
     }
 }
 
@@ -162,41 +175,48 @@ fn request(
 
 /// Waits for the end of a payment that is there, until the limit.
 async fn join(cln: &Cln, hash: PaymentHash, limit: Instant) -> Result<PaymentStatus, PortError> {
-    loop {
-        let records = records(&cln.connection, hash).await?;
-        let State::InFlight(groupid) = read(hash, &records)? else {
-            return cln.judge(hash, &records).await;
-        };
-        cln.doubts.end(hash);
-        let left = limit.saturating_duration_since(Instant::now()).min(WAIT);
-        if left.is_zero() {
-            return Ok(PaymentStatus::InFlight);
-        }
-        if let Outcome::Unknown(error) = outcome(&cln.connection, hash, groupid, left).await {
-            return Err(error.into());
-        }
-    }
+    let records = cln.ended(hash, limit).await?;
+    cln.judge(hash, &records).await
 }
 
 impl Cln {
-    /// What records say, unless a call that got no answer may still add one.
+    /// Waits for the end of the attempt that this process has just made, until the limit.
+    async fn follow(&self, hash: PaymentHash, limit: Instant) -> Result<PaymentStatus, PortError> {
+        let records = self.ended(hash, limit).await?;
+        self.tell(hash, read(hash, &records)?).await
+    }
+
+    /// The records once no attempt is under way, or at the limit.
+    async fn ended(&self, hash: PaymentHash, limit: Instant) -> Result<Vec<Record>, PortError> {
+        loop {
+            let records = records(&self.connection, hash).await?;
+            let State::InFlight(groupid) = read(hash, &records)? else {
+                return Ok(records);
+            };
+            let left = limit.saturating_duration_since(Instant::now()).min(WAIT);
+            if left.is_zero() {
+                return Ok(records);
+            }
+            if let Outcome::Unknown(error) = outcome(&self.connection, hash, groupid, left).await {
+                return Err(error.into());
+            }
+        }
+    }
+
+    /// What records that were just read say, unless a call that lightningd may not have read yet can still add one.
     async fn judge(&self, hash: PaymentHash, records: &[Record]) -> Result<PaymentStatus, PortError> {
-        let last = match read(hash, records)? {
+        let state = certain(&self.doubts, hash, records, std::time::Instant::now())?;
+        self.tell(hash, state).await
+    }
+
+    /// What a payment's state is to others.
+    async fn tell(&self, hash: PaymentHash, state: State) -> Result<PaymentStatus, PortError> {
+        let last = match state {
             State::Absent => return Ok(PaymentStatus::Absent),
-            State::InFlight(_) => {
-                self.doubts.end(hash);
-                return Ok(PaymentStatus::InFlight);
-            }
-            State::Paid(preimage) => {
-                self.doubts.end(hash);
-                return Ok(PaymentStatus::Paid(preimage));
-            }
+            State::InFlight(_) => return Ok(PaymentStatus::InFlight),
+            State::Paid(preimage) => return Ok(PaymentStatus::Paid(preimage)),
             State::Failed(last) => last,
         };
-        if self.doubts.cover(hash, last, std::time::Instant::now()) {
-            let why = "the last attempt got no answer and may not have been read yet";
-            return Err(CallError::no_answer::<ClnConfig>("ListSendPays", why).into());
-        }
         // The records do not hold why; asked about a failed attempt, `waitsendpay` tells at once.
         match outcome(&self.connection, hash, last, CALL_LIMIT).await {
             Outcome::Failed(failure) => Ok(PaymentStatus::Failed(failure)),
@@ -207,10 +227,82 @@ impl Cln {
     }
 }
 
+fn certain(
+    doubts: &Doubts,
+    hash: PaymentHash,
+    records: &[Record],
+    now: std::time::Instant,
+) -> Result<State, PortError> {
+    let state = read(hash, records)?;
+    match state {
+        State::Failed(_) | State::Absent => doubts.check::<ClnConfig>("ListSendPays", hash, now)?,
+        State::InFlight(_) | State::Paid(_) => {}
+    }
+    Ok(state)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::node::cln::api::Amount as ClnAmount;
+    use crate::node::cln::api::listsendpays_payments::ListsendpaysPaymentsStatus as RecordStatus;
+    use crate::node::doubts::READ_WITHIN;
+    use crate::units::Preimage;
+
+    fn hash() -> PaymentHash {
+        Preimage::from_bytes([7; 32]).hash()
+    }
+
+    fn record(status: RecordStatus) -> Record {
+        Record {
+            groupid: 1,
+            status: status.into(),
+            payment_preimage: Some(vec![7; 32]),
+            ..Record::default()
+        }
+    }
+
+    /// Shown every second, records without a payment are no word until the time is over, and then they are.
+    fn assert_waits(doubts: &Doubts, now: Instant, records: &[Record]) {
+        let ask = |sec| certain(doubts, hash(), records, now + Duration::from_secs(sec));
+        for sec in 0..READ_WITHIN.as_secs() {
+            assert!(matches!(ask(sec), Err(PortError::Unreachable(_))), "after {sec} s");
+        }
+        assert_eq!(ask(READ_WITHIN.as_secs()).unwrap(), read(hash(), records).unwrap());
+    }
+
+    #[test]
+    fn that_there_is_no_payment_counts_only_once_an_unanswered_call_was_read() {
+        for records in [&[][..], &[record(RecordStatus::Failed)]] {
+            let (doubts, now) = (Doubts::long_after_start(), Instant::now());
+            drop(doubts.begin(hash()));
+            assert_waits(&doubts, now, records);
+        }
+    }
+
+    #[test]
+    fn after_a_start_that_there_is_no_payment_counts_only_after_a_while() {
+        for records in [&[][..], &[record(RecordStatus::Failed)]] {
+            assert_waits(&Doubts::new(READ_WITHIN), Instant::now(), records);
+        }
+    }
+
+    #[test]
+    fn a_payment_that_comes_after_all_is_told_at_once() {
+        let (doubts, now) = (Doubts::new(READ_WITHIN), Instant::now());
+        assert!(certain(&doubts, hash(), &[], now).is_err());
+        let came = |status| certain(&doubts, hash(), &[record(status)], now).unwrap();
+        assert_eq!(came(RecordStatus::Pending), State::InFlight(1));
+        assert_eq!(came(RecordStatus::Complete), State::Paid(Preimage::from_bytes([7; 32])));
+    }
+
+    #[test]
+    fn a_payment_that_was_never_begun_is_absent_at_once() {
+        let doubts = Doubts::long_after_start();
+        assert_eq!(certain(&doubts, hash(), &[], Instant::now()).unwrap(), State::Absent);
+    }
 
     #[test]
     fn the_htlc_lives_as_long_as_lnd_would_make_it() {

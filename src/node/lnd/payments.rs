@@ -2,6 +2,7 @@
 //!
 //! lnd keeps one record per hash and refuses a second payment while one is under way or settled; on that everything
 //! here rests. A call that breaks off says nothing: the record is asked, and until it has answered nothing is known.
+//! That a payment failed, or does not exist, counts only once lnd has surely read every call that may begin one.
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use tonic::codec::Streaming;
 
 use crate::node::direct_payment::{ceil, check, refused};
+use crate::node::doubts::{Call, Doubts};
 use crate::node::grpc::{CALL_LIMIT, CallError, CallErrorKind};
 use crate::ports::{PaymentSpec, PortError};
 use crate::swap::event::{Failure, PaymentStatus};
@@ -27,32 +29,34 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// What lnd's record says now.
 pub(super) async fn status(lnd: &Lnd, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
-    match find(&lnd.connection, hash).await? {
-        Some(record) => lnd.judge(hash, &record),
-        None => Ok(PaymentStatus::Absent),
-    }
+    let said = match find(&lnd.connection, hash).await? {
+        Some(record) => read(hash, &record)?,
+        None => PaymentStatus::Absent,
+    };
+    certain(&lnd.doubts, hash, said, std::time::Instant::now())
 }
 
-/// Waits until the end is certain; `Absent` at once if there is no record.
+/// Waits until the end is certain; `Absent` without waiting if there is no record.
 pub(super) async fn wait(lnd: &Lnd, hash: PaymentHash) -> Result<PaymentStatus, PortError> {
-    match track(&lnd.connection, hash).await? {
-        Some(mut updates) => lnd.follow("TrackPaymentV2", hash, &mut updates, &mut false).await,
-        None => Ok(PaymentStatus::Absent),
-    }
+    let said = match track(&lnd.connection, hash).await? {
+        Some(mut updates) => follow("TrackPaymentV2", hash, &mut updates, &mut None).await?,
+        None => PaymentStatus::Absent,
+    };
+    certain(&lnd.doubts, hash, said, std::time::Instant::now())
 }
 
 /// Makes a payment unless one of this hash is under way or settled.
 pub(super) async fn ensure(lnd: &Lnd, spec: &PaymentSpec) -> Result<PaymentStatus, PortError> {
     let limit = Instant::now() + spec.time_limit + GRACE;
     let before = find(&lnd.connection, spec.hash).await?;
-    match before.as_ref().map(|record| read(spec.hash, record)).transpose()? {
+    match before.map(|record| read(spec.hash, &record)).transpose()? {
         Some(paid @ PaymentStatus::Paid(_)) => return Ok(paid),
         Some(PaymentStatus::InFlight) => return join(lnd, spec.hash, limit).await,
         Some(PaymentStatus::Failed(_) | PaymentStatus::Absent) | None => {}
     }
     let payee = check(PAY, spec)?.payee;
     let channel = usable_channel(&lnd.connection, spec, payee).await?;
-    match send(lnd, spec, &channel, before.map(|record| record.payment_index), limit).await? {
+    match send(lnd, spec, &channel, limit).await? {
         // lnd also calls it a lack of balance when the channel has just become inactive.
         PaymentStatus::Failed(Failure::NoBalance) => {
             let now = channels::with_peer(&lnd.connection, payee, spec.scid)
@@ -84,13 +88,7 @@ async fn usable_channel(lnd: &Connection, spec: &PaymentSpec, payee: NodeId) -> 
     }
 }
 
-async fn send(
-    lnd: &Lnd,
-    spec: &PaymentSpec,
-    channel: &LndChannel,
-    before: Option<u64>,
-    limit: Instant,
-) -> Result<PaymentStatus, PortError> {
+async fn send(lnd: &Lnd, spec: &PaymentSpec, channel: &LndChannel, limit: Instant) -> Result<PaymentStatus, PortError> {
     const METHOD: &str = "SendPaymentV2";
     let late = || CallError::no_answer::<LndConfig>(METHOD, "no answer within the time limit").into();
     let patience = limit.saturating_duration_since(Instant::now());
@@ -110,27 +108,25 @@ async fn send(
         outgoing_chan_ids: channels::own_names(channel),
         ..SendPaymentRequest::default()
     };
-    // Before the call: it may be dropped at any moment.
-    lnd.doubts.begin(spec.hash, before);
-    let call = async |mut api: Api| api.router.send_payment_v2(request).await;
-    let mut updates = match lnd.connection.call(METHOD, patience, call).await {
+    let call = lnd.doubts.begin(spec.hash);
+    let pay = async |mut api: Api| api.router.send_payment_v2(request).await;
+    let mut updates = match lnd.connection.call(METHOD, patience, pay).await {
         Ok(updates) => updates,
+        Err(e) if e.kind == CallErrorKind::NoAnswer => return Err(e.into()),
         // Another call was faster: there is one payment, and its record tells.
         Err(e) if e.kind == CallErrorKind::AlreadyExists => {
-            lnd.doubts.end(spec.hash);
+            call.recorded();
             return join(lnd, spec.hash, limit).await;
         }
         Err(e) => {
-            if e.kind != CallErrorKind::NoAnswer {
-                lnd.doubts.end(spec.hash);
-            }
+            call.refused();
             return Err(e.into());
         }
     };
-    let mut begun = false;
-    match timeout_at(limit, lnd.follow(METHOD, spec.hash, &mut updates, &mut begun)).await {
+    let mut unanswered = Some(call);
+    match timeout_at(limit, follow(METHOD, spec.hash, &mut updates, &mut unanswered)).await {
         Ok(end) => end,
-        Err(_elapsed) if begun => Ok(PaymentStatus::InFlight),
+        Err(_elapsed) if unanswered.is_none() => Ok(PaymentStatus::InFlight),
         Err(_elapsed) => Err(late()),
     }
 }
@@ -176,47 +172,47 @@ async fn track(lnd: &Connection, hash: PaymentHash) -> Result<Option<Streaming<P
     }
 }
 
-impl Lnd {
-    /// Reads updates until one is final. Sets `begun` at the first. Whatever ends the stream before, an error from lnd
-    /// too, leaves the payment's state unknown.
-    async fn follow(
-        &self,
-        method: &'static str,
-        hash: PaymentHash,
-        updates: &mut Streaming<Payment>,
-        begun: &mut bool,
-    ) -> Result<PaymentStatus, PortError> {
-        loop {
-            match updates.message().await {
-                Ok(Some(update)) => {
-                    *begun = true;
-                    match self.judge(hash, &update)? {
-                        PaymentStatus::InFlight | PaymentStatus::Absent => {}
-                        end @ (PaymentStatus::Paid(_) | PaymentStatus::Failed(_)) => return Ok(end),
-                    }
+/// Reads updates until one is final. The first answers the call. Whatever ends the stream before, an error from lnd
+/// too, leaves the payment's state unknown.
+async fn follow(
+    method: &'static str,
+    hash: PaymentHash,
+    updates: &mut Streaming<Payment>,
+    call: &mut Option<Call<'_>>,
+) -> Result<PaymentStatus, PortError> {
+    loop {
+        match updates.message().await {
+            Ok(Some(update)) => {
+                if let Some(call) = call.take() {
+                    call.recorded();
                 }
-                Ok(None) => {
-                    return Err(
-                        CallError::no_answer::<LndConfig>(method, "the stream ended before the payment").into(),
-                    );
+                match read(hash, &update)? {
+                    PaymentStatus::InFlight | PaymentStatus::Absent => {}
+                    end @ (PaymentStatus::Paid(_) | PaymentStatus::Failed(_)) => return Ok(end),
                 }
-                Err(status) => return Err(CallError::interrupted::<LndConfig>(method, &status).into()),
             }
+            Ok(None) => {
+                return Err(CallError::no_answer::<LndConfig>(method, "the stream ended before the payment").into());
+            }
+            Err(status) => return Err(CallError::interrupted::<LndConfig>(method, &status).into()),
         }
     }
+}
 
-    /// What a record says, unless a call that got no answer may still change it.
-    fn judge(&self, hash: PaymentHash, record: &Payment) -> Result<PaymentStatus, PortError> {
-        let status = read(hash, record)?;
-        let failed = matches!(status, PaymentStatus::Failed(_));
-        if !failed {
-            self.doubts.end(hash);
-        } else if self.doubts.cover(hash, record.payment_index, std::time::Instant::now()) {
-            let why = "the last attempt got no answer and may not have been read yet";
-            return Err(CallError::no_answer::<LndConfig>("TrackPaymentV2", why).into());
+/// What lnd has just said, unless a call that it may not have read yet can still change it.
+fn certain(
+    doubts: &Doubts,
+    hash: PaymentHash,
+    said: PaymentStatus,
+    now: std::time::Instant,
+) -> Result<PaymentStatus, PortError> {
+    match said {
+        PaymentStatus::Failed(_) | PaymentStatus::Absent => {
+            doubts.check::<LndConfig>("TrackPaymentV2", hash, now)?;
         }
-        Ok(status)
+        PaymentStatus::InFlight | PaymentStatus::Paid(_) => {}
     }
+    Ok(said)
 }
 
 fn read(hash: PaymentHash, record: &Payment) -> Result<PaymentStatus, PortError> {
@@ -263,7 +259,10 @@ fn failure(reason: i32) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::node::doubts::READ_WITHIN;
     use crate::node::lnd::api::lnrpc::HtlcAttempt;
 
     fn hash() -> PaymentHash {
@@ -276,6 +275,55 @@ mod tests {
             payment_preimage: "00".repeat(32),
             ..Payment::default()
         }
+    }
+
+    const NONE: [PaymentStatus; 2] = [PaymentStatus::Absent, PaymentStatus::Failed(Failure::Temporary)];
+
+    #[test]
+    fn that_there_is_no_payment_counts_only_once_an_unanswered_call_was_read() {
+        for said in NONE {
+            let (doubts, now) = (Doubts::long_after_start(), Instant::now());
+            drop(doubts.begin(hash()));
+            assert_waits(&doubts, now, &said);
+        }
+    }
+
+    #[test]
+    fn after_a_start_that_there_is_no_payment_counts_only_after_a_while() {
+        for said in NONE {
+            assert_waits(&Doubts::new(READ_WITHIN), Instant::now(), &said);
+        }
+    }
+
+    /// Said every second, it is not known until the time is over, and then it is.
+    fn assert_waits(doubts: &Doubts, now: Instant, said: &PaymentStatus) {
+        let ask = |sec| certain(doubts, hash(), said.clone(), now + Duration::from_secs(sec));
+        for sec in 0..READ_WITHIN.as_secs() {
+            assert!(
+                matches!(ask(sec), Err(PortError::Unreachable(_))),
+                "{said:?} after {sec} s"
+            );
+        }
+        assert_eq!(ask(READ_WITHIN.as_secs()).unwrap(), *said);
+    }
+
+    #[test]
+    fn a_payment_that_comes_after_all_is_told_at_once() {
+        let (doubts, now) = (Doubts::new(READ_WITHIN), Instant::now());
+        assert!(certain(&doubts, hash(), PaymentStatus::Absent, now).is_err());
+        for came in [
+            PaymentStatus::InFlight,
+            PaymentStatus::Paid(Preimage::from_bytes([7; 32])),
+        ] {
+            assert_eq!(certain(&doubts, hash(), came.clone(), now).unwrap(), came);
+        }
+    }
+
+    #[test]
+    fn a_payment_that_was_never_begun_is_absent_at_once() {
+        let doubts = Doubts::long_after_start();
+        let said = certain(&doubts, hash(), PaymentStatus::Absent, Instant::now());
+        assert_eq!(said.unwrap(), PaymentStatus::Absent);
     }
 
     #[test]

@@ -251,6 +251,11 @@ impl Seams for Sharp {
         Arc::new(clock::Ahead::new(clock, self.0.clone()))
     }
 
+    /// The nodes of this world never stand still.
+    fn node_reads_within(&self, _: Duration) -> Duration {
+        Duration::from_millis(300)
+    }
+
     /// What a crash swallowed is said again soon: thousands of swaps wait for it.
     fn pace(&self, pace: Pace) -> Pace {
         Pace {

@@ -184,28 +184,29 @@ struct Copier<F, O> {
 
 impl<F: SecondFolder, O: Fn(SwapId) -> bool> Copier<F, O> {
     fn work(self, rung: &Receiver<()>) {
-        let (mut well, mut swept) = (false, false);
+        let (mut trial, mut swept) = (true, false);
         loop {
-            let done = self.round(well, &mut swept);
-            well = done.is_ok();
+            let done = self.round(trial, &mut swept);
+            trial = done.is_err();
             locked(&self.desk).failure = done.err().map(|error| format!("{}: {error}", self.path));
-            match rung.recv_timeout(if well { TRY } else { TRY_AGAIN }) {
-                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            match rung.recv_timeout(if trial { TRY_AGAIN } else { TRY }) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => trial = true,
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
     /// Does what waits. A folder that may not work is tried first, with nothing that the desk would have to remember.
-    fn round(&self, well: bool, swept: &mut bool) -> io::Result<()> {
-        let waiting: Vec<SwapId> = locked(&self.desk).waiting.keys().copied().collect();
-        if !well || waiting.is_empty() {
+    fn round(&self, trial: bool, swept: &mut bool) -> io::Result<()> {
+        if trial {
             self.call(F::probe)?;
         }
         if !*swept {
             self.sweep()?;
             *swept = true;
         }
+        let waiting: Vec<SwapId> = locked(&self.desk).waiting.keys().copied().collect();
         // One file that cannot be written keeps no other from it.
         let mut done = Ok(());
         for swap in waiting {

@@ -123,7 +123,7 @@ struct Shared {
     network: String,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    store: Store,
+    store: Arc<Store>,
     seed: Arc<Seed>,
     rescue: Rescue,
     pace: Pace,
@@ -231,6 +231,7 @@ impl Engine {
             open,
         } = parts.loaded;
         let (changes, _) = broadcast::channel(256);
+        let store = Arc::new(parts.store);
         let shared = Arc::new(Shared {
             sides: parts
                 .sides
@@ -241,10 +242,10 @@ impl Engine {
             messenger: parts.messenger,
             network: parts.identity.network.clone(),
             identity: parts.identity,
+            rescue: Rescue::new(parts.rescue, &parts.seed, parts.clock.clone(), &store),
             clock: parts.clock,
             entropy: parts.entropy,
-            store: parts.store,
-            rescue: Rescue::new(parts.rescue, &parts.seed),
+            store,
             seed: parts.seed,
             pace: parts.pace,
             fee_invoice_factor: parts.fee_invoice_factor,

@@ -1,9 +1,12 @@
 //! The rescue file of each swap, kept beside its driver. Decision 0017 says what waits for it and what never does.
 //!
 //! ```text
-//!  commit ──► swap ──► keep: Record ──► folder, copy ──► kept = true ──► publish the opening, pay the claim
+//!  commit ──► swap ──► keep: Record ──► own folder ──► kept = true ──► publish the opening, pay the claim
+//!                         │                 └─► copies: the same text, for which nothing waits
 //!                         └─ what needs time, such as a refund signed ahead, follows in a later version
 //! ```
+
+mod copies;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,11 +18,14 @@ use tracing::{Instrument, debug, error, info, warn};
 use super::aside::aside;
 use super::{Engine, Shared};
 use crate::keys::Seed;
+use crate::ports::Clock;
 use crate::rescue::{Folder, Key, Record, Signed, sign_refund};
+use crate::store::Store;
 use crate::swap::event::{SpendPath, TxKind};
 use crate::swap::{Effect, Maker, Outcome, Role, State, Swap};
 use crate::tx::FeeBasis;
 use crate::units::{FeeRate, SwapId};
+use copies::Copies;
 
 /// How often a folder that cannot be written to is tried again while no swap does.
 const TRY_AGAIN: Duration = Duration::from_secs(15);
@@ -50,22 +56,25 @@ pub struct RescueHealth {
 pub(super) struct Rescue {
     key: Arc<Key>,
     folders: RescueFolders,
-    health: Mutex<RescueHealth>,
-}
-
-/// One of the two folders.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
-    Own,
-    Copy,
+    /// Why files cannot be written to the daemon's own folder.
+    problem: Mutex<Option<String>>,
+    copies: Option<Copies>,
 }
 
 impl Rescue {
-    pub(super) fn new(folders: RescueFolders, seed: &Seed) -> Rescue {
+    /// Begins to keep the second folder, if there is one. Its thread holds the store only while it looks something up: it
+    /// may outlive the engine by as long as the folder does not answer.
+    pub(super) fn new(folders: RescueFolders, seed: &Seed, clock: Arc<dyn Clock>, store: &Arc<Store>) -> Rescue {
+        let copies = folders.copy.clone().map(|path| {
+            let store = Arc::downgrade(store);
+            let is_over = move |id| store.upgrade().is_some_and(|store| is_over(&store, id));
+            Copies::begin(Folder::given(path), clock, is_over)
+        });
         Rescue {
             key: Arc::new(Key::of(seed)),
             folders,
-            health: Mutex::default(),
+            problem: Mutex::default(),
+            copies,
         }
     }
 
@@ -74,77 +83,63 @@ impl Rescue {
     }
 
     pub(super) fn health(&self) -> RescueHealth {
-        self.locked().clone()
+        RescueHealth {
+            own: self.locked().clone(),
+            copy: self.copies.as_ref().and_then(Copies::problem),
+        }
     }
 
     /// Why no new swap may begin: its coins could not be put at stake.
     pub(super) fn hindrance(&self) -> Option<String> {
-        let problem = self.locked().own.clone()?;
+        let problem = self.locked().clone()?;
         Some(format!("rescue files cannot be written: {problem}"))
     }
 
-    fn locked(&self) -> MutexGuard<'_, RescueHealth> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locked(&self) -> MutexGuard<'_, Option<String>> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn folder(&self, which: Which) -> Option<Folder> {
-        match which {
-            Which::Own => Some(Folder::own(self.folders.own.clone())),
-            Which::Copy => self.folders.copy.clone().map(Folder::given),
-        }
-    }
-
-    /// Works on a folder, off the threads that others wait for. None: there is no such folder.
+    /// Works on the daemon's own folder, off the threads that others wait for.
     async fn on<T: Send + 'static>(
         &self,
-        which: Which,
         work: impl FnOnce(&Folder) -> std::io::Result<T> + Send + 'static,
-    ) -> Option<Result<T, String>> {
-        let folder = self.folder(which)?;
+    ) -> Result<T, String> {
+        let folder = Folder::own(self.folders.own.clone());
         let path = folder.path().display().to_string();
         let done = aside(move || work(&folder)).await;
         let done = done.map_err(|error| error.to_string());
-        Some(done.and_then(|done| done.map_err(|error| format!("{path}: {error}"))))
+        done.and_then(|done| done.map_err(|error| format!("{path}: {error}")))
+    }
+
+    /// Has what the daemon's own folder holds copied to the second one.
+    fn copy(&self, id: SwapId, text: Arc<str>) {
+        if let Some(copies) = &self.copies {
+            copies.keep(id, text);
+        }
     }
 }
 
 impl Shared {
-    /// Works on a folder and notes how that went, for the log, the operator and the peers.
-    async fn on_rescue<T: Send + 'static>(
-        &self,
-        which: Which,
-        work: impl FnOnce(&Folder) -> std::io::Result<T> + Send + 'static,
-    ) -> Result<(), ()> {
-        let Some(done) = self.rescue.on(which, work).await else {
-            return Ok(());
-        };
-        let problem = done.err();
-        let failed = problem.is_some();
-        let before = {
-            let mut health = self.rescue.locked();
-            let place = match which {
-                Which::Own => &mut health.own,
-                Which::Copy => &mut health.copy,
-            };
-            std::mem::replace(place, problem.clone())
-        };
-        match (which, &before, &problem) {
-            (Which::Own, _, Some(reason)) if before != problem => error!(
+    /// Works on the daemon's own folder and notes how that went, for the log, the operator and the peers.
+    async fn on_rescue(&self, work: impl FnOnce(&Folder) -> std::io::Result<()> + Send + 'static) -> Result<(), ()> {
+        let problem = self.rescue.on(work).await.err();
+        let before = std::mem::replace(&mut *self.rescue.locked(), problem.clone());
+        match (&before, &problem) {
+            (_, Some(reason)) if before != problem => error!(
                 reason,
                 "ALARM: rescue files cannot be written; no new coins are put at stake until they can"
             ),
-            (Which::Copy, _, Some(reason)) if before != problem => warn!(
-                reason,
-                "rescue files cannot be copied to the second folder; the daemon's own are written"
-            ),
-            (_, Some(_), None) => info!(folder = ?which, "rescue files can be written again"),
-            (_, None, None) | (_, _, Some(_)) => {}
+            (Some(_), None) => info!("rescue files can be written again"),
+            (None, None) | (_, Some(_)) => {}
         }
-        if which == Which::Own && before.is_some() != failed {
+        if before.is_some() != problem.is_some() {
             // Peers must know at once whether they can swap with us.
             self.peers.poll_now();
         }
-        if failed { Err(()) } else { Ok(()) }
+        match problem {
+            Some(_) => Err(()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -177,7 +172,6 @@ pub(super) fn begin(shared: Arc<Shared>, swap: watch::Receiver<Arc<Swap>>) -> wa
         swap,
         kept,
         own: None,
-        copied: None,
         ahead: None,
     };
     tokio::spawn(keeper.keep().in_current_span());
@@ -191,8 +185,6 @@ struct Keeper {
     kept: watch::Sender<bool>,
     /// What the daemon's own folder holds.
     own: Option<Record>,
-    /// What the second folder holds.
-    copied: Option<Record>,
     /// The maker's refund, signed ahead.
     ahead: Option<Signed>,
 }
@@ -206,16 +198,13 @@ impl Keeper {
             if let State::Closed(outcome) = &swap.state {
                 return self.end(swap.id, outcome).await;
             }
-            let written = self.write(&swap).await;
-            let retry = match written {
-                Ok(()) => TRY_AGAIN,
-                Err(()) => pause,
+            let behind = self.write(&swap).await.is_err();
+            let retry = pause;
+            pause = if behind {
+                pause.saturating_mul(2).min(self.shared.pace.retry_cap)
+            } else {
+                self.shared.pace.retry_first
             };
-            pause = match written {
-                Ok(()) => self.shared.pace.retry_first,
-                Err(()) => pause.saturating_mul(2).min(self.shared.pace.retry_cap),
-            };
-            let behind = written.is_err() || self.copied != self.own;
             tokio::select! {
                 changed = self.swap.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(retry), if behind => {}
@@ -227,8 +216,12 @@ impl Keeper {
     /// be under way.
     async fn recall(&mut self) {
         let (id, key) = (self.swap.borrow().id, self.shared.rescue.key.clone());
-        let read = move |folder: &Folder| Ok(folder.read(id)?.and_then(|text| key.open(&text).ok()));
-        if let Some(Ok(Some(record))) = self.shared.rescue.on(Which::Own, read).await {
+        let read = move |folder: &Folder| {
+            let text = folder.read(id)?;
+            Ok(text.and_then(|text| Some((key.open(&text).ok()?, text))))
+        };
+        if let Ok(Some((record, text))) = self.shared.rescue.on(read).await {
+            self.shared.rescue.copy(id, text.into());
             self.ahead = record
                 .signed
                 .iter()
@@ -238,7 +231,7 @@ impl Keeper {
         }
     }
 
-    /// Brings both folders up to date with the committed swap.
+    /// Brings the file up to date with the committed swap.
     async fn write(&mut self, swap: &Swap) -> Result<(), ()> {
         let side = self.shared.side(swap.terms.asset).map(|side| side.info().chain);
         let chain = side.or_else(|| self.own.as_ref().map(|own| own.chain.clone()));
@@ -263,29 +256,16 @@ impl Keeper {
     }
 
     async fn put(&mut self, record: &Record) -> Result<(), ()> {
-        if self.own.as_ref() == Some(record) && self.copied.as_ref() == Some(record) {
+        if self.own.as_ref() == Some(record) {
             return Ok(());
         }
-        let text: Arc<str> = self
-            .shared
-            .rescue
-            .key
-            .seal(record, &mut self.shared.entropy.rng())
-            .into();
-        let (id, copy) = (record.swap_id, text.clone());
-        if self.own.as_ref() != Some(record) {
-            self.shared
-                .on_rescue(Which::Own, move |folder| folder.write(id, &text))
-                .await?;
-            self.own = Some(record.clone());
-            debug!("the rescue file is written");
-        }
-        let copied = self
-            .shared
-            .on_rescue(Which::Copy, move |folder| folder.write(id, &copy));
-        if copied.await.is_ok() {
-            self.copied = Some(record.clone());
-        }
+        let (id, rescue) = (record.swap_id, &self.shared.rescue);
+        let text: Arc<str> = rescue.key.seal(record, &mut self.shared.entropy.rng()).into();
+        let copy = text.clone();
+        self.shared.on_rescue(move |folder| folder.write(id, &text)).await?;
+        rescue.copy(id, copy);
+        self.own = Some(record.clone());
+        debug!("the rescue file is written");
         Ok(())
     }
 
@@ -314,6 +294,9 @@ impl Keeper {
     /// Nothing is at stake any more. What went wrong is kept for those who look into it.
     async fn end(self, id: SwapId, outcome: &Outcome) {
         if is_settled(outcome) {
+            if let Some(copies) = &self.shared.rescue.copies {
+                copies.remove(id);
+            }
             remove(&self.shared, id).await;
         }
     }
@@ -331,41 +314,45 @@ fn is_settled(outcome: &Outcome) -> bool {
     }
 }
 
-async fn remove(shared: &Shared, id: SwapId) {
-    for which in [Which::Own, Which::Copy] {
-        if let Some(Err(reason)) = shared.rescue.on(which, move |folder| folder.remove(id)).await {
-            // The next start tries it again.
-            warn!(
-                reason,
-                swap = id.short(),
-                "the rescue file of a swap that is over stays for now"
-            );
-        }
+/// Whether a swap of the database ended with nothing left to be looked into. Another database's: its operator decides.
+fn is_over(store: &Store, id: SwapId) -> bool {
+    match store.swap(id) {
+        Ok(Some(swap)) => matches!(&swap.state, State::Closed(outcome) if is_settled(outcome)),
+        Ok(None) | Err(_) => false,
     }
 }
 
-/// Takes away files of swaps that ended while that was not possible, and tries the folders for as long as the daemon
-/// runs.
+async fn remove(shared: &Shared, id: SwapId) {
+    if let Err(reason) = shared.rescue.on(move |folder| folder.remove(id)).await {
+        // The next start tries it again.
+        warn!(
+            reason,
+            swap = id.short(),
+            "the rescue file of a swap that is over stays for now"
+        );
+    }
+}
+
+/// Looks after both folders for as long as the daemon runs.
 pub(super) async fn look_after(shared: Arc<Shared>) {
-    for which in [Which::Own, Which::Copy] {
-        let listed = shared.rescue.on(which, Folder::swaps).await;
-        for id in listed.and_then(Result::ok).unwrap_or_default() {
-            let ended = match shared.store.swap(id) {
-                Ok(Some(swap)) => matches!(&swap.state, State::Closed(outcome) if is_settled(outcome)),
-                // Another database's: its operator decides.
-                Ok(None) | Err(_) => false,
-            };
-            if ended {
-                remove(&shared, id).await;
-            }
+    let copies = async {
+        if let Some(copies) = &shared.rescue.copies {
+            copies.tell().await;
+        }
+    };
+    tokio::join!(look_after_own(&shared), copies);
+}
+
+/// Takes away files of swaps that ended while that was not possible, and tries the folder again and again.
+async fn look_after_own(shared: &Shared) {
+    for id in shared.rescue.on(Folder::swaps).await.unwrap_or_default() {
+        if is_over(&shared.store, id) {
+            remove(shared, id).await;
         }
     }
     loop {
-        for which in [Which::Own, Which::Copy] {
-            // What it finds is noted; there is nobody else to tell.
-            let _ = shared.on_rescue(which, Folder::probe).await;
-        }
-        let well = shared.rescue.health() == RescueHealth::default();
-        tokio::time::sleep(if well { TRY } else { TRY_AGAIN }).await;
+        // What it finds is noted; there is nobody else to tell.
+        let tried = shared.on_rescue(Folder::probe).await;
+        tokio::time::sleep(if tried.is_ok() { TRY } else { TRY_AGAIN }).await;
     }
 }

@@ -1,6 +1,8 @@
 //! Folders that rescue files cannot be written to.
 
-use std::path::Path;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use sluice::api::SluiceApiClient;
@@ -156,25 +158,35 @@ async fn a_taker_whose_folder_stays_unwritable_gives_the_payment_up_in_time() ->
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_file_is_copied_to_the_second_folder_which_holds_nothing_up_while_it_is_away() -> Result<()> {
-    let mut world = World::start(Options::default()).await?;
-    let copies = world.folder().join("usb");
+/// Gives bob a second folder.
+async fn copy_to(world: &mut World, copies: &Path) -> Result<()> {
     let file = world.bob.daemon.data_dir().join("sluice.toml");
     std::fs::write(
         file,
         format!("[rescue]\ncopy_dir = {:?}\n", copies.display().to_string()),
     )?;
+    restart(world).await
+}
+
+/// Starts bob again.
+async fn restart(world: &mut World) -> Result<()> {
     world.bob.daemon.terminate().await?;
     world.bob.daemon.begin().await?;
-    let alice = world.alice.id;
+    let (alice, bob) = (world.alice.id, world.bob.id);
     world.bob.wait_for_peer(alice, |peer| peer.online).await?;
+    world.alice.wait_for_peer(bob, |peer| peer.online).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_file_is_copied_to_the_second_folder_which_holds_nothing_up_while_it_is_away() -> Result<()> {
+    let mut world = World::start(Options::default()).await?;
+    let copies = world.folder().join("usb");
+    copy_to(&mut world, &copies).await?;
     status(&world.bob, |status| {
         status.copy_problem.is_some() && status.problem.is_none()
     })
     .await?;
-    let bob = world.bob.id;
-    world.alice.wait_for_peer(bob, |peer| peer.online).await?;
     let swap = order(&world.alice, Kind::Out, world.channels[0], AMOUNT).await?;
     opening_is_known(&world, swap).await?;
     std::fs::create_dir(&copies)?;
@@ -187,4 +199,88 @@ async fn each_file_is_copied_to_the_second_folder_which_holds_nothing_up_while_i
         Ok((!copy.exists() && !rescue_file(&world.bob, swap).exists()).then_some(()))
     })
     .await
+}
+
+/// Over a folder, a mount whose file system never answers: calls into it hang until this is dropped, and then fail.
+struct Silence {
+    /// Has the file system's end of it open (the kernel's Documentation/filesystems/fuse.rst).
+    holder: Child,
+    folder: PathBuf,
+}
+
+impl Silence {
+    fn over(folder: &Path) -> Result<Silence> {
+        const MOUNT: &str = "exec 3<>/dev/fuse && \
+            mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 silence \"$0\" && echo mounted && exec cat";
+        let mut holder = Command::new("sh")
+            .args(["-c", MOUNT])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut said = String::new();
+        let stdout = holder.stdout.take().context("standard output")?;
+        BufReader::new(stdout).read_line(&mut said)?;
+        ensure!(said == "mounted\n", "mount: {said}");
+        Ok(Silence {
+            holder,
+            folder: folder.to_owned(),
+        })
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+        let _ = Command::new("umount").arg("-l").arg(&self.folder).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "wants root, to mount a file system that never answers"]
+async fn a_second_folder_that_hangs_holds_nothing_up_and_gets_what_it_missed_when_it_answers() -> Result<()> {
+    let mut world = World::start(Options::default()).await?;
+    let copies = world.folder().join("nfs");
+    std::fs::create_dir(&copies)?;
+    let silence = Silence::over(&copies)?;
+    copy_to(&mut world, &copies).await?;
+    let first = order(&world.alice, Kind::Out, world.channels[0], AMOUNT).await?;
+    finish(&world, &[first]).await?;
+    let view = look(&world.bob, first).await.context("bob's swap")?;
+    ensure!(outcome(&view) == Some(OutcomeKind::ClaimPaid), "{view:?}");
+    let silent = status(&world.bob, |status| status.copy_problem.is_some()).await?;
+    let problem = silent.copy_problem.context("a problem of the copies")?;
+    ensure!(
+        problem.contains("nfs: it has not answered since 20") && silent.problem.is_none(),
+        "{problem}"
+    );
+
+    restart(&mut world)
+        .await
+        .context("it stops although the folder hangs")?;
+    let second = order(&world.alice, Kind::Out, world.channels[0], AMOUNT).await?;
+    opening_is_known(&world, second).await?;
+    world.liquid.mine(1).await?;
+    let own = rescue_file(&world.bob, second);
+    wait_for("the daemon's own file", PATIENCE, || async {
+        Ok(own.exists().then_some(()))
+    })
+    .await?;
+    drop(silence);
+    let copy = copies.join(format!("{second}.rescue"));
+    wait_for("the newest version in both folders", PATIENCE, || async {
+        ensure!(
+            std::fs::read(&copy)? == std::fs::read(&own)?,
+            "the copy is an older one"
+        );
+        Ok(Some(()))
+    })
+    .await?;
+    ensure!(
+        !copies.join(format!("{first}.rescue")).exists(),
+        "nothing is left of the first"
+    );
+    status(&world.bob, |status| status.copy_problem.is_none()).await?;
+    finish(&world, &[second]).await
 }

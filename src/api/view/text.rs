@@ -49,22 +49,7 @@ pub fn lasting(length: Duration) -> String {
 /// A moment in RFC 3339, UTC: `2026-11-21T03:15:00Z`.
 #[must_use]
 pub fn rfc3339(moment: Timestamp) -> String {
-    let (days, secs) = (moment.0 / 86_400, moment.0 % 86_400);
-    // civil from days, by eras of 400 years that begin on 1 March (Howard Hinnant, chrono-compatible date algorithms)
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (secs / 3600, secs / 60 % 60, secs % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    moment.to_string()
 }
 
 /// `1st`, `2nd`, `3rd`, `4th`.

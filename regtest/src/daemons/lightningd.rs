@@ -219,6 +219,29 @@ impl Lightningd {
         Ok(())
     }
 
+    /// Opens a channel that is used before a block holds it (`option_zeroconf`) with a connected node that accepts that,
+    /// and waits until it is in use; tells our alias of it.
+    ///
+    /// # Errors
+    /// With lightning-cli's own, or when the channel does not become active.
+    pub async fn open_unconfirmed_channel(&self, to: &str, (sat, push_sat): (u64, u64)) -> Result<Scid> {
+        let (amount, push) = (format!("amount={sat}"), format!("push_msat={}", push_sat * 1000));
+        let (id, how) = (format!("id={to}"), ["minconf=0", "announce=false", "mindepth=0"]);
+        let open = ["-k", "fundchannel", &id, &amount, &push];
+        let opened = self.cli(&[&open[..], &how].concat()).await?;
+        wait_for("the channel to be in use", CHANNEL_LIMIT, || async {
+            let channels = self.channels().await?;
+            let ours = channels
+                .iter()
+                .find(|channel| channel["channel_id"] == opened["channel_id"]);
+            let alias = ours
+                .filter(|ours| is_active(ours))
+                .and_then(|ours| ours["alias"]["local"].as_str());
+            Ok(alias.map(str::parse).transpose()?)
+        })
+        .await
+    }
+
     /// Waits until it has so many channels with a confirmed id, all of them in use.
     ///
     /// # Errors

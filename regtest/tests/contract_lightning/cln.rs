@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use async_trait::async_trait;
+use sluice::node::lnd::LndConfig;
 use sluice::units::{Msat, PaymentHash, Preimage, Scid};
 use sluice_regtest::daemons::bitcoind::Bitcoind;
 use sluice_regtest::daemons::lightningd::Lightningd;
@@ -17,6 +18,7 @@ use sluice_regtest::world::access::NodeAccess;
 
 use crate::bench::Bench;
 use crate::holding;
+use crate::zero_conf::Unconfirmed;
 
 const CAPACITY_SAT: u64 = 2_000_000;
 
@@ -125,6 +127,29 @@ impl ClnPays {
     /// The last lines of both nodes, for a failed case.
     pub fn tails(&self) -> String {
         format!("payer:\n{}\npayee:\n{}", self.payer.tail(), self.payee.tail())
+    }
+}
+
+#[async_trait]
+impl Unconfirmed for ClnPays {
+    fn payee_config(&self) -> LndConfig {
+        self.payee.lnd().config()
+    }
+
+    async fn open_unconfirmed(&self) -> Scid {
+        let id = self.payee.id().await.unwrap();
+        let alias = self
+            .payer
+            .open_unconfirmed_channel(&id, (500_000, 100_000))
+            .await
+            .unwrap();
+        self.payee.wait_all_active(self.scids.len() + 1).await.unwrap();
+        alias
+    }
+
+    async fn mine(&self, blocks: u32) {
+        self.bitcoind.mine(blocks).await.unwrap();
+        self.payer.wait_synced(&self.bitcoind).await.unwrap();
     }
 }
 

@@ -131,8 +131,28 @@ async fn lnd_pays_over_channels_that_are_in_no_block() {
         return;
     };
     let mut bench = real::Real::start(&lnd, &bitcoind).await.unwrap();
-    let case = zero_conf::a_channel_is_paid_over_before_and_after_it_confirms(&mut bench);
-    if let Err(failed) = AssertUnwindSafe(case).catch_unwind().await {
+    let case = AssertUnwindSafe(zero_conf::a_channel_is_paid_over_before_and_after_it_confirms(
+        &mut bench,
+    ));
+    if let Err(failed) = case.catch_unwind().await {
+        eprintln!("{}", bench.tails());
+        std::panic::resume_unwind(failed);
+    }
+}
+
+/// Against lightningd, lnd and bitcoind, where they are found. A lightningd accepts such a channel only by a plugin.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cln_pays_over_channels_that_are_in_no_block() {
+    let needed = ["lightningd", "lnd", "bitcoind"];
+    let Some([lightningd, lnd, bitcoind]) = programs("cln_pays_over_channels_that_are_in_no_block", needed) else {
+        return;
+    };
+    let bench = cln::ClnPays::start(&lightningd, Some(&lnd), &bitcoind).await;
+    let mut bench = bench.unwrap();
+    let case = AssertUnwindSafe(zero_conf::a_channel_is_paid_over_before_and_after_it_confirms(
+        &mut bench,
+    ));
+    if let Err(failed) = case.catch_unwind().await {
         eprintln!("{}", bench.tails());
         std::panic::resume_unwind(failed);
     }

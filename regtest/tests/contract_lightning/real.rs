@@ -14,6 +14,7 @@ use sluice_regtest::world::access::NodeAccess;
 
 use crate::bench::Bench;
 use crate::holding;
+use crate::zero_conf::Unconfirmed;
 
 const CAPACITY_SAT: u64 = 2_000_000;
 
@@ -67,24 +68,25 @@ impl Real {
         })
     }
 
-    /// The payee, with every permission.
-    pub fn payee_config(&self) -> LndConfig {
+    /// The last lines of both nodes, for a failed case.
+    pub fn tails(&self) -> String {
+        format!("payer:\n{}\npayee:\n{}", self.payer.tail(), self.payee.tail())
+    }
+}
+
+#[async_trait]
+impl Unconfirmed for Real {
+    fn payee_config(&self) -> LndConfig {
         self.payee.config()
     }
 
-    /// Another channel, in use and in no block, by the payer's alias of it.
-    pub async fn open_unconfirmed(&self) -> Scid {
+    async fn open_unconfirmed(&self) -> Scid {
         let opened = self.payer.open_unconfirmed_channel(&self.payee, 500_000, 100_000);
         opened.await.unwrap()
     }
 
-    pub async fn mine(&self, blocks: u32) {
+    async fn mine(&self, blocks: u32) {
         self.bitcoind.mine(blocks).await.unwrap();
-    }
-
-    /// The last lines of both nodes, for a failed case.
-    pub fn tails(&self) -> String {
-        format!("payer:\n{}\npayee:\n{}", self.payer.tail(), self.payee.tail())
     }
 }
 

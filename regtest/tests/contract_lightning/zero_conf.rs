@@ -1,5 +1,6 @@
-//! Channels that are used before a block holds them, of two lnds: lnd accepts one only if a program says so.
+//! Channels that are used before a block holds them, opened with an lnd, which accepts one only if a program says so.
 
+use async_trait::async_trait;
 use http::uri::PathAndQuery;
 use sluice::node::lnd::LndConfig;
 use sluice::ports::{Channel, PaymentSpec};
@@ -14,9 +15,8 @@ use tonic::Request;
 use tonic::client::Grpc;
 use tonic_prost::ProstCodec;
 
-use crate::bench::{Two, eventually, sat};
+use crate::bench::{Bench, Two, eventually, sat};
 use crate::pinned;
-use crate::real::Real;
 
 /// The part of `lnrpc.ChannelAcceptRequest` that is needed (lnrpc/lightning.proto, v0.20.0-beta).
 #[derive(Clone, PartialEq, prost::Message)]
@@ -88,7 +88,17 @@ fn goes_by(channel: &Channel, name: Scid) -> bool {
     channel.scid == name || channel.aliases.contains(&name)
 }
 
-pub async fn a_channel_is_paid_over_before_and_after_it_confirms(bench: &mut Real) {
+/// A bench whose payee is an lnd.
+#[async_trait]
+pub trait Unconfirmed: Bench {
+    /// The payee, with every permission.
+    fn payee_config(&self) -> LndConfig;
+    /// Another channel, in use and in no block, by the payer's alias of it.
+    async fn open_unconfirmed(&self) -> Scid;
+    async fn mine(&self, blocks: u32);
+}
+
+pub async fn a_channel_is_paid_over_before_and_after_it_confirms(bench: &mut impl Unconfirmed) {
     let acceptor = Acceptor::of(&bench.payee_config()).await;
     let alias = bench.open_unconfirmed().await;
     drop(acceptor);

@@ -7,6 +7,7 @@ use serde::Serialize;
 use sluice::units::Asset;
 
 use super::Args;
+use crate::world::backends::name_of;
 
 /// One figure of one or several measurements.
 #[derive(Debug, Serialize)]
@@ -38,11 +39,8 @@ impl Figures {
     pub(super) fn new(args: &Args, optimised: bool) -> Figures {
         Figures {
             asset: args.asset,
-            chain: match args.asset {
-                Asset::Lbtc => name(&args.liquid),
-                Asset::Btc => name(&args.bitcoin),
-            },
-            lightning: name(&args.lightning),
+            chain: args.backends.chain(args.asset),
+            lightning: name_of(&args.backends.lightning),
             optimised,
             figures: Vec::new(),
         }
@@ -116,9 +114,4 @@ impl Figures {
 
 fn number(value: f64) -> String {
     format!("{value:.2}")
-}
-
-fn name(kind: &impl clap::ValueEnum) -> String {
-    let value = kind.to_possible_value();
-    value.map(|value| value.get_name().to_owned()).unwrap_or_default()
 }

@@ -23,25 +23,19 @@ use sluice::protocol;
 use sluice::swap::timelocks::Timelocks;
 use sluice::units::{Asset, SwapId};
 
+use crate::world::backends::Backends;
 use crate::world::operator::Operator;
-use crate::world::{Options, World, bitcoin, lightning, liquid};
+use crate::world::{Options, World};
 use figures::Figures;
 
 /// What to measure, and on what.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The chain
-    #[arg(long, value_enum, default_value = "embedded")]
-    liquid: liquid::Kind,
     /// What is swapped
     #[arg(long, value_name = "lbtc|btc", default_value_t = Asset::Lbtc)]
     asset: Asset,
-    /// The Bitcoin chain, where BTC is swapped
-    #[arg(long, value_enum, default_value = "embedded")]
-    bitcoin: bitcoin::Kind,
-    /// The Lightning nodes
-    #[arg(long, value_enum, default_value = "embedded")]
-    lightning: lightning::Kind,
+    #[command(flatten)]
+    backends: Backends,
     /// Swaps one after the other, in each direction
     #[arg(long, value_name = "N", default_value_t = 5)]
     runs: usize,
@@ -124,14 +118,11 @@ impl Bench {
 
 async fn world(args: &Args, channels: usize) -> Result<Bench> {
     let options = Options {
-        liquid: args.liquid,
-        bitcoin: (args.asset == Asset::Btc).then_some(args.bitcoin),
-        lightning: args.lightning,
         channels,
         // Every swap wants a coin of its own: one big coin would be locked by the first.
         wallet: Amount::ZERO,
         executable: args.sluiced.clone().map(Into::into),
-        ..Options::default()
+        ..args.backends.world(args.asset == Asset::Btc)
     };
     Ok(Bench {
         world: World::start(options).await?,

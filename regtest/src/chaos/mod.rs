@@ -27,7 +27,7 @@ use sluice::swap::Role;
 use sluice::units::Asset;
 
 use crate::play::{Direction, Ending};
-use crate::world::{bitcoin, lightning, liquid};
+use crate::world::backends::{Backends, name_of};
 use knife::Boundary;
 use plan::Plan;
 use script::Script;
@@ -59,15 +59,9 @@ pub struct Args {
     /// Only the cut at this boundary, such as `sync#3 before`
     #[arg(long, value_name = "BOUNDARY")]
     pub at: Option<Boundary>,
-    /// What the Liquid chain is
-    #[arg(long, value_enum, default_value_t = liquid::Kind::Embedded)]
-    pub liquid: liquid::Kind,
-    /// What the Bitcoin chain is, where BTC is swapped
-    #[arg(long, value_enum, default_value_t = bitcoin::Kind::Embedded)]
-    pub bitcoin: bitcoin::Kind,
-    /// What the Lightning nodes are
-    #[arg(long, value_enum, default_value_t = lightning::Kind::Embedded)]
-    pub lightning: lightning::Kind,
+    /// What it is played on
+    #[command(flatten)]
+    pub backends: Backends,
     /// Worlds at a time, each with two daemons
     #[arg(long, default_value_t = 4)]
     pub jobs: usize,
@@ -95,7 +89,7 @@ impl Args {
 /// The commands that together make every cut there is: each kind of swap in one manner, then each in the next.
 #[must_use]
 pub fn commands() -> Vec<String> {
-    let manners = Manner::value_variants().iter().map(script::name);
+    let manners = Manner::value_variants().iter().map(name_of);
     let of_manner = |manner| Script::all().map(move |script| format!("chaos {} --manner {manner}", script.options()));
     manners.flat_map(of_manner).collect()
 }

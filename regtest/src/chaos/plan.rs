@@ -13,7 +13,7 @@ use sluice::units::Asset;
 use super::Args;
 use super::knife::{Act, Entry};
 use super::play::{Played, Tempo};
-use super::script::{self, Cut, Manner, Script};
+use super::script::{Cut, Manner, Script};
 use super::table::{Report, Row, Violation};
 use crate::play::Ending;
 use crate::world::side::Side;
@@ -91,7 +91,7 @@ impl Plan {
             roles,
             manners,
             only: args.at.clone(),
-            world: world(args),
+            world: args.backends.to_string(),
             wants_bitcoin: scripts.iter().any(|script| script.asset == Asset::Btc),
             bar: progress(bar, queue.len()),
             began: Instant::now(),
@@ -240,17 +240,6 @@ impl State {
             .iter_mut()
             .find(|row| row.script == script && row.role() == role)
     }
-}
-
-/// The options of a world that is not the embedded one, as the command line names them.
-fn world(args: &Args) -> String {
-    let kinds = [
-        ("liquid", script::name(&args.liquid)),
-        ("bitcoin", script::name(&args.bitcoin)),
-        ("lightning", script::name(&args.lightning)),
-    ];
-    let named = kinds.into_iter().filter(|(_, name)| name != "embedded");
-    named.map(|(what, name)| format!(" --{what} {name}")).collect()
 }
 
 fn progress(wanted: bool, tasks: usize) -> ProgressBar {

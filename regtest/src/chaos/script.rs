@@ -8,6 +8,7 @@ use sluice::units::Asset;
 
 use super::knife::{Act, Boundary, Entry, Phase, Refusal, SYNC, WRITE};
 use crate::play::{Direction, Ending};
+use crate::world::backends::name_of;
 use crate::world::side::Side;
 
 /// A kind of swap, which alice orders.
@@ -64,7 +65,7 @@ impl Script {
 
     /// As the command line names it.
     pub(super) fn options(&self) -> String {
-        let (direction, ending) = (name(&self.direction), name(&self.ending));
+        let (direction, ending) = (name_of(&self.direction), name_of(&self.ending));
         format!("--asset {} --direction {direction} --ending {ending}", self.asset)
     }
 
@@ -92,7 +93,13 @@ impl Script {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.asset, name(&self.direction), name(&self.ending))
+        write!(
+            f,
+            "{} {} {}",
+            self.asset,
+            name_of(&self.direction),
+            name_of(&self.ending)
+        )
     }
 }
 
@@ -127,7 +134,7 @@ impl Cut {
             "cargo regtest chaos {} --side {} --manner {} --at '{}'{world}",
             script.options(),
             side(self.role),
-            name(&self.manner),
+            name_of(&self.manner),
             self.at
         )
     }
@@ -141,12 +148,6 @@ pub(super) fn side(role: Role) -> &'static str {
     }
 }
 
-/// The name of a value on the command line.
-pub(super) fn name(value: &impl ValueEnum) -> String {
-    let value = value.to_possible_value().expect("no value is hidden");
-    value.get_name().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,7 +159,7 @@ mod tests {
             struck: false,
         };
         let fits = Manner::value_variants().iter().filter(|manner| manner.fits(&entry));
-        fits.map(name).collect()
+        fits.map(name_of).collect()
     }
 
     #[test]

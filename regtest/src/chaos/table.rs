@@ -10,6 +10,7 @@ use serde::Serialize;
 use sluice::swap::Role;
 
 use super::script::{self, Manner, Script};
+use crate::world::backends::name_of;
 
 /// One cut in so many may be missed: where two observations of a swap come at once, one run stores them in one step and
 /// another in two, and a run with fewer steps never passes the last of the longest one's.
@@ -76,7 +77,7 @@ impl Row {
         if !met {
             self.not_met += 1;
         } else if let Some(manner) = manner {
-            *self.cuts.entry(script::name(&manner)).or_default() += 1;
+            *self.cuts.entry(name_of(&manner)).or_default() += 1;
         }
     }
 }

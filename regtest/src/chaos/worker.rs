@@ -67,15 +67,12 @@ impl Bench {
 
 fn options(args: &Args, program: &Path, bitcoin: bool) -> Options {
     Options {
-        liquid: args.liquid,
-        bitcoin: bitcoin.then_some(args.bitcoin),
-        lightning: args.lightning,
         wallet: WALLET,
         executable: Some(Executable {
             path: program.to_owned(),
             first: vec![SLUICED.into()],
         }),
-        ..Options::default()
+        ..args.backends.world(bitcoin)
     }
 }
 

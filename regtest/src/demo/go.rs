@@ -6,13 +6,14 @@ use anyhow::{Result, bail};
 use bitcoin::Amount;
 use sluice::api::view::text::sats;
 
-use super::options::{Args, name_of};
+use super::options::Args;
 use super::{built, duration};
 use crate::play::Ending;
 use crate::play::page::{Page, Tone};
 use crate::play::row::Row;
 use crate::play::script;
 use crate::play::story::Story;
+use crate::world::backends::name_of;
 use crate::world::pair::{Options, Pair};
 use crate::world::party::Program;
 use crate::world::side::Side;

@@ -32,10 +32,10 @@ pub use options::Args;
 
 use crate::play::page::{Page, Tone};
 use crate::play::{Direction, Ending};
+use crate::world::backends::name_of;
 use crate::world::party::Program;
 use crate::world::{Options, World, build};
 use narrator::Narrator;
-use options::name_of;
 use report::Report;
 use stage::{Side, Stage};
 use terms::Terms;
@@ -73,11 +73,8 @@ async fn show(args: &Args) -> Result<()> {
     let began = Instant::now();
     page.line(&page.paint(&title(args), Tone::Strong))?;
     let world = World::start(Options {
-        liquid: args.liquid,
-        bitcoin: (args.asset == Asset::Btc).then_some(args.bitcoin),
-        lightning: args.lightning,
         executable: Some(binary.into()),
-        ..Options::default()
+        ..args.backends.world(args.asset == Asset::Btc)
     })
     .await?;
     let channel = *world.channels.first().context("a world without channels")?;
@@ -152,12 +149,12 @@ async fn set_premium(world: &World, terms: &Terms) -> Result<()> {
 
 async fn introduce(page: &Page, args: &Args, world: &World, terms: &Terms) -> Result<()> {
     let height = world.chains().height(terms.asset).await?;
-    let (chain, node) = match terms.asset {
-        Asset::Lbtc => ("liquid", name_of(&args.liquid)),
-        Asset::Btc => ("bitcoin", name_of(&args.bitcoin)),
+    let chain = match terms.asset {
+        Asset::Lbtc => "liquid",
+        Asset::Btc => "bitcoin",
     };
-    page.fact(chain, &format!("{node}, block {height}"))?;
-    let channel = format!("{}, channel {}", name_of(&args.lightning), terms.channel);
+    page.fact(chain, &format!("{}, block {height}", args.backends.chain(terms.asset)))?;
+    let channel = format!("{}, channel {}", name_of(&args.backends.lightning), terms.channel);
     page.fact("lightning", &channel)?;
     for side in Side::BOTH {
         let operator = match side {

@@ -1,11 +1,10 @@
 //! What can be chosen on the command line.
 
-use clap::ValueEnum;
 use sluice::units::Asset;
 
 use crate::play::{Direction, Ending};
+use crate::world::backends::Backends;
 use crate::world::party::Program;
-use crate::world::{bitcoin, lightning, liquid};
 
 /// Options of the demo.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,24 +27,12 @@ pub struct Args {
     /// Who asks for the swap, where bob runs Go PeerSwap: alice's Sluice or he
     #[arg(long, value_enum, default_value_t = Program::Sluice)]
     pub initiator: Program,
-    /// What the Liquid chain is
-    #[arg(long, value_enum, default_value_t = liquid::Kind::Embedded)]
-    pub liquid: liquid::Kind,
-    /// What the Bitcoin chain is, where BTC is swapped
-    #[arg(long, value_enum, default_value_t = bitcoin::Kind::Embedded)]
-    pub bitcoin: bitcoin::Kind,
-    /// What the Lightning nodes are
-    #[arg(long, value_enum, default_value_t = lightning::Kind::Embedded)]
-    pub lightning: lightning::Kind,
+    /// What it is played on
+    #[command(flatten)]
+    pub backends: Backends,
     /// Prints one JSON object on the last line of standard output; the story goes to standard error
     #[arg(long)]
     pub json: bool,
-}
-
-/// The name of a value on the command line.
-pub(super) fn name_of(value: &impl ValueEnum) -> String {
-    let value = value.to_possible_value().expect("no value is hidden");
-    value.get_name().to_owned()
 }
 
 /// Whole satoshi: no point and no unit, a slip must not change the amount.

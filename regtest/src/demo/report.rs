@@ -9,9 +9,10 @@ use sluice::swap::event::SpendPath;
 use sluice::swap::{Kind, Role};
 use sluice::units::{Asset, SwapId, TxId};
 
-use super::options::{Args, name_of};
+use super::options::Args;
 use super::play::Played;
 use super::stage::{Side, Stage};
+use crate::world::backends::name_of;
 use crate::world::seen::Seen;
 
 /// A swap that is over. What did not come to be is null.
@@ -99,9 +100,9 @@ impl Report {
             payment_ms: payment,
             total_ms: played.total.as_millis().try_into()?,
             backends: Backends {
-                bitcoin: (terms.asset == Asset::Btc).then(|| name_of(&args.bitcoin)),
-                liquid: name_of(&args.liquid),
-                lightning: name_of(&args.lightning),
+                bitcoin: (terms.asset == Asset::Btc).then(|| name_of(&args.backends.bitcoin)),
+                liquid: name_of(&args.backends.liquid),
+                lightning: name_of(&args.backends.lightning),
             },
             rss_kib: Sides {
                 initiator: played.rss_kib[Side::Alice.index()],

@@ -6,6 +6,7 @@
 //! ```
 
 pub mod access;
+pub mod backends;
 pub mod bitcoin;
 pub mod bitcoind;
 pub mod build;

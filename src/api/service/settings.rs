@@ -196,8 +196,18 @@ fn apply(policy: &mut Policy, change: &PolicyChange) -> Result<(), ApiError> {
     if let Some(maximum) = policy.max_amount_sat
         && maximum < policy.min_amount_sat
     {
-        let rule = format!("must not be below min_amount_sat, {}", policy.min_amount_sat.to_sat());
-        return Err(ApiError::invalid("max_amount_sat", maximum.to_sat(), rule));
+        let (minimum, maximum) = (policy.min_amount_sat.to_sat(), maximum.to_sat());
+        // what is named is what the caller gave
+        return Err(match change.min_amount_sat {
+            Some(given) if change.max_amount_sat.is_none() => {
+                let rule = format!("must not be above max_amount_sat, {maximum}");
+                ApiError::invalid("min_amount_sat", given, rule)
+            }
+            _ => {
+                let rule = format!("must not be below min_amount_sat, {minimum}");
+                ApiError::invalid("max_amount_sat", maximum, rule)
+            }
+        });
     }
     policy.allowlist.extend(&change.allow);
     policy.allowlist.retain(|peer| !change.disallow.contains(peer));
@@ -281,6 +291,32 @@ mod tests {
             };
             assert_eq!(not_sent(&request, failure), expected);
         }
+    }
+
+    #[test]
+    fn bounds_that_cross_are_refused_by_the_one_that_was_given() {
+        let mut policy = Policy {
+            max_amount_sat: Some(Amount::from_sat(500_000)),
+            ..Policy::default()
+        };
+        let refused = |policy: &mut Policy, min_amount_sat, max_amount_sat| {
+            let change = PolicyChange {
+                min_amount_sat,
+                max_amount_sat,
+                ..PolicyChange::default()
+            };
+            match apply(policy, &change) {
+                Err(ApiError::InvalidParams { field, value, .. }) => (field, value),
+                other => panic!("{other:?}"),
+            }
+        };
+        let named = |field: &str, value: u64| (field.to_owned(), Some(value.into()));
+        assert_eq!(
+            refused(&mut policy, Some(600_000), None),
+            named("min_amount_sat", 600_000)
+        );
+        assert_eq!(refused(&mut policy, None, Some(Some(1))), named("max_amount_sat", 1));
+        assert_eq!(refused(&mut policy, Some(9), Some(Some(8))), named("max_amount_sat", 8));
     }
 
     #[test]

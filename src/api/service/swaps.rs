@@ -82,6 +82,9 @@ impl Service {
             ..Filter::default()
         };
         let prefix = filter.id_prefix.as_deref().unwrap_or_default().to_ascii_lowercase();
+        if !prefix.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(ApiError::invalid("id_prefix", prefix, "must be hex digits"));
+        }
         let fits = |summary: &Summary| {
             let channel = filter.channel.is_none_or(|channel| channel == summary.scid);
             channel && (prefix.is_empty() || summary.id.to_string().starts_with(&prefix))

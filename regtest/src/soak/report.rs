@@ -162,12 +162,12 @@ impl Report {
             table.add_row([
                 name.clone(),
                 sum.turns.to_string(),
-                format!("{:.2}", sum.seconds / 3600.0),
+                format!("{:.2}", hours([sum])),
                 format!("{} {}", sum.done, sum.unit),
                 sum.failures.len().to_string(),
             ]);
         }
-        let hours = self.parts.values().map(|sum| sum.seconds).sum::<f64>() / 3600.0;
+        let hours = hours(self.parts.values());
         writeln!(
             out,
             "{table}\n{:.2} h of {}, {} failures",
@@ -189,6 +189,11 @@ impl Report {
             failures => bail!("{failures} turns failed"),
         }
     }
+}
+
+/// A sum of nothing is 0, not -0 as [`f64`]'s own.
+fn hours<'a>(sums: impl IntoIterator<Item = &'a Sum>) -> f64 {
+    sums.into_iter().fold(0.0, |hours, sum| hours + sum.seconds / 3600.0)
 }
 
 #[cfg(test)]

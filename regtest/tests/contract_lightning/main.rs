@@ -23,6 +23,8 @@ use std::path::PathBuf;
 use futures::FutureExt;
 
 use bench::Bench;
+use cln::ClnPays;
+use real::Real;
 
 /// Names every case once, for the embedded and for the real nodes.
 macro_rules! contract {
@@ -111,17 +113,22 @@ fn programs<const N: usize>(test: &str, names: [&str; N]) -> Option<[PathBuf; N]
     None
 }
 
+/// Plays a case; of one that fails the last lines of both nodes are printed.
+async fn played<B>(mut bench: B, case: impl AsyncFnOnce(&mut B), tails: impl FnOnce(&B) -> String) {
+    if let Err(failed) = AssertUnwindSafe(case(&mut bench)).catch_unwind().await {
+        eprintln!("{}", tails(&bench));
+        std::panic::resume_unwind(failed);
+    }
+}
+
 /// Against lnd and bitcoind, where they are found.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lnd_keeps_the_contract() {
     let Some([lnd, bitcoind]) = programs("lnd_keeps_the_contract", ["lnd", "bitcoind"]) else {
         return;
     };
-    let mut bench = real::Real::start(&lnd, &bitcoind).await.unwrap();
-    if let Err(failed) = AssertUnwindSafe(run_all(&mut bench)).catch_unwind().await {
-        eprintln!("{}", bench.tails());
-        std::panic::resume_unwind(failed);
-    }
+    let bench = Real::start(&lnd, &bitcoind).await.unwrap();
+    played(bench, async |bench| run_all(bench).await, Real::tails).await;
 }
 
 /// Against lnd and bitcoind, where they are found.
@@ -130,14 +137,9 @@ async fn lnd_pays_over_channels_that_are_in_no_block() {
     let Some([lnd, bitcoind]) = programs("lnd_pays_over_channels_that_are_in_no_block", ["lnd", "bitcoind"]) else {
         return;
     };
-    let mut bench = real::Real::start(&lnd, &bitcoind).await.unwrap();
-    let case = AssertUnwindSafe(zero_conf::a_channel_is_paid_over_before_and_after_it_confirms(
-        &mut bench,
-    ));
-    if let Err(failed) = case.catch_unwind().await {
-        eprintln!("{}", bench.tails());
-        std::panic::resume_unwind(failed);
-    }
+    let bench = Real::start(&lnd, &bitcoind).await.unwrap();
+    let case = async |bench: &mut Real| zero_conf::a_channel_is_paid_over_before_and_after_it_confirms(bench).await;
+    played(bench, case, Real::tails).await;
 }
 
 /// Against lightningd, lnd and bitcoind, where they are found. A lightningd accepts such a channel only by a plugin.
@@ -147,22 +149,9 @@ async fn cln_pays_over_channels_that_are_in_no_block() {
     let Some([lightningd, lnd, bitcoind]) = programs("cln_pays_over_channels_that_are_in_no_block", needed) else {
         return;
     };
-    let bench = cln::ClnPays::start(&lightningd, Some(&lnd), &bitcoind).await;
-    let mut bench = bench.unwrap();
-    let case = AssertUnwindSafe(zero_conf::a_channel_is_paid_over_before_and_after_it_confirms(
-        &mut bench,
-    ));
-    if let Err(failed) = case.catch_unwind().await {
-        eprintln!("{}", bench.tails());
-        std::panic::resume_unwind(failed);
-    }
-}
-
-async fn cln_pays(mut bench: cln::ClnPays) {
-    if let Err(failed) = AssertUnwindSafe(run_all(&mut bench)).catch_unwind().await {
-        eprintln!("{}", bench.tails());
-        std::panic::resume_unwind(failed);
-    }
+    let bench = ClnPays::start(&lightningd, Some(&lnd), &bitcoind).await.unwrap();
+    let case = async |bench: &mut ClnPays| zero_conf::a_channel_is_paid_over_before_and_after_it_confirms(bench).await;
+    played(bench, case, ClnPays::tails).await;
 }
 
 /// Against lightningd and bitcoind, where they are found; an lnd is paid, which can hold what it is paid.
@@ -172,8 +161,8 @@ async fn cln_keeps_the_contract_as_the_payer() {
     let Some([lightningd, lnd, bitcoind]) = programs("cln_keeps_the_contract_as_the_payer", needed) else {
         return;
     };
-    let bench = cln::ClnPays::start(&lightningd, Some(&lnd), &bitcoind).await;
-    cln_pays(bench.unwrap()).await;
+    let bench = ClnPays::start(&lightningd, Some(&lnd), &bitcoind).await.unwrap();
+    played(bench, async |bench| run_all(bench).await, ClnPays::tails).await;
 }
 
 /// Against lightningds and bitcoind, where they are found.
@@ -183,6 +172,6 @@ async fn cln_keeps_the_contract_at_both_ends() {
     let Some([lightningd, bitcoind]) = programs("cln_keeps_the_contract_at_both_ends", needed) else {
         return;
     };
-    let bench = cln::ClnPays::start(&lightningd, None, &bitcoind).await;
-    cln_pays(bench.unwrap()).await;
+    let bench = ClnPays::start(&lightningd, None, &bitcoind).await.unwrap();
+    played(bench, async |bench| run_all(bench).await, ClnPays::tails).await;
 }

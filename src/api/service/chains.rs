@@ -8,6 +8,9 @@ use crate::engine::Engine;
 use crate::policy::{MAX_NOTE, Pause};
 use crate::units::Asset;
 
+/// Why nothing new begins while the operator wants it so.
+pub(super) const SWITCHED_OFF: &str = "new swaps are switched off by the policy (accept_new_swaps)";
+
 impl Service {
     pub(super) fn chains(&self) -> Result<ChainList, ApiError> {
         Ok(ChainList {
@@ -50,10 +53,7 @@ pub(super) fn statuses(engine: &Engine) -> Vec<ChainStatus> {
 fn status(engine: &Engine, asset: Asset) -> Option<ChainStatus> {
     let side = engine.side(asset)?;
     let info = side.info();
-    let switched_off = || {
-        let off = !engine.policy().accept_new_swaps;
-        off.then(|| "new swaps are switched off by the policy (accept_new_swaps)".to_owned())
-    };
+    let switched_off = || (!engine.policy().accept_new_swaps).then(|| SWITCHED_OFF.to_owned());
     let problem = engine.problem(asset).or_else(switched_off);
     let pauses = engine.pauses();
     let paused = pauses.of(asset).map(pause_view);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::chains::check_note;
+use super::chains::{SWITCHED_OFF, check_note};
 use super::{Service, broken};
 use crate::api::error::ApiError;
 use crate::api::types::{
@@ -177,7 +177,7 @@ fn forbidden(policy: &Policy, peer: &NodeId) -> Option<String> {
     let denial = policy.admit_peer(peer).err()?;
     Some(match denial {
         Denial::Blocked(_) | Denial::Peer(_) => "it is blocked by the policy".into(),
-        Denial::Disabled => "new swaps are switched off by the policy (accept_new_swaps)".into(),
+        Denial::Disabled => SWITCHED_OFF.into(),
         Denial::TooSmall { .. } | Denial::TooLarge { .. } => denial.to_string(),
     })
 }

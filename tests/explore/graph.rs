@@ -1,8 +1,11 @@
 //! Breadth-first exploration of a world, with the shortest way to whatever is wrong in it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
+
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
 
 use crate::rules::{Invariant, Machine, Violation};
 
@@ -33,9 +36,17 @@ pub struct Bounds {
     pub bumps: u8,
 }
 
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Bounds { faults, bumps } = self;
+        write!(f, "{faults} faults, {bumps} bumps")
+    }
+}
+
 /// A state of the world, small enough to have all of them.
 pub trait World: Copy + Eq + Hash + fmt::Debug {
-    fn moves(&self, machine: &mut Machine) -> Vec<Move<Self>>;
+    /// Adds whatever may happen next.
+    fn moves(&self, machine: &mut Machine, moves: &mut Vec<Move<Self>>);
     /// What must never be.
     fn check(&self, machine: &Machine) -> Result<(), Violation>;
     /// How the swap ended, if it has.
@@ -82,21 +93,41 @@ impl fmt::Display for Caught {
     }
 }
 
-/// How a state was reached first.
-struct Reached {
-    from: u32,
-    by: &'static str,
+/// Every state that has been met, in the order of the first ways to them, and from which state each was reached first.
+struct Met<W> {
+    worlds: IndexSet<W, FxBuildHasher>,
+    from: Vec<u32>,
 }
 
-fn way_to(reached: &[Reached], mut state: u32) -> String {
-    let mut steps = Vec::new();
-    while state != 0 {
-        let Reached { from, by } = reached[state as usize];
-        steps.push(by);
-        state = from;
+impl<W: World> Met<W> {
+    /// The shortest way to a state, and what it looks like there. A move is told by where it leads.
+    fn way_to(&self, state: usize, machine: &mut Machine) -> String {
+        let mut steps = vec![format!("{:#?}", self.worlds[state])];
+        let mut there = state;
+        while there != 0 {
+            let here = self.from[there] as usize;
+            let mut moves = Vec::new();
+            self.worlds[here].moves(machine, &mut moves);
+            let taken = moves.iter().find(|taken| taken.to == self.worlds[there]);
+            steps.push(taken.map_or("", |taken| taken.by).into());
+            there = here;
+        }
+        steps.reverse();
+        steps.join("\n  ")
     }
-    steps.reverse();
-    steps.join("\n  ")
+
+    /// The number of a state, which may be a new one.
+    fn number(&mut self, world: W, from: usize) -> u32 {
+        let (there, is_new) = self.worlds.insert_full(world);
+        if is_new {
+            self.from.push(number(from));
+        }
+        number(there)
+    }
+}
+
+fn number(state: usize) -> u32 {
+    u32::try_from(state).unwrap()
 }
 
 /// Visits every reachable state once.
@@ -104,42 +135,40 @@ fn way_to(reached: &[Reached], mut state: u32) -> String {
 /// # Errors
 /// The first state that must not be, or one that has no way to an end without the peer, with the shortest way there.
 pub fn explore<W: World>(begin: W, machine: &mut Machine) -> Result<Explored, Caught> {
-    let mut known = HashMap::from([(begin, 0)]);
-    let mut reached = vec![Reached { from: 0, by: "" }];
+    let mut met = Met {
+        worlds: IndexSet::from_iter([begin]),
+        from: vec![0],
+    };
     let (mut transitions, mut edges): (usize, Vec<(u32, u32)>) = (0, Vec::new());
     let (mut ends, mut ended) = (BTreeMap::new(), Vec::new());
-    let mut open = VecDeque::from([(0, begin)]);
-    while let Some((here, world)) = open.pop_front() {
+    let (mut here, mut moves) = (0, Vec::new());
+    while let Some(&world) = met.worlds.get_index(here) {
         if let Err(violation) = world.check(machine) {
-            let way = format!("{}\n{world:#?}", way_to(&reached, here));
-            let states = reached.len();
+            let states = met.worlds.len();
+            let way = met.way_to(here, machine);
             return Err(Caught { violation, states, way });
         }
         if let Some(end) = world.end(machine) {
             *ends.entry(end).or_default() += 1;
-            ended.push(here);
+            ended.push(number(here));
         }
-        for Move { who, by, to } in world.moves(machine) {
+        world.moves(machine, &mut moves);
+        for Move { who, to, .. } in moves.drain(..) {
             if to == world {
                 continue;
             }
             transitions += 1;
-            let there = *known.entry(to).or_insert_with(|| {
-                reached.push(Reached { from: here, by });
-                let there = u32::try_from(reached.len() - 1).unwrap();
-                open.push_back((there, to));
-                there
-            });
+            let there = met.number(to, here);
             if who != Who::Peer {
-                edges.push((here, there));
+                edges.push((number(here), there));
             }
         }
+        here += 1;
     }
-    let states = reached.len();
+    let states = met.worlds.len();
     if let Some(stuck) = first_stuck(states, &edges, ended) {
         let violation = Violation::new(Invariant::CanEnd, "without the peer no way leads to an end from here");
-        let world = known.iter().find(|(_, id)| **id == stuck).map(|(world, _)| world);
-        let way = format!("{}\n{world:#?}", way_to(&reached, stuck));
+        let way = met.way_to(stuck, machine);
         return Err(Caught { violation, states, way });
     }
     let swaps = machine.swaps();
@@ -152,7 +181,7 @@ pub fn explore<W: World>(begin: W, machine: &mut Machine) -> Result<Explored, Ca
 }
 
 /// The first state without a way to one of `ended`. `edges` are (from, to).
-fn first_stuck(states: usize, edges: &[(u32, u32)], ended: Vec<u32>) -> Option<u32> {
+fn first_stuck(states: usize, edges: &[(u32, u32)], ended: Vec<u32>) -> Option<usize> {
     // Where the edges into each state begin, once they are sorted by it.
     let mut begins = vec![0u32; states + 1];
     for (_, to) in edges {
@@ -174,8 +203,5 @@ fn first_stuck(states: usize, edges: &[(u32, u32)], ended: Vec<u32>) -> Option<u
             open.extend(&sorted[first as usize..last as usize]);
         }
     }
-    leads
-        .iter()
-        .position(|leads| !leads)
-        .map(|state| u32::try_from(state).unwrap())
+    leads.iter().position(|leads| !leads)
 }

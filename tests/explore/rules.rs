@@ -1,10 +1,10 @@
 //! What is explored: the machine's two functions as data, so that a mutation can take their place; what must hold of
 //! them; and their answers, each asked for once.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
 use sluice::swap::event::{
     EffectKind, Event, Failure, InvoiceKind, InvoiceStatus, MessageKind, PaymentStatus, SpendPath, TxKind,
 };
@@ -118,13 +118,13 @@ struct Met {
 pub struct Machine {
     rules: Rules,
     met: Vec<Met>,
-    ids: HashMap<Rc<Swap>, Id>,
-    steps: HashMap<(Id, Now, Seen), Id>,
+    ids: FxHashMap<Rc<Swap>, Id>,
+    steps: FxHashMap<(Id, Now, Seen), Id>,
 }
 
 impl Machine {
     pub fn new(rules: Rules) -> Machine {
-        let (met, ids, steps) = (Vec::new(), HashMap::new(), HashMap::new());
+        let (met, ids, steps) = (Vec::new(), FxHashMap::default(), FxHashMap::default());
         Machine { rules, met, ids, steps }
     }
 

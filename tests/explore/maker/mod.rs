@@ -94,14 +94,13 @@ impl World {
 }
 
 impl graph::World for World {
-    fn moves(&self, machine: &mut Machine) -> Vec<Move<World>> {
-        let mut moves = Vec::new();
+    fn moves(&self, machine: &mut Machine, moves: &mut Vec<Move<World>>) {
         // What is final stays so: a reorg does not reach as deep.
         if self.end(machine).is_some() {
-            return moves;
+            return;
         }
         if self.up {
-            self.daemon(machine, &mut moves);
+            self.daemon(machine, moves);
         } else {
             let started = World {
                 up: true,
@@ -113,8 +112,7 @@ impl graph::World for World {
             let to = started.taking(machine, Seen::Started);
             moves.push(Move { who, by, to });
         }
-        self.outside(&mut moves);
-        moves
+        self.outside(moves);
     }
 
     fn check(&self, machine: &Machine) -> Result<(), Violation> {

@@ -2,7 +2,7 @@
 
 use sluice::swap::state::{Outcome, State};
 
-use super::{Call, World, Wrong};
+use super::{World, Wrong};
 use crate::chain::Place;
 use crate::rules::{By, Invariant, Machine, Paid, Violation};
 
@@ -24,7 +24,7 @@ impl World {
             }
             None => {}
         }
-        let may_be_paid = self.lost || self.call == Call::Sent || self.payment == Paid::InFlight;
+        let may_be_paid = self.may_call_come() || self.payment == Paid::InFlight;
         let is_paid = self.payment == Paid::Yes;
         if self.key_out && (may_be_paid || is_paid) {
             return broken(

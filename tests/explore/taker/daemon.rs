@@ -54,7 +54,7 @@ impl World {
     }
 
     fn lose_call(&mut self) {
-        self.lost |= self.call == Call::Sent;
+        self.lost += u8::from(self.call == Call::Sent);
         self.call = Call::None;
     }
 

@@ -47,8 +47,8 @@ pub struct World {
     chain: Chain,
     payment: Paid,
     call: Call,
-    /// A call that nobody waits for any more sits in a socket.
-    lost: bool,
+    /// How many calls that nobody waits for any more sit in a socket.
+    lost: u8,
     /// The number of the attempt that was called last.
     attempt: u32,
     /// The node has told that this attempt failed.
@@ -81,7 +81,7 @@ impl World {
             chain: Chain::new(asset),
             payment: Paid::No,
             call: Call::None,
-            lost: false,
+            lost: 0,
             attempt: 0,
             told_failed: true,
             call_until: 0,
@@ -136,7 +136,7 @@ impl World {
 
     /// Deadlines of what is over are no difference.
     fn forget_the_past(&mut self) {
-        if !self.lost && self.call != Call::Sent {
+        if !self.may_call_come() {
             (self.call_until, self.htlc_blocks) = (0, 0);
         }
         if self.payment != Paid::InFlight {
@@ -147,20 +147,24 @@ impl World {
         }
     }
 
+    /// Whether a call is on its way to the node, waited for or not.
+    fn may_call_come(&self) -> bool {
+        self.lost > 0 || self.call == Call::Sent
+    }
+
     fn is_over(&self, machine: &Machine) -> bool {
         matches!(machine.swap(self.committed).state, State::Closed(_))
     }
 }
 
 impl graph::World for World {
-    fn moves(&self, machine: &mut Machine) -> Vec<Move<World>> {
-        let mut moves = Vec::new();
+    fn moves(&self, machine: &mut Machine, moves: &mut Vec<Move<World>>) {
         // After the end only a call that nobody waits for could still do harm.
-        if self.is_over(machine) && !self.lost && self.call == Call::None && self.payment != Paid::InFlight {
-            return moves;
+        if self.is_over(machine) && self.lost == 0 && self.call == Call::None && self.payment != Paid::InFlight {
+            return;
         }
         if self.up {
-            self.daemon(machine, &mut moves);
+            self.daemon(machine, moves);
         } else {
             let started = World {
                 up: true,
@@ -175,11 +179,10 @@ impl graph::World for World {
             });
         }
         let is_busy = moves.iter().any(|made| made.who == Who::Us && made.to != *self);
-        self.outside(is_busy, &mut moves);
-        for made in &mut moves {
+        self.outside(is_busy, moves);
+        for made in moves {
             made.to.forget_the_past();
         }
-        moves
     }
 
     fn check(&self, machine: &Machine) -> Result<(), Violation> {

@@ -1,7 +1,7 @@
 //! What happens around the taker whether or not its daemon is there.
 
 use super::daemon::FAILURES;
-use super::{Call, LAST, World};
+use super::{LAST, World};
 use crate::chain::{Chain, Mined, Place};
 use crate::graph::{Move, Who};
 use crate::rules::{By, Paid};
@@ -10,8 +10,7 @@ impl World {
     /// `is_busy`: the daemon has something to do that it has not done yet.
     pub(super) fn outside(&self, is_busy: bool, moves: &mut Vec<Move<World>>) {
         let mut add = |who, by, to| moves.push(Move { who, by, to });
-        if self.lost {
-            let lost = false;
+        if let Some(lost) = self.lost.checked_sub(1) {
             let mut to = World { lost, ..*self };
             add(Who::World, "the lost call vanishes", to);
             to.begin_payment();
@@ -36,7 +35,7 @@ impl World {
             add(Who::Peer, "the maker publishes", to);
         }
         // Nothing stays in a socket for a minute, and the daemon is back before the last step.
-        let may_pass = self.clock < LAST && !self.lost && self.call != Call::Sent;
+        let may_pass = self.clock < LAST && !self.may_call_come();
         if may_pass && (self.up || self.clock + 1 < LAST) {
             let clock = self.clock + 1;
             add(Who::World, "time passes", World { clock, ..*self });
@@ -115,8 +114,9 @@ impl World {
     /// The assumptions that `may_pay` rests on: a call reaches the node, an HTLC is resolved and a claim mined within
     /// their numbers of blocks, and the daemon is there and has done its part by then.
     fn may_come_to(&self, chain: &Chain, is_busy: bool) -> bool {
-        let is_open = self.lost || self.call == Call::Sent;
-        if (is_open && chain.tip > self.call_until) || (self.payment == Paid::InFlight && chain.tip > self.htlc_until) {
+        if (self.may_call_come() && chain.tip > self.call_until)
+            || (self.payment == Paid::InFlight && chain.tip > self.htlc_until)
+        {
             return false;
         }
         let is_late = self.payment == Paid::Yes && chain.tip > self.claim_until;

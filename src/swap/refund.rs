@@ -188,13 +188,7 @@ pub(super) fn claiming(
             opened = with_status(&opened, *status);
             refund.invoice_closed |= opened.status == InvoiceStatus::Closed;
             if opened.status == InvoiceStatus::Paid && refund.claims.is_empty() {
-                return Some(State::Maker(
-                    *deal,
-                    Maker::Opened(Opened {
-                        announce: false,
-                        ..opened
-                    }),
-                ));
+                return Some(State::Maker(*deal, Maker::Opened(opened)));
             }
         }
         Event::Tick => refund.invoice_closed |= scene.now.time >= refund.until,

@@ -1,6 +1,8 @@
 //! The machine, state by state: what a swap wants, what it leaves on, and what means nothing to it.
 #![allow(clippy::unwrap_used)]
 
+mod costs;
+mod facts;
 mod fees;
 mod fixtures;
 mod maker_opened;

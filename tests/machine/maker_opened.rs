@@ -145,6 +145,14 @@ fn the_refund_begins_when_it_fits_into_the_next_block() {
 }
 
 #[test]
+fn a_refund_whose_opening_confirmed_while_the_daemon_was_away_publishes_no_opening() {
+    let back = Case::maker(Kind::In).opened().on(invoice_is(InvoiceStatus::Closed));
+    back.on(seen(MATURE, 101))
+        .is("claiming_csv")
+        .wants(&["make claim by timelock", "watch chain"]);
+}
+
+#[test]
 fn what_was_paid_for_and_never_taken_is_left_to_the_taker() {
     opened()
         .on(is_paid())

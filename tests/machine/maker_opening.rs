@@ -1,6 +1,7 @@
 //! AwaitingFee, Funding, Publishing, Voiding: the maker until its opening is with the network.
 
-use sluice::swap::event::{EffectKind, Event, InvoiceKind, InvoiceStatus, MessageKind, TxKind};
+use sluice::swap::event::{EffectKind, Event, InvoiceKind, InvoiceStatus, Made, MessageKind, TxKind};
+use sluice::swap::state::OwnInvoice;
 use sluice::swap::terms::{Kind, Role};
 use sluice::swap::{Effect, wants};
 use sluice::units::{Asset, CltvDelta, Msat};
@@ -28,6 +29,16 @@ fn the_agreement_is_repeated_with_the_fee_invoice_once_that_is_made() {
         .holds_channel(true);
     case.wants(&["send agreement", "watch fee invoice", "watch chain"])
         .ignores(Event::Started);
+}
+
+#[test]
+fn another_fee_invoice_does_not_take_the_place_of_the_one_that_the_taker_has() {
+    let other = OwnInvoice {
+        bolt11: "another".into(),
+        ..own_invoice(InvoiceKind::Fee)
+    };
+    let made = Event::Made(Made::Invoice(InvoiceKind::Fee, other));
+    Case::maker(Kind::Out).awaiting_fee().ignores(made);
 }
 
 #[test]

@@ -53,6 +53,15 @@ fn an_opening_that_cannot_be_pushed_now_may_be_later() {
 }
 
 #[test]
+fn what_is_said_of_a_push_means_nothing_once_the_opening_is_in_a_block() {
+    let refused = Event::Refused(EffectKind::MakePush, "it is in a block".into());
+    Case::maker(Kind::Out)
+        .opened_and_confirmed()
+        .ignores(refused)
+        .ignores(made_push(1));
+}
+
+#[test]
 fn an_opening_that_nobody_can_pay_for_any_more_is_not_pushed() {
     let late = Case::maker(Kind::Out).opened().on(in_mempool(159)).on(in_mempool(160));
     late.ignores(in_mempool(175)).wants(&UNCONFIRMED);
@@ -90,4 +99,14 @@ fn what_takes_a_pushed_openings_place_knows_of_its_child() {
         panic!("{:?}", voiding.swap.state);
     };
     assert_eq!(children, &[claim(1)]);
+}
+
+#[test]
+fn a_pushed_opening_that_wins_over_its_void_knows_of_its_child() {
+    let voiding = stuck()
+        .on(made_push(1))
+        .on(invoice_is(InvoiceStatus::Closed))
+        .on(in_mempool(160));
+    let won = voiding.is("voiding").on(seen(162, 161)).is("opened");
+    assert_eq!(won.swap.newest_version(), Some(&claim(1)));
 }

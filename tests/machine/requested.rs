@@ -146,7 +146,8 @@ fn a_premium_is_agreed_to_up_to_the_limit_and_not_a_satoshi_more() {
 
 #[test]
 fn a_premium_that_leaves_nothing_to_swap_is_cancelled() {
-    for premium in [-1_000_000, -1_000_001, i64::MIN, i64::MAX] {
+    // With the last of them the opening is what it would be, and the claim invoice more than any invoice can ask for.
+    for premium in [-1_000_000, -1_000_001, i64::MIN, i64::MAX, i64::MAX - 1_000_000] {
         with_limit(i64::MAX).on(out_agreement(premium)).is("canceling");
     }
     with_limit(0).on(out_agreement(-999_999)).is("paying_fee");

@@ -180,6 +180,16 @@ fn a_claim_that_could_not_be_made_is_made_at_a_later_block() {
 }
 
 #[test]
+fn blocks_do_not_keep_the_first_claim_from_being_made() {
+    let paid = Case::taker(Kind::In).paying_claim().on(paid(InvoiceKind::Claim));
+    for tip in [103, 104, 120] {
+        paid.clone()
+            .after(seen(tip, 101))
+            .wants(&["make claim by preimage", "watch chain"]);
+    }
+}
+
+#[test]
 fn coop_close_is_repeated_while_the_opening_is_unspent() {
     let case = closing()
         .wants(&["send coop_close", "watch chain"])

@@ -68,6 +68,28 @@ fn a_fee_that_cannot_be_paid_cancels() {
 }
 
 #[test]
+fn a_fee_that_was_not_paid_is_told_with_its_reason() {
+    let told = |status| paying().at(1_000_000).on(fee(status)).is("canceling").reason();
+    for (status, reason) in [
+        (
+            PaymentStatus::Failed(Failure::Temporary),
+            "the fee payment failed: the channel could not carry it",
+        ),
+        (
+            PaymentStatus::Failed(Failure::NoBalance),
+            "the fee payment failed: too little balance in the channel",
+        ),
+        (
+            PaymentStatus::Failed(Failure::WrongDetails),
+            "the fee payment failed: the payee refused it",
+        ),
+        (PaymentStatus::Absent, "the fee payment failed: it was never begun"),
+    ] {
+        assert_eq!(told(status), reason);
+    }
+}
+
+#[test]
 fn a_cancel_or_an_abort_is_acted_on_once_the_payment_is_certain() {
     let [by_peer, by_us] = [cancel(), abort()].map(|wish| paying().on(wish).is("paying_fee"));
     for case in [&by_peer, &by_us] {

@@ -22,6 +22,8 @@ pub struct Chain {
     pub asset: Asset,
     pub tip: u32,
     pub opening: Place,
+    /// The opening is not what was agreed.
+    pub bad: bool,
     pub void: Place,
     /// By which path, whether to our payout, in which block.
     pub spend: Option<(By, bool, u32)>,
@@ -41,6 +43,7 @@ impl Chain {
             asset,
             tip: ANCHOR.0,
             opening: Place::Nowhere,
+            bad: false,
             void: Place::Nowhere,
             spend: None,
         }
@@ -156,7 +159,11 @@ impl Chain {
                 Place::Mempool => OpeningView::Mempool,
                 Place::Block(at) => OpeningView::Confirmed {
                     at: Height(at),
-                    verdict: Verdict::Good(opening_tx()),
+                    verdict: if self.bad {
+                        Verdict::Bad(String::new())
+                    } else {
+                        Verdict::Good(opening_tx())
+                    },
                 },
             },
             spend: self.spend.map(|(by, ours, at)| Spend {

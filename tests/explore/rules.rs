@@ -6,10 +6,11 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 use sluice::swap::event::{
-    EffectKind, Event, Failure, InvoiceKind, InvoiceStatus, MessageKind, PaymentStatus, SpendPath, TxKind,
+    EffectKind, Event, Failure, InvoiceKind, InvoiceStatus, MessageKind, PaymentStatus, PeerMessage, SpendPath, TxKind,
 };
-use sluice::swap::state::{Abandon, Maker, Outcome, State, Swap, Taker};
+use sluice::swap::state::{Abandon, Maker, Offer, Outcome, State, Swap, Taker};
 use sluice::swap::{Effect, Now, Outgoing, Step};
+use sluice::units::Msat;
 
 use crate::chain::Chain;
 use crate::fixtures::*;
@@ -76,6 +77,10 @@ pub enum Seen {
     Started,
     Tick,
     Announced,
+    /// With a claim invoice that asks for more than was agreed.
+    AnnouncedDear,
+    /// An announcement that cannot be read.
+    Malformed,
     Cancel,
     Key,
     WrongKey,
@@ -219,11 +224,20 @@ fn contradiction(wants: &[Effect]) -> Option<(&'static str, &'static str)> {
     CONTRADICTIONS.into_iter().find(clash)
 }
 
+/// An announcement that asks for a satoshi too much.
+fn dear(swap: &Swap) -> Offer {
+    let mut offer = offer(swap.kind, swap.terms.asset);
+    offer.invoice.amount = Some(Msat(due(swap.kind).0 + 1000));
+    offer
+}
+
 fn event(swap: &Swap, seen: Seen) -> Event {
     match seen {
         Seen::Started => Event::Started,
         Seen::Tick => Event::Tick,
         Seen::Announced => announced(swap.kind, swap.terms.asset),
+        Seen::AnnouncedDear => Event::Peer(PeerMessage::Opening(dear(swap))),
+        Seen::Malformed => malformed(MessageKind::Opening),
         Seen::Cancel => cancel(),
         Seen::Key => coop_close(),
         Seen::WrongKey => coop_close_with(other_key()),

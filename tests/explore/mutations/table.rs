@@ -143,6 +143,24 @@ fn takers() -> Vec<Mutation> {
             OneHtlc,
         ),
         taker_steps(
+            "an opening is paid for that is not what was agreed",
+            taker::opening_not_looked_at,
+            NeverPoorer,
+        ),
+        Mutation {
+            breaks: None,
+            ..taker_steps(
+                "what an announcement asks for is not looked at (harmless: it is, before it is paid)",
+                taker::announcement_not_looked_at,
+                NeverPoorer,
+            )
+        },
+        taker_steps(
+            "what an announcement asks for is never looked at",
+            taker::announcement_never_looked_at,
+            NeverPoorer,
+        ),
+        taker_steps(
             "Go: payment for one confirmation too few",
             taker::one_confirmation_too_few,
             NeverPoorer,

@@ -1,10 +1,12 @@
 //! Shortcuts of the taker.
 
 use sluice::swap::event::{
-    ChainView, EffectKind, Event, Failure, InvoiceKind, OpeningView, PaymentStatus, PeerMessage, TxKind,
+    ChainView, EffectKind, Event, Failure, InvoiceKind, OpeningView, PaymentStatus, PeerMessage, TxKind, Verdict,
 };
 use sluice::swap::state::{Attempt, Offer, Outcome, Paying, State, Swap, Taker};
 use sluice::swap::{Effect, Now, Outgoing, Payee, Step, step, wants};
+
+use crate::fixtures::{due, opening_tx};
 
 /// The swap in another state.
 pub fn to(swap: &Swap, state: State) -> Step {
@@ -162,6 +164,62 @@ pub fn next_attempt_after_start(swap: &Swap, now: Now, event: &Event) -> Step {
         }
         _ => step(swap, now, event),
     }
+}
+
+pub fn opening_not_looked_at(swap: &Swap, now: Now, event: &Event) -> Step {
+    match event {
+        Event::Chain(view) => {
+            let mut view = view.clone();
+            if let OpeningView::Confirmed { verdict, .. } = &mut view.opening {
+                *verdict = Verdict::Good(opening_tx());
+            }
+            step(swap, now, &Event::Chain(view))
+        }
+        _ => step(swap, now, event),
+    }
+}
+
+pub fn announcement_not_looked_at(swap: &Swap, now: Now, event: &Event) -> Step {
+    match (&swap.state, event) {
+        (State::Taker(_, Taker::AwaitingOpening), Event::Peer(PeerMessage::Opening(offer))) => {
+            let (offer, confirmed_at) = (offer.clone(), None);
+            to_taker(swap, Taker::AwaitingConfirmation { offer, confirmed_at })
+        }
+        _ => step(swap, now, event),
+    }
+}
+
+/// Neither when it comes nor before it is paid for.
+pub fn announcement_never_looked_at(swap: &Swap, now: Now, event: &Event) -> Step {
+    let (State::Taker(_, Taker::AwaitingConfirmation { offer, confirmed_at }), Event::Chain(_)) = (&swap.state, event)
+    else {
+        return announcement_not_looked_at(swap, now, event);
+    };
+    let mut good = offer.clone();
+    good.invoice.amount = Some(due(swap.kind));
+    let (asked, confirmed_at) = (offer.invoice.amount, *confirmed_at);
+    let waiting = Taker::AwaitingConfirmation {
+        offer: good,
+        confirmed_at,
+    };
+    let Step::To(mut next) = (match to_taker(swap, waiting) {
+        Step::To(swap) => step(&swap, now, event),
+        Step::Stay => Step::Stay,
+    }) else {
+        return Step::Stay;
+    };
+    if let State::Taker(
+        _,
+        Taker::PayingClaim {
+            paying: Paying { offer, .. },
+            ..
+        }
+        | Taker::AwaitingConfirmation { offer, .. },
+    ) = &mut next.state
+    {
+        offer.invoice.amount = asked;
+    }
+    Step::To(next)
 }
 
 pub fn claim_final_at_first_sight(swap: &Swap, now: Now, event: &Event) -> Step {

@@ -19,6 +19,9 @@ impl World {
             Some(Wrong::PaidLate) => {
                 return broken(Invariant::PaidInTime, "a payment begins after the payment window");
             }
+            Some(Wrong::NotAgreed) => {
+                return broken(Invariant::NeverPoorer, "what is paid for is not what was agreed");
+            }
             Some(Wrong::Uncommitted) => {
                 return broken(Invariant::CommittedFirst, "something is done that is not committed");
             }

@@ -5,6 +5,7 @@ use sluice::swap::{Effect, Outgoing, Payee};
 
 use super::{Call, LAST, World, Wrong};
 use crate::chain::Place;
+use crate::fixtures::due;
 use crate::graph::{Move, Who};
 use crate::rules::{Machine, Paid, Seen};
 
@@ -15,6 +16,14 @@ impl World {
         add(Who::Us, "the daemon looks at the chain", self.taking(machine, chain));
         let announced = self.taking(machine, Seen::Announced);
         add(Who::Peer, "the maker announces", announced);
+        let dear = self.taking(machine, Seen::AnnouncedDear);
+        add(Who::Peer, "the maker announces, and asks for too much", dear);
+        let malformed = self.taking(machine, Seen::Malformed);
+        add(
+            Who::Peer,
+            "the maker announces in words that nobody can read",
+            malformed,
+        );
         add(Who::Peer, "the maker cancels", self.taking(machine, Seen::Cancel));
         add(Who::World, "the operator aborts", self.taking(machine, Seen::Abort));
         if let Some(bumps) = self.bumps.checked_sub(1) {
@@ -132,6 +141,10 @@ impl World {
             }
             if self.chain.tip >= self.chain.window_end() {
                 to.wrong = to.wrong.or(Some(Wrong::PaidLate));
+            }
+            let asked = payee.invoice.amount;
+            if self.chain.bad || asked != Some(due(machine.swap(self.running).kind)) {
+                to.wrong = to.wrong.or(Some(Wrong::NotAgreed));
             }
             let cltv = payee.max_cltv.map_or(u32::MAX / 64, |cltv| cltv.0);
             to.attempt = payee.attempt;

@@ -34,6 +34,7 @@ enum Call {
 enum Wrong {
     SecondHtlc,
     PaidLate,
+    NotAgreed,
     Uncommitted,
 }
 

@@ -33,6 +33,8 @@ impl World {
             let mut to = *self;
             to.chain.opening = Place::Mempool;
             add(Who::Peer, "the maker publishes", to);
+            to.chain.bad = true;
+            add(Who::Peer, "the maker publishes what was not agreed", to);
         }
         // Nothing stays in a socket for a minute, and the daemon is back before the last step.
         let may_pass = self.clock < LAST && !self.may_call_come();

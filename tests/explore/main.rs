@@ -33,16 +33,16 @@ fn bounds((faults, bumps): (u8, u8)) -> Bounds {
     }
 }
 
-fn taker(kind: Kind, asset: Asset, affordable: (u8, u8)) -> Explored {
-    let (mut machine, bounds) = (Machine::new(SHIPPED), bounds(affordable));
+fn taker(kind: Kind, asset: Asset, bounds: Bounds) -> Explored {
+    let mut machine = Machine::new(SHIPPED);
     let begin = taker::World::begin(&mut machine, kind, asset, bounds);
     let explored = explore(begin, &mut machine).unwrap_or_else(|caught| panic!("{caught}"));
     eprintln!("taker, swap-{kind:?} of {asset}, {bounds}: {explored}");
     explored
 }
 
-fn maker(kind: Kind, asset: Asset, affordable: (u8, u8)) -> Explored {
-    let (mut machine, bounds) = (Machine::new(SHIPPED), bounds(affordable));
+fn maker(kind: Kind, asset: Asset, bounds: Bounds) -> Explored {
+    let mut machine = Machine::new(SHIPPED);
     let begin = maker::World::begin(&mut machine, kind, asset, bounds);
     let explored = explore(begin, &mut machine).unwrap_or_else(|caught| panic!("{caught}"));
     eprintln!("maker, swap-{kind:?} of {asset}, {bounds}: {explored}");
@@ -60,7 +60,7 @@ fn a_taker_gives_its_key_away_only_when_no_payment_can_exist() {
         (Kind::In, Asset::Btc, (2, 0)),
         (Kind::Out, Asset::Btc, (1, 1)),
     ] {
-        taker(kind, asset, affordable).ends_in(&TAKERS_ENDS);
+        taker(kind, asset, bounds(affordable)).ends_in(&TAKERS_ENDS);
     }
 }
 
@@ -72,6 +72,6 @@ fn a_maker_publishes_nothing_that_it_could_not_get_back_or_be_paid_for() {
         (Kind::In, Asset::Btc, (1, 0)),
         (Kind::Out, Asset::Btc, (0, 1)),
     ] {
-        maker(kind, asset, affordable).ends_in(&MAKERS_ENDS);
+        maker(kind, asset, bounds(affordable)).ends_in(&MAKERS_ENDS);
     }
 }

@@ -27,3 +27,4 @@ mod switch;
 mod taken_back;
 mod upgrade;
 mod versions;
+mod voids;

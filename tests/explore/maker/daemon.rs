@@ -68,7 +68,12 @@ impl World {
             }
             Effect::MakeVoid(_) => {
                 add(Who::Us, "the void is made", self.taking(machine, Seen::MadeVoid));
-                if self.chain.next_height(&[]).is_some() {
+                // The same, should the input be there again.
+                let there = Chain {
+                    gone: None,
+                    ..self.chain
+                };
+                if there.next_height(&[]).is_some() {
                     let not = refused(machine, EffectKind::MakeVoid);
                     add(Who::World, "the void is not made", not);
                 }

@@ -178,6 +178,7 @@ impl Machine {
         };
         let parts = Parts {
             sides: Asset::ALL.map(|asset| (asset, self.side(&port, asset))).into(),
+            awaited: [].into(),
             node: Arc::new(SimNode { port: port.clone() }),
             messenger: Arc::new(SimMessenger { port: port.clone() }),
             identity,

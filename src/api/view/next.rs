@@ -152,12 +152,12 @@ fn next_voiding(scene: &Scene, voiding: &Voiding) -> NextView {
         ),
         Race::Gone(since) => {
             let csv = scene.limits.map_or(Blocks(0), |limits| limits.csv);
-            let otherwise = "the invoice is closed and the channel is free; it is watched for on";
+            let otherwise = "the invoice is closed and the channel is free; the watch goes on";
             by(scene.by_height(since.plus(csv)), back, otherwise)
         }
         Race::LongGone => soon(
             back,
-            "it is watched for on; nothing else waits for it, the channel is free",
+            "the watch goes on; nothing else waits for it, and the channel is free",
         ),
     }
 }

@@ -1,6 +1,6 @@
 //! Taking an opening back before it confirms: a spend of one of its inputs is signed here, and published only once it is
 //! committed. It takes the place of the opening in the mempool, and of all that stands on it: of what is not the swap's,
-//! nothing may (docs/decisions/0021-taking-an-opening-back.md).
+//! nothing may (docs/decisions/0022-taking-an-opening-back.md).
 
 use super::make::Bid;
 use super::{Task, until_answered};
@@ -12,9 +12,8 @@ use crate::swap::state::{Claim, Maker, Opening, Voiding};
 use crate::swap::{Event, State, Swap};
 
 pub(super) async fn make(task: &Task, wish: Option<Wish>) {
-    let (swap, Some(side)) = (task.swap(), task.side()) else {
-        return;
-    };
+    let Some(side) = task.side().await else { return };
+    let swap = task.swap();
     let Some(voiding) = voiding_of(&swap) else { return };
     let made = until_answered(task, "void the opening", || async {
         let chain = side.chain.as_ref();

@@ -126,6 +126,12 @@ pub trait Chain: Send + Sync {
     fn forget(&self, swap: SwapId);
     /// Hands a transaction to the network. Already known, in the mempool or a block, is Ok.
     async fn broadcast(&self, tx: &RawTx) -> Result<(), PortError>;
+    /// Whether an output cannot be spent, whatever the fee: no block has it unspent, and its transaction is not in the
+    /// mempool either. A transaction that spends it is in a block, or can be in none as things are.
+    async fn is_gone(&self, output: OutPoint) -> Result<bool, PortError>;
+    /// How many transactions of the mempool stand on this one, at whatever distance: what takes its place undoes them all.
+    /// None: it is not in the mempool itself.
+    async fn standing_on(&self, txid: TxId) -> Result<Option<u32>, PortError>;
     /// Whether the node has a transaction in its mempool. The mempool is asked for once per block, whoever asks.
     async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError>;
     /// What the network asks for, what the node takes, and what the operator allows, now. The node is asked once per
@@ -188,8 +194,10 @@ pub trait Wallet: Send + Sync {
     async fn keep_only(&self, openings: &[Opening]) -> Result<(), PortError>;
     /// Frees the inputs of an opening that will not be published.
     async fn release(&self, opening: &Opening) -> Result<(), PortError>;
-    /// Signs a transaction that spends an input of the opening to the wallet itself. Never publishes it.
-    async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError>;
+    /// Signs a transaction that spends an input of the opening to the wallet itself, at that rate, and at no less than what
+    /// takes the place of the opening, whose cost is that of all that goes with it, and of `replaced`, the one that was
+    /// made before (BIP 125, rules 3 and 4; on Liquid by the undiscounted size). Never publishes it.
+    async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError>;
     /// Signs a transaction that gets the opening into a block sooner: a child that spends the opening's change back to
     /// the wallet, with a fee by which both together pay `rate` (on Liquid by their discounted sizes). It takes the
     /// place of `replaced`, the child that was made before, and pays for that (BIP 125, rules 3 and 4; on Liquid by its

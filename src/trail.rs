@@ -7,7 +7,7 @@ use bitcoin::{Amount, ScriptBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::swap::event::{Event, InvoiceStatus, OpeningView, Spend, SpendPath, TxKind, Verdict};
-use crate::swap::state::{Attempt, Claim, Maker, Opened, Opening, Paying, State, Swap, Taker, TxCost};
+use crate::swap::state::{Attempt, Claim, Maker, Opened, Opening, Paying, State, Swap, Taker, TxCost, Voiding};
 use crate::swap::terms::Deal;
 use crate::tx::{self, Coin};
 use crate::units::{Asset, Height, Msat, RawTx, TxId};
@@ -194,7 +194,7 @@ impl Trail {
         match maker {
             Maker::AwaitingFee { .. } => self.fee_invoice = Some(swap.terms.fees.fee_invoice),
             Maker::Funding { .. } => {}
-            Maker::Publishing { opening, .. } | Maker::Voiding { opening, .. } => self.made(swap, opening),
+            Maker::Publishing { opening, .. } | Maker::Voiding(Voiding { opening, .. }) => self.made(swap, opening),
             Maker::Opened(opened) => self.opened(swap, opened, at),
             Maker::ClaimingCoop { opened, refund, .. } => {
                 self.opened(swap, opened, at);

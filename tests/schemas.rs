@@ -106,6 +106,7 @@ fn every_swap_that_an_earlier_release_stored_is_read_and_goes_on() {
                 opening: OpeningView::Unseen,
                 spend: None,
                 conflict: None,
+                gone: false,
             };
             let events = [Event::Started, Event::Tick, Event::Chain(unseen)];
             steps += events

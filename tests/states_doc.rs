@@ -14,7 +14,7 @@ use sluice::store::state_name;
 use sluice::swap::event::{
     EffectKind, Event, Failure, InvoiceKind, InvoiceStatus, MessageKind, PaymentStatus, PeerMessage, SpendPath, TxKind,
 };
-use sluice::swap::state::{State, Swap};
+use sluice::swap::state::{Maker, State, Swap};
 use sluice::swap::terms::{Kind, Role};
 use sluice::swap::{Now, Step, holds_channel, step, wants};
 use sluice::units::{Asset, CltvDelta, Height};
@@ -77,6 +77,10 @@ fn views(swap: &Swap) -> Vec<(String, Event)> {
         }
         Role::Maker => {
             views.push(("opening's input spent elsewhere, final".into(), conflict(104, 103)));
+            if matches!(&swap.state, State::Maker(_, Maker::Voiding(_))) {
+                views.push(("opening's input gone".into(), gone(103)));
+                views.push(("opening's input gone, timelock over".into(), gone(20_000)));
+            }
             vec![
                 (SpendPath::Preimage, false),
                 (SpendPath::Coop, true),
@@ -152,6 +156,8 @@ fn reports() -> Vec<Event> {
         EffectKind::MakeOpening,
         EffectKind::MakeClaim,
         EffectKind::MakePush,
+        EffectKind::MakeVoid,
+        EffectKind::Broadcast(TxKind::Void),
     ];
     events.extend(refused.map(|effect| Event::Refused(effect, "no".into())));
     events.push(Event::Refused(EffectKind::Broadcast(TxKind::Opening), "no".into()));

@@ -5,7 +5,7 @@ use bitcoin::Amount;
 use super::error::ApiError;
 use crate::engine::{replacement_fee, size_with_child};
 use crate::swap::fees::{Bumped, FeeRates, Stake, Wish, push_rate, rate_of};
-use crate::swap::state::{Claim, Maker, Opened, State, Swap, Taker};
+use crate::swap::state::{Claim, Maker, Opened, Race, State, Swap, Taker};
 use crate::trail::Trail;
 use crate::units::{FeeRate, Height, TxId};
 
@@ -86,7 +86,7 @@ pub fn plan(scene: &Scene<'_>, wish: Wish) -> Result<Plan, ApiError> {
     }
     let rate = match stake.of {
         Bumped::Opening => push_rate(&stake, (paid, size), &scene.rates, Some(wish)),
-        Bumped::Claim | Bumped::Refund => Ok(stake.rate(Some(paid), &scene.rates, Some(wish))),
+        Bumped::Claim | Bumped::Refund | Bumped::Void => Ok(stake.rate(Some(paid), &scene.rates, Some(wish))),
     };
     let rate = rate.map_err(|reason| not_bumpable(scene.swap, reason))?;
     let fee = rate.fee(size).max(least);
@@ -157,7 +157,8 @@ pub fn offer<'a>(swap: &'a Swap, trail: &Trail, tip: Option<Height>) -> Result<O
         _ => None,
     };
     let stake = swap.stake(tip).ok_or_else(|| nothing_waits(swap))?;
-    let offer = match (opened, swap.newest_claim()) {
+    check_race(swap)?;
+    let offer = match (opened, swap.newest_version()) {
         (Some(opened), _) => offer_push(swap, stake, opened),
         (None, Some(claim)) => offer_claim(swap, trail, stake, claim),
         (None, None) => Err(nothing_waits(swap)),
@@ -167,6 +168,19 @@ pub fn offer<'a>(swap: &'a Swap, trail: &Trail, tip: Option<Height>) -> Result<O
         return Err(too_dear(offer.least, most));
     }
     Ok(offer)
+}
+
+/// A void that has won or lost, or cannot confirm whatever it pays, is not replaced.
+fn check_race(swap: &Swap) -> Result<(), String> {
+    let State::Maker(_, Maker::Voiding(voiding)) = &swap.state else {
+        return Ok(());
+    };
+    match voiding.race {
+        Race::Open => Ok(()),
+        Race::Void(at) => Err(format!("the opening's coins are spent in block {at} already")),
+        Race::Opening(at) => Err(format!("the opening is in block {at} already")),
+        Race::Gone(_) | Race::LongGone => Err("the coins that it spends have vanished from the chain".into()),
+    }
 }
 
 fn offer_push<'a>(swap: &Swap, stake: Stake, opened: &'a Opened) -> Result<Offer<'a>, String> {
@@ -203,7 +217,7 @@ fn nothing_waits(swap: &Swap) -> String {
         State::Maker(_, maker) => match maker {
             Maker::AwaitingFee { .. } | Maker::Funding { .. } => "the opening is not made yet",
             Maker::Publishing { .. } => "the opening is not with the network yet",
-            Maker::Voiding { .. } => "the opening's coins are being spent back to ourselves",
+            Maker::Voiding(_) => "the spend of the opening's coins back to ourselves is not made yet",
             Maker::Opened(Opened { confirmed_at, .. }) => {
                 let block = confirmed_at.map_or(String::new(), |at| format!(" {at}"));
                 return format!("the opening is in block{block} already");

@@ -3,6 +3,7 @@
 use super::error::ApiError;
 use super::types::CancelAction;
 use crate::swap::event::InvoiceStatus;
+use crate::swap::may_be_given_up;
 use crate::swap::state::{Maker, Outcome, State, Swap, Taker};
 
 const VOIDED: &str = "the opening may have left already: its coins are spent back to ourselves; should it confirm \
@@ -13,6 +14,10 @@ const NOT_CLAIMED: &str = "the claim invoice is not paid; the peer gets our key 
     was paid in advance is lost";
 const PAYMENT_UNDER_WAY: &str = "no further attempt to pay is made, but one that is under way cannot be called back: \
     if it settles, the coins are claimed and the swap is done";
+
+const GIVEN_UP: &str = "an input of the opening has vanished from the chain, and nobody watches for it any longer; should \
+    it ever come back and the opening confirm, its coins are ours after the timelock: `sluice rescue` takes them with \
+    the swap's rescue file, which is kept";
 
 /// What to do about a wish to end a swap.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +88,8 @@ pub fn done(before: &Swap, after: &Swap) -> Result<Advice, ApiError> {
         State::Taker(_, Taker::CoopClosing { .. }) => ends(NOT_CLAIMED),
         State::Taker(_, Taker::PayingFee { cancel: Some(_), .. }) => noted(FEE_UNDER_WAY),
         State::Taker(_, Taker::AbandoningPayment { .. }) => noted(PAYMENT_UNDER_WAY),
-        State::Maker(_, Maker::Voiding { .. }) => noted(VOIDED),
+        State::Closed(Outcome::GivenUp { .. }) => ends(GIVEN_UP),
+        State::Maker(_, Maker::Voiding(_)) => noted(VOIDED),
         State::Requested { .. } | State::Maker(..) | State::Taker(..) | State::Closed(_) => {
             let advice = advise(after)?;
             if advice.abort {
@@ -104,7 +110,8 @@ fn advise_maker(maker: &Maker) -> Result<Advice, &'static str> {
         Maker::AwaitingFee { .. } => ends("nothing was opened; nothing is at stake"),
         Maker::Funding { .. } => ends("nothing was published; the coins of the opening are free again"),
         Maker::Publishing { .. } => noted(VOIDED),
-        Maker::Voiding { .. } => ending("the opening's coins are being spent back to ourselves already"),
+        Maker::Voiding(voiding) if may_be_given_up(voiding) => ends(GIVEN_UP),
+        Maker::Voiding(_) => ending("the opening's coins are being spent back to ourselves already"),
         Maker::Opened(opened) => match opened.status {
             InvoiceStatus::Paid => Err("the peer has paid: the swap is done but for the peer's claim"),
             InvoiceStatus::Open => Err(

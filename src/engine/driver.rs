@@ -247,10 +247,11 @@ impl Driver {
         // Only now: who puts the wallet's locks in order must find the opening here or there at any time.
         self.free_what_is_unused(&next, event);
         self.free_change(&swap, &next);
-        let voided = is_voiding(&swap) && !is_voiding(&next);
+        let replaced = matches!(event, Event::Made(Made::Void(_))) && swap.newest_version().is_some();
+        let voided = is_voiding(&swap) && (replaced || !is_voiding(&next));
         self.shared.announce(next);
         if let Some(side) = self.shared.side(swap.terms.asset).filter(|_| voided) {
-            // of two transactions one has won: what only the other would have spent is free
+            // of two transactions one has won, or taken the other's place: what only that one would have spent is free
             side.tidy_locks();
         }
         true

@@ -313,7 +313,8 @@ fn is_settled(outcome: &Outcome) -> bool {
         | Outcome::ClaimedByCsv
         | Outcome::CoopClosed { .. }
         | Outcome::Canceled { .. } => true,
-        Outcome::Lost { .. } => false,
+        // nothing is at stake as far as the chain shows; should that ever change, nobody watches any more
+        Outcome::GivenUp { .. } | Outcome::Lost { .. } => false,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::ports::{Chain, ChainInfo, PortError, Wallet};
 use crate::protocol;
 use crate::swap::state::{Claim, Opening};
 use crate::swap::timelocks::Timelocks;
-use crate::swap::{State, Swap};
+use crate::swap::{Maker, State, Swap};
 use crate::tx::{self, Coin};
 use crate::units::{Asset, Blocks, OutPoint, Timestamp};
 
@@ -283,8 +283,8 @@ fn told(done: Result<(), PortError>) -> bool {
     false
 }
 
-/// The opening whose coins must stay locked, with those of the child that pushes it: committed, not known to be in a
-/// block.
+/// The opening whose coins must stay locked, with those of the child that pushes it, or of what voids it: committed, not
+/// known to be in a block.
 fn unsettled(swap: &Swap) -> Option<Opening> {
     let State::Maker(_, maker) = &swap.state else {
         return None;
@@ -292,13 +292,22 @@ fn unsettled(swap: &Swap) -> Option<Opening> {
     let opened = maker.opened();
     let confirmed = opened.is_some_and(|opened| opened.confirmed_at.is_some());
     let mut opening = maker.opening().filter(|_| !confirmed).cloned()?;
-    if let Some(child) = opened.and_then(|opened| opened.children.last()) {
-        opening.inputs.extend(inputs_of(swap, child));
+    let beside = match maker {
+        Maker::Voiding(voiding) => voiding.voids.last(),
+        Maker::AwaitingFee { .. }
+        | Maker::Funding { .. }
+        | Maker::Publishing { .. }
+        | Maker::Opened(_)
+        | Maker::ClaimingCoop { .. }
+        | Maker::ClaimingCsv { .. } => opened.and_then(|opened| opened.children.last()),
+    };
+    if let Some(beside) = beside {
+        opening.inputs.extend(inputs_of(swap, beside));
     }
     Some(opening)
 }
 
-/// What a child of the swap's opening spends.
+/// What a transaction spends that pushes or voids the swap's opening.
 pub(super) fn inputs_of(swap: &Swap, child: &Claim) -> Vec<OutPoint> {
     let coin = Coin::of(swap.terms.asset, swap.terms.policy_asset);
     let inputs = coin.and_then(|coin| tx::inputs_of(coin, &child.tx));

@@ -91,6 +91,7 @@ impl Judge {
             opening,
             spend: spend(swap, sighting),
             conflict: sighting.conflict.as_ref().and_then(|found| found.at),
+            gone: false,
         }
     }
 

@@ -215,13 +215,13 @@ fn of_maker<'a>(swap: &Swap, deal: &'a Deal, maker: &'a Maker) -> Option<Stake<'
     let (revealed_key, signed) = match maker {
         Maker::ClaimingCoop { taker_key, refund, .. } => (Some(taker_key), (SpendPath::Coop, &refund.claims[..])),
         Maker::ClaimingCsv { refund, .. } => (None, (SpendPath::Csv, &refund.claims[..])),
-        Maker::Voiding { taker_key, .. } => (taker_key.as_ref(), (SpendPath::Csv, &[][..])),
+        Maker::Voiding(voiding) => (voiding.taker_key.as_ref(), (SpendPath::Csv, &[][..])),
         Maker::AwaitingFee { .. } | Maker::Funding { .. } | Maker::Publishing { .. } | Maker::Opened(_) => {
             (None, (SpendPath::Csv, &[][..]))
         }
     };
     let status = match maker {
-        Maker::Voiding { status, .. } => Some(*status),
+        Maker::Voiding(voiding) => Some(voiding.status),
         Maker::AwaitingFee { .. }
         | Maker::Funding { .. }
         | Maker::Publishing { .. }

@@ -34,8 +34,9 @@ pub enum Effect {
     /// Build and sign a child of the opening that pays for both, in place of the newest one if there is one, perhaps as
     /// the operator wishes. Not published.
     MakePush(Option<Wish>),
-    /// Build and sign a spend of one of the opening's inputs to ourselves. Not published.
-    MakeVoid,
+    /// Build and sign a spend of one of the opening's inputs to ourselves, in place of the newest one if there is one,
+    /// perhaps as the operator wishes. Not published.
+    MakeVoid(Option<Wish>),
     /// Hand a transaction to the network, and again at every block until it is no longer wanted.
     Broadcast {
         /// Which.

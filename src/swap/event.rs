@@ -117,6 +117,10 @@ pub struct ChainView {
     pub spend: Option<Spend>,
     /// Maker: an input of the opening is spent by another transaction, in the block at this height.
     pub conflict: Option<Height>,
+    /// Maker that voids its opening: an input of it is neither in the chain to be spent nor in the mempool, and what spends
+    /// it can be in neither.
+    #[serde(default)]
+    pub gone: bool,
 }
 
 /// The opening, as the chain shows it.
@@ -192,6 +196,18 @@ pub enum InvoiceStatus {
     Closed,
 }
 
+impl InvoiceStatus {
+    /// What is known once the node has said that: paid is for ever, what is closed does not open again.
+    #[must_use]
+    pub fn then(self, said: InvoiceStatus) -> InvoiceStatus {
+        match (self, said) {
+            (InvoiceStatus::Paid, _) | (_, InvoiceStatus::Paid) => InvoiceStatus::Paid,
+            (InvoiceStatus::Closed, _) | (_, InvoiceStatus::Closed) => InvoiceStatus::Closed,
+            (InvoiceStatus::Open, InvoiceStatus::Open) => InvoiceStatus::Open,
+        }
+    }
+}
+
 /// The state of a payment, as our node states it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -229,7 +245,7 @@ pub enum Made {
     /// A signed spend of the opening to our payout.
     Claim(Claim),
     /// A signed spend of one of the opening's inputs to ourselves.
-    Void(RawTx),
+    Void(Claim),
     /// A signed child of the opening that pays for both.
     Push(Claim),
 }

@@ -1,7 +1,7 @@
 //! Questions about a swap that its state answers.
 
 use super::progress::Progress;
-use super::state::{Claim, Maker, Offer, Opened, Opening, State, Swap, Taker, TxCost};
+use super::state::{Claim, Maker, Offer, Opened, Opening, State, Swap, Taker, TxCost, Voiding};
 use super::terms::{Deal, Kind, Role};
 
 impl Swap {
@@ -23,11 +23,12 @@ impl Swap {
         }
     }
 
-    /// The newest version of what waits for a block of ours: our spend of the opening, or what pushes the opening.
+    /// The newest version of what waits for a block of ours: our spend of the opening, what pushes it, or what voids it.
     #[must_use]
     pub fn newest_version(&self) -> Option<&Claim> {
         match &self.state {
             State::Maker(_, Maker::Opened(opened)) => opened.children.last(),
+            State::Maker(_, Maker::Voiding(voiding)) => voiding.voids.last(),
             State::Maker(..)
             | State::Taker(..)
             | State::Requested { .. }
@@ -41,6 +42,7 @@ impl Swap {
     pub fn is_bumping(&self) -> bool {
         let progress = match &self.state {
             State::Maker(_, Maker::Opened(opened)) => opened.progress,
+            State::Maker(_, Maker::Voiding(voiding)) => voiding.progress,
             State::Maker(_, Maker::ClaimingCoop { refund, .. } | Maker::ClaimingCsv { refund, .. }) => refund.progress,
             State::Taker(_, Taker::ClaimingInvoice { progress, .. }) => *progress,
             State::Maker(..)
@@ -75,7 +77,7 @@ impl Maker {
     pub fn opening(&self) -> Option<&Opening> {
         match self {
             Maker::AwaitingFee { .. } | Maker::Funding { .. } => None,
-            Maker::Publishing { opening, .. } | Maker::Voiding { opening, .. } => Some(opening),
+            Maker::Publishing { opening, .. } | Maker::Voiding(Voiding { opening, .. }) => Some(opening),
             Maker::Opened(_) | Maker::ClaimingCoop { .. } | Maker::ClaimingCsv { .. } => {
                 self.opened().map(|opened| &opened.opening)
             }
@@ -113,6 +115,15 @@ impl Opened {
     /// What is paid to get it into a block: by itself, and by the newest child.
     #[must_use]
     pub fn pays(&self) -> TxCost {
+        let own = self.opening.cost;
+        self.children.last().map_or(own, |child| own.and(&child.cost))
+    }
+}
+
+impl Voiding {
+    /// What takes the opening's place pays for all of this: the opening, and the child that pushed it.
+    #[must_use]
+    pub fn replaces(&self) -> TxCost {
         let own = self.opening.cost;
         self.children.last().map_or(own, |child| own.and(&child.cost))
     }

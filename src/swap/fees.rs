@@ -70,6 +70,8 @@ pub enum Bumped {
     Claim,
     /// A maker's way back.
     Refund,
+    /// What takes a maker's opening back before it confirms.
+    Void,
 }
 
 /// How much of what is at stake may be paid, in thousandths of it.
@@ -96,8 +98,8 @@ fn thousandths(amount: Amount, share: u64) -> Amount {
 }
 
 /// The table of shares. A claim that comes too late loses the whole coin. An opening that comes too late costs its
-/// maker the swap, the fees and a wait for the timelock, not the coin. A refund has no deadline: nobody else can take
-/// the coin without having paid for it.
+/// maker the swap, the fees and a wait for the timelock, not the coin; a void saves that wait. A refund has no deadline:
+/// nobody else can take the coin without having paid for it.
 const fn shares(of: Bumped) -> Shares {
     match of {
         Bumped::Claim => Shares {
@@ -111,6 +113,10 @@ const fn shares(of: Bumped) -> Shares {
         Bumped::Refund => Shares {
             near: [0; 3],
             wished: MOST,
+        },
+        Bumped::Void => Shares {
+            near: [0; 3],
+            wished: 50,
         },
     }
 }
@@ -308,11 +314,8 @@ impl Swap {
                     Blocks(limits.window.0 / 2),
                 )),
                 Maker::ClaimingCoop { .. } | Maker::ClaimingCsv { .. } => Some(stake(Bumped::Refund, None, Blocks(0))),
-                Maker::AwaitingFee { .. }
-                | Maker::Funding { .. }
-                | Maker::Publishing { .. }
-                | Maker::Voiding { .. }
-                | Maker::Opened(_) => None,
+                Maker::Voiding(_) => Some(stake(Bumped::Void, None, Blocks(0))),
+                Maker::AwaitingFee { .. } | Maker::Funding { .. } | Maker::Publishing { .. } | Maker::Opened(_) => None,
             },
             State::Taker(_, taker) => match taker {
                 Taker::PayingClaim { paying, .. } | Taker::AbandoningPayment { paying, .. } => Some(stake(

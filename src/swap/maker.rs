@@ -13,10 +13,11 @@ use super::effect::{Effect, Outgoing};
 use super::event::{ChainView, EffectKind, Event, InvoiceKind, InvoiceStatus, Made, OpeningView, PeerMessage, TxKind};
 use super::progress::Progress;
 use super::refund;
-use super::state::{Maker, Opened, Opening, Outcome, OwnInvoice, Party, State, Swap};
+use super::state::{Maker, Opened, Opening, OwnInvoice, State, Swap, Voiding};
 use super::step::{Scene, closed_by_peer};
 use super::terms::{Deal, Kind};
-use super::timelocks::{Timelocks, is_final, too_late_to_open};
+use super::timelocks::{Timelocks, too_late_to_open};
+use super::voiding;
 use crate::units::{Height, RawTx, SwapSecret, Timestamp};
 
 /// A Go taker gives up ten minutes after the agreement, once, and is gone: funding after that would lock our coins
@@ -33,7 +34,7 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> 
         Maker::AwaitingFee { fee } => awaiting_fee(scene, deal, fee.as_ref(), event),
         Maker::Funding { invoice, since } => funding(scene, deal, invoice.as_ref(), *since, event),
         Maker::Publishing { .. } => publishing(scene, deal, state, event),
-        Maker::Voiding { .. } => voiding(scene, deal, state, event),
+        Maker::Voiding(state) => voiding::step(scene, deal, state, event),
         Maker::Opened(opened) => refund::opened(scene, deal, opened, event),
         Maker::ClaimingCoop { opened, refund, .. } | Maker::ClaimingCsv { opened, refund } => {
             refund::claiming(scene, deal, state, opened, refund, event)
@@ -171,11 +172,9 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
         ))
     };
     let void_with = |taker_key: Option<SwapSecret>, reason: &str| {
-        let mut next = voiding_of(&newly_opened(opening, invoice, None), reason);
-        if let Maker::Voiding { taker_key: kept, .. } = &mut next {
-            *kept = taker_key;
-        }
-        Some(State::Maker(*deal, next))
+        let begun = voiding::begin(&newly_opened(opening, invoice, None), reason);
+        let next = Voiding { taker_key, ..begun };
+        Some(State::Maker(*deal, Maker::Voiding(next)))
     };
     let void = |reason: &str| void_with(None, reason);
     let look = |look_first| {
@@ -226,20 +225,7 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
     }
 }
 
-/// Taking the opening back before it confirms.
-pub(super) fn voiding_of(opened: &Opened, reason: &str) -> Maker {
-    Maker::Voiding {
-        opening: opened.opening.clone(),
-        children: opened.children.clone(),
-        invoice: opened.invoice.clone(),
-        status: opened.status,
-        spend: None,
-        taker_key: None,
-        reason: reason.into(),
-    }
-}
-
-fn newly_opened(opening: &Opening, invoice: &OwnInvoice, confirmed_at: Option<Height>) -> Opened {
+pub(super) fn newly_opened(opening: &Opening, invoice: &OwnInvoice, confirmed_at: Option<Height>) -> Opened {
     Opened {
         opening: opening.clone(),
         invoice: invoice.clone(),
@@ -251,79 +237,7 @@ fn newly_opened(opening: &Opening, invoice: &OwnInvoice, confirmed_at: Option<He
     }
 }
 
-/// Whichever of the two transactions becomes final decides.
-fn voiding(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Option<State> {
-    let Maker::Voiding {
-        opening,
-        children,
-        invoice,
-        status,
-        spend,
-        taker_key,
-        reason,
-    } = state
-    else {
-        return None;
-    };
-    match event {
-        Event::Made(Made::Void(tx)) if spend.is_none() => {
-            let mut next = state.clone();
-            if let Maker::Voiding { spend, .. } = &mut next {
-                *spend = Some(tx.clone());
-            }
-            Some(State::Maker(*deal, next))
-        }
-        Event::Peer(PeerMessage::CoopClose { key, key_of, .. }) if *key_of == deal.peer_key => {
-            let mut next = state.clone();
-            if let Maker::Voiding { taker_key, .. } = &mut next {
-                *taker_key = Some(key.clone());
-            }
-            Some(State::Maker(*deal, next))
-        }
-        Event::Chain(ChainView {
-            tip,
-            conflict: Some(at),
-            ..
-        }) if is_final(*tip, *at, scene.limits) => Some(State::Closed(Outcome::Canceled {
-            by: Party::Us,
-            reason: reason.clone(),
-        })),
-        Event::Chain(ChainView {
-            tip,
-            opening: OpeningView::Confirmed { at, .. },
-            ..
-        }) if is_final(*tip, *at, scene.limits) => {
-            let opened = Opened {
-                announce: *status == InvoiceStatus::Open,
-                status: *status,
-                children: children.clone(),
-                ..newly_opened(opening, invoice, Some(*at))
-            };
-            Some(State::Maker(
-                *deal,
-                match taker_key {
-                    Some(key) => refund::with_key(scene, &opened, key),
-                    None => Maker::Opened(opened),
-                },
-            ))
-        }
-        Event::Started
-        | Event::Peer(_)
-        | Event::Chain(_)
-        | Event::Invoice(..)
-        | Event::Payment(..)
-        | Event::CallLost(_)
-        | Event::Made(_)
-        | Event::Sent(_)
-        | Event::Accepted(_)
-        | Event::Refused(..)
-        | Event::Tick
-        | Event::Abort(_)
-        | Event::Bump(_) => None,
-    }
-}
-
-fn broadcast(kind: TxKind, tx: &RawTx) -> Effect {
+pub(super) fn broadcast(kind: TxKind, tx: &RawTx) -> Effect {
     Effect::Broadcast {
         kind,
         tx: tx.clone(),
@@ -379,8 +293,7 @@ pub(super) fn wants(swap: &Swap, limits: &Timelocks, deal: &Deal, state: &Maker)
             let publish = [broadcast(TxKind::Opening, &opening.tx), Effect::WatchChain];
             publish.into_iter().chain(patience(since)).collect()
         }
-        Maker::Voiding { spend: None, .. } => vec![Effect::MakeVoid, Effect::WatchChain],
-        Maker::Voiding { spend: Some(tx), .. } => vec![broadcast(TxKind::Void, tx), Effect::WatchChain],
+        Maker::Voiding(state) => voiding::wants(state),
         Maker::Opened(opened) => refund::wants_opened(opened),
         Maker::ClaimingCoop { opened, refund, .. } => {
             refund::wants_claiming(opened, refund, super::event::SpendPath::Coop)

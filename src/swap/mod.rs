@@ -25,9 +25,11 @@ pub mod timelocks;
 mod paying;
 mod refund;
 mod step;
+mod voiding;
 
 pub use effect::{Effect, Outgoing, Payee};
 pub use event::{ChainView, Event, InvoiceKind, Now, PeerMessage};
 pub use state::{Maker, Outcome, State, Swap, Taker};
 pub use step::{Step, holds_channel, step, wants};
 pub use terms::{Kind, Role, Terms};
+pub use voiding::may_be_given_up;

@@ -1,5 +1,5 @@
 //! The way of a transaction into a block: a claim is made again when it could not be made, and replaced at a higher fee
-//! when it is stuck; an opening, whose id is the contract, is pushed by a child, which is replaced in turn.
+//! when it is stuck; an opening, whose id is the contract, is pushed by a child, which is replaced in turn, as is a void.
 
 use serde::{Deserialize, Serialize};
 
@@ -68,8 +68,13 @@ impl Progress {
         self.seen(waits && in_time, true, view, limits)
     }
 
+    /// What a view of the chain says of the newest void, while the coins that it spends are `there`.
+    pub(super) fn of_void(self, there: bool, voids: &[Claim], view: &ChainView, limits: &Timelocks) -> Progress {
+        self.seen(there, !voids.is_empty(), view, limits)
+    }
+
     /// Whether another version is to be made of what is published, and how the operator wishes it.
-    fn replacing(self) -> Option<Option<Wish>> {
+    pub(super) fn replacing(self) -> Option<Option<Wish>> {
         match self {
             Progress::Fresh | Progress::Waiting(_) => None,
             Progress::Stuck => Some(None),

@@ -4,12 +4,12 @@ use super::effect::{Effect, Outgoing};
 use super::event::{
     ChainView, EffectKind, Event, InvoiceKind, InvoiceStatus, Made, OpeningView, PeerMessage, Spend, SpendPath,
 };
-use super::maker::voiding_of;
 use super::progress::{self, Progress};
 use super::state::{Maker, Opened, Outcome, Party, Refund, State};
 use super::step::Scene;
 use super::terms::Deal;
 use super::timelocks::{is_final, may_refund};
+use super::voiding;
 use crate::units::{Height, SwapSecret};
 
 /// How long a refund waits for our node to confirm that the claim invoice cannot be paid any more.
@@ -49,7 +49,7 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
                 // Nobody can pay for it any more, and the network does not take it: its inputs are freed.
                 (false, InvoiceStatus::Closed) if is_stuck(scene, view) => Some(State::Maker(
                     *deal,
-                    voiding_of(opened, "the opening did not confirm in time"),
+                    Maker::Voiding(voiding::begin(opened, "the opening did not confirm in time")),
                 )),
                 (false, status) => {
                     // What nobody can pay for any more, or has paid for, need not hurry.
@@ -124,13 +124,9 @@ fn begin(scene: &Scene, opened: &Opened) -> Refund {
     }
 }
 
-/// Paid is for ever; what is closed does not open again.
+/// With what our node says of the claim invoice.
 fn with_status(opened: &Opened, status: InvoiceStatus) -> Opened {
-    let status = match (opened.status, status) {
-        (InvoiceStatus::Paid, _) | (_, InvoiceStatus::Paid) => InvoiceStatus::Paid,
-        (InvoiceStatus::Closed, _) | (_, InvoiceStatus::Closed) => InvoiceStatus::Closed,
-        (InvoiceStatus::Open, InvoiceStatus::Open) => InvoiceStatus::Open,
-    };
+    let status = opened.status.then(status);
     Opened {
         status,
         announce: opened.announce && status == InvoiceStatus::Open,

@@ -6,6 +6,7 @@ use super::event::InvoiceStatus;
 pub use super::fees::TxCost;
 use super::progress::Progress;
 use super::terms::{Deal, Kind, Role, SwapKeys, Terms};
+pub use super::voiding::{Race, Voiding};
 use crate::units::{
     CltvDelta, Height, Msat, NodeId, OutPoint, PaymentHash, Preimage, RawTx, SwapId, SwapSecret, Timestamp, TxId,
 };
@@ -88,25 +89,7 @@ pub enum Maker {
         look_first: bool,
     },
     /// The opening may not be used any more: spending one of its inputs to ourselves, so that it never confirms.
-    Voiding {
-        /// The opening, which may still confirm.
-        opening: Opening,
-        /// The newest child that pushed it, if there is one: what takes the opening's place takes its, too.
-        #[serde(default)]
-        children: Vec<Claim>,
-        /// The claim invoice, should the opening win.
-        invoice: OwnInvoice,
-        /// That invoice, as our node last stated it.
-        #[serde(default)]
-        status: InvoiceStatus,
-        /// The spend of an input to ourselves, once made.
-        spend: Option<RawTx>,
-        /// The taker's private swap key, should it have given it away and the opening win: it says so only once.
-        #[serde(default)]
-        taker_key: Option<SwapSecret>,
-        /// Why.
-        reason: String,
-    },
+    Voiding(Voiding),
     /// The opening is with the network.
     Opened(Opened),
     /// Taking the coins back with the taker's key.
@@ -336,8 +319,8 @@ pub struct Opening {
     pub cost: TxCost,
 }
 
-/// A signed spend of the opening by us: of the swap's output, or of the change to push the opening into a block. A
-/// taker's lacks the preimage, which no signature depends on.
+/// A signed spend by us: of the swap's output, of the opening's change to push it into a block, or of an input of the
+/// opening to void it. A taker's lacks the preimage, which no signature depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Claim {
     /// The transaction.
@@ -383,6 +366,12 @@ pub enum Outcome {
         /// Who ended it.
         by: Party,
         /// Why.
+        reason: String,
+    },
+    /// Maker: an input of the opening has vanished from the chain, and the operator did not want to wait for it any
+    /// longer. Should it ever come back and the opening confirm, the rescue file, which is kept, takes its coins.
+    GivenUp {
+        /// What was seen.
         reason: String,
     },
     /// Coins are gone against the rules. Must never happen; the operator is alarmed.

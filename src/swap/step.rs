@@ -109,7 +109,7 @@ pub fn holds_channel(state: &State) -> bool {
         State::Requested { .. } => true,
         State::Maker(_, state) => match state {
             Maker::AwaitingFee { .. } | Maker::Funding { .. } | Maker::Publishing { .. } => true,
-            Maker::Voiding { status, .. } => *status == InvoiceStatus::Open,
+            Maker::Voiding(voiding) => voiding.status == InvoiceStatus::Open,
             Maker::Opened(opened) => opened.status == InvoiceStatus::Open,
             Maker::ClaimingCoop { .. } | Maker::ClaimingCsv { .. } => false,
         },

@@ -118,7 +118,7 @@ pub fn offer() -> Offer {
     }
 }
 
-fn opening() -> Opening {
+pub fn opening() -> Opening {
     Opening {
         tx: RawTx::from(vec![0]),
         outpoint: OutPoint { txid: txid(9), vout: 1 },
@@ -184,7 +184,7 @@ pub fn claiming(claims: Vec<Claim>, opening_gone: bool) -> Taker {
     }
 }
 
-fn reason() -> String {
+pub fn reason() -> String {
     "the operator wants out".into()
 }
 
@@ -210,7 +210,7 @@ pub fn every_state() -> Vec<(&'static str, Swap)> {
         };
         all.push((name, swap(1, kind, Role::Taker, State::Taker(deal(), taker))));
     }
-    for (name, maker) in makers() {
+    for (name, maker) in makers().into_iter().chain(crate::voids::forms()) {
         let kind = if name.starts_with("AwaitingFee") {
             Kind::Out
         } else {
@@ -320,18 +320,6 @@ fn makers() -> Vec<(&'static str, Maker)> {
                 look_first: false,
             },
         ),
-        (
-            "Voiding",
-            Maker::Voiding {
-                opening: opening(),
-                children: Vec::new(),
-                invoice: own_invoice(),
-                spend: None,
-                taker_key: None,
-                reason: reason(),
-                status: InvoiceStatus::Open,
-            },
-        ),
         ("Opened, mempool", Maker::Opened(opened(InvoiceStatus::Open, None))),
         (
             "Opened, first block",
@@ -377,6 +365,7 @@ fn outcomes() -> Vec<(&'static str, Role, Outcome)> {
         ("CoopClosed", Role::Taker, Outcome::CoopClosed { reason: reason() }),
         ("Canceled by us", Role::Taker, canceled(Party::Us)),
         ("Canceled by the peer", Role::Taker, canceled(Party::Peer)),
+        ("GivenUp", Role::Maker, Outcome::GivenUp { reason: reason() }),
         ("Lost", Role::Taker, Outcome::Lost { reason: reason() }),
     ]
 }

@@ -18,3 +18,4 @@ mod server;
 mod slow;
 mod strangers;
 mod views;
+mod voids;

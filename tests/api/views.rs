@@ -150,6 +150,7 @@ fn taker_trail() -> (Trail, Swap) {
             },
             spend,
             conflict: None,
+            gone: false,
         })
     };
     let taker = |taker| with(State::Taker(deal(), taker));

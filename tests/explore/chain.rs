@@ -25,6 +25,8 @@ pub struct Chain {
     /// The opening is not what was agreed.
     pub bad: bool,
     pub void: Place,
+    /// A reorg has taken an input of the opening away, at this tip: nothing that spends it is anywhere.
+    pub gone: Option<u32>,
     /// By which path, whether to our payout, in which block.
     pub spend: Option<(By, bool, u32)>,
 }
@@ -45,6 +47,7 @@ impl Chain {
             opening: Place::Nowhere,
             bad: false,
             void: Place::Nowhere,
+            gone: None,
             spend: None,
         }
     }
@@ -101,6 +104,12 @@ impl Chain {
             heights.push(at + deep);
         }
         heights.extend(self.spend.map(|(_, _, at)| at + deep));
+        // it may be seen later than it happens
+        heights.extend(
+            self.gone
+                .iter()
+                .flat_map(|at| [at + limits.csv.0, at + 2 * limits.csv.0]),
+        );
         heights.extend(deadlines);
         heights.into_iter().filter(|height| *height > self.tip).min()
     }
@@ -151,6 +160,18 @@ impl Chain {
         all
     }
 
+    /// The same height after a reorg that takes an input of the opening away; None if a block holds what spends it.
+    pub fn without_input(self) -> Option<Chain> {
+        let in_block = |place| matches!(place, Place::Block(_) | Place::Dead);
+        let may_vanish = self.gone.is_none() && !in_block(self.opening) && !in_block(self.void);
+        may_vanish.then_some(Chain {
+            opening: Place::Nowhere,
+            void: Place::Nowhere,
+            gone: Some(self.tip),
+            ..self
+        })
+    }
+
     pub fn view(&self) -> ChainView {
         ChainView {
             tip: Height(self.tip),
@@ -175,6 +196,7 @@ impl Chain {
                 Place::Block(at) => Some(Height(at)),
                 Place::Nowhere | Place::Mempool | Place::Dead => None,
             },
+            gone: self.gone.is_some(),
         }
     }
 }

@@ -50,7 +50,14 @@ fn maker(kind: Kind, asset: Asset, bounds: Bounds) -> Explored {
 }
 
 const TAKERS_ENDS: [&str; 3] = ["canceled", "claimed_by_invoice", "coop_closed"];
-const MAKERS_ENDS: [&str; 4] = ["canceled", "claim_paid", "claimed_by_coop", "claimed_by_csv"];
+/// The last of them only where a fault may take an input of the opening away.
+const MAKERS_ENDS: [&str; 5] = [
+    "canceled",
+    "claim_paid",
+    "claimed_by_coop",
+    "claimed_by_csv",
+    "given_up",
+];
 
 fn takers(kind: Kind, affordable: [(Asset, (u8, u8)); 2]) {
     for (asset, affordable) in affordable {
@@ -60,7 +67,13 @@ fn takers(kind: Kind, affordable: [(Asset, (u8, u8)); 2]) {
 
 fn makers(kind: Kind, affordable: [(Asset, (u8, u8)); 2]) {
     for (asset, affordable) in affordable {
-        maker(kind, asset, bounds(affordable)).ends_in(&MAKERS_ENDS);
+        let bounds = bounds(affordable);
+        let ends = if bounds.faults > 0 {
+            &MAKERS_ENDS[..]
+        } else {
+            &MAKERS_ENDS[..4]
+        };
+        maker(kind, asset, bounds).ends_in(ends);
     }
 }
 

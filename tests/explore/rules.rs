@@ -270,7 +270,6 @@ fn event(swap: &Swap, seen: Seen) -> Event {
 fn forget_reasons(state: &mut State) {
     match state {
         State::Canceling { reason, .. }
-        | State::Maker(_, Maker::Voiding { reason, .. })
         | State::Taker(_, Taker::AbandoningPayment { reason, .. } | Taker::CoopClosing { reason, .. })
         | State::Taker(
             _,
@@ -279,9 +278,15 @@ fn forget_reasons(state: &mut State) {
                 ..
             },
         )
-        | State::Closed(Outcome::CoopClosed { reason } | Outcome::Canceled { reason, .. } | Outcome::Lost { reason }) =>
-        {
-            reason.clear();
+        | State::Closed(
+            Outcome::CoopClosed { reason }
+            | Outcome::Canceled { reason, .. }
+            | Outcome::GivenUp { reason }
+            | Outcome::Lost { reason },
+        ) => reason.clear(),
+        State::Maker(_, Maker::Voiding(voiding)) => {
+            voiding.reason.clear();
+            voiding.hindrance = None;
         }
         State::Requested { .. } | State::Maker(..) | State::Taker(..) | State::Closed(_) => {}
     }

@@ -10,6 +10,7 @@ pub fn end(outcome: &Outcome) -> &'static str {
         Outcome::ClaimedByCsv => "claimed_by_csv",
         Outcome::CoopClosed { .. } => "coop_closed",
         Outcome::Canceled { .. } => "canceled",
+        Outcome::GivenUp { .. } => "given_up",
         Outcome::Lost { .. } => "lost",
     }
 }

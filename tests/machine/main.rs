@@ -8,6 +8,7 @@ mod fixtures;
 mod maker_opened;
 mod maker_opening;
 mod maker_pushing;
+mod maker_voiding;
 mod requested;
 mod taker_claiming;
 mod taker_fee;

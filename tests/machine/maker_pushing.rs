@@ -1,7 +1,7 @@
 //! Opened, and in no block: the opening is pushed by a child that spends its change.
 
 use sluice::swap::event::{EffectKind, Event, InvoiceStatus};
-use sluice::swap::state::{Maker, State};
+use sluice::swap::state::{Maker, State, Voiding};
 use sluice::swap::terms::Kind;
 
 use crate::fixtures::*;
@@ -95,7 +95,7 @@ fn what_takes_a_pushed_openings_place_knows_of_its_child() {
         .on(invoice_is(InvoiceStatus::Closed))
         .on(in_mempool(160))
         .is("voiding");
-    let State::Maker(_, Maker::Voiding { children, .. }) = &voiding.swap.state else {
+    let State::Maker(_, Maker::Voiding(Voiding { children, .. })) = &voiding.swap.state else {
         panic!("{:?}", voiding.swap.state);
     };
     assert_eq!(children, &[claim(1)]);

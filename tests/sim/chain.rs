@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sluice::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
 use sluice::swap::fees::FeeRates;
 use sluice::tx::{self, Coin};
-use sluice::units::{Asset, Blocks, FeeRate, RawTx, SwapId, TxId};
+use sluice::units::{Asset, Blocks, FeeRate, OutPoint, RawTx, SwapId, TxId};
 use tokio::sync::watch;
 
 use crate::ledger::{self, Ledger};
@@ -114,6 +114,14 @@ impl Chain for SimChain {
             Err(reason) => Err(PortError::Refused(reason)),
         };
         self.port.call(self.backend(), Manner::Acts, "broadcast", submit).await
+    }
+
+    async fn is_gone(&self, output: OutPoint) -> Result<bool, PortError> {
+        self.read("is_gone", move |ledger| ledger.is_gone(output)).await
+    }
+
+    async fn standing_on(&self, txid: TxId) -> Result<Option<u32>, PortError> {
+        self.read("standing_on", move |ledger| ledger.standing_on(txid)).await
     }
 
     async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError> {

@@ -7,10 +7,8 @@ use std::time::Duration;
 use sluice::engine::StartError;
 use sluice::swap::Swap;
 use sluice::swap::state::{Maker, State as At, Taker};
-use sluice::tx;
 use sluice::units::{Asset, PaymentHash, SwapId, TxId};
 
-use crate::chain::coin;
 use crate::world::{State, Who};
 
 #[derive(Default)]
@@ -52,13 +50,7 @@ fn publishable(swap: &Swap) -> Vec<TxId> {
             let children = maker.opened().into_iter().flat_map(|opened| &opened.children);
             found.extend(children.map(|child| child.txid));
             match maker {
-                Maker::Voiding { spend, .. } => {
-                    found.extend(
-                        spend
-                            .iter()
-                            .filter_map(|spend| tx::txid_of(coin(swap.terms.asset), spend).ok()),
-                    );
-                }
+                Maker::Voiding(voiding) => found.extend(voiding.voids.iter().map(|void| void.txid)),
                 Maker::ClaimingCoop { refund, .. } | Maker::ClaimingCsv { refund, .. } => {
                     found.extend(refund.claims.iter().map(|claim| claim.txid));
                 }

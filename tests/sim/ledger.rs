@@ -1,6 +1,6 @@
 //! A chain and its one mempool: blocks, reorgs, replacement, relative timelocks, fees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, BlockHash, ScriptBuf};
@@ -325,6 +325,25 @@ impl Ledger {
         for id in gone {
             self.remove(id);
         }
+    }
+
+    /// Whether an output is nowhere, or spent in the chain.
+    pub fn is_gone(&self, point: OutPoint) -> bool {
+        !self.txs.contains_key(&point.txid) || self.spender(point).is_some_and(|held| held.at.is_some())
+    }
+
+    /// What in the mempool stands on a transaction of the mempool.
+    pub fn standing_on(&self, id: TxId) -> Option<u32> {
+        let held = self.txs.get(&id).filter(|held| held.at.is_none())?;
+        let children: BTreeSet<TxId> = (0..held.tx.outputs.len() as u32)
+            .filter_map(|vout| Some(self.spender(OutPoint { txid: id, vout })?.tx.id))
+            .collect();
+        Some(
+            children
+                .iter()
+                .filter_map(|child| Some(1 + self.standing_on(*child)?))
+                .sum(),
+        )
     }
 
     pub fn view(&self, watch: &Watch) -> Sighting {

@@ -164,7 +164,13 @@ impl State {
         Err(too_little(free.iter().map(|(_, amount)| *amount).sum(), output.amount))
     }
 
-    fn void(&mut self, who: Who, asset: Asset, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
+    fn void(
+        &mut self,
+        (who, asset): (Who, Asset),
+        opening: &Opening,
+        replaced: Option<&Claim>,
+        rate: FeeRate,
+    ) -> Result<Claim, PortError> {
         let refused = |reason: &str| PortError::Refused(reason.into());
         let input = *opening
             .inputs
@@ -188,10 +194,12 @@ impl State {
         };
         let draft = assemble(self, asset, &[input], &paying(Amount::ZERO)?, Amount::ZERO);
         let draft = txs::decode(asset, &draft).unwrap();
-        let fee = rate
-            .fee(draft.size)
-            .max(opening.cost.fee + increment(asset).fee(draft.vsize + 2));
-        Ok(assemble(self, asset, &[input], &paying(fee)?, fee))
+        let before = replaced
+            .map_or(Amount::ZERO, |void| void.cost.fee)
+            .max(opening.cost.fee);
+        let fee = rate.fee(draft.size).max(before + increment(asset).fee(draft.vsize + 2));
+        let void = txs::decode(asset, &assemble(self, asset, &[input], &paying(fee)?, fee)).unwrap();
+        Ok(claim_of(void, fee))
     }
 }
 
@@ -246,15 +254,19 @@ impl State {
         let rest = rest.ok_or_else(|| refused("the opening's change is too little"))?;
         let child = txs::decode(asset, &assemble(self, asset, &[point], &paying(rest), fee)).unwrap();
         self.locks.entry((who, asset)).or_default().insert(point);
-        Ok(Claim {
-            txid: child.id,
-            cost: TxCost {
-                fee,
-                vsize: child.vsize,
-                discount_vsize: child.size,
-            },
-            tx: child.raw,
-        })
+        Ok(claim_of(child, fee))
+    }
+}
+
+fn claim_of(tx: Tx, fee: Amount) -> Claim {
+    Claim {
+        txid: tx.id,
+        cost: TxCost {
+            fee,
+            vsize: tx.vsize,
+            discount_vsize: tx.size,
+        },
+        tx: tx.raw,
     }
 }
 
@@ -337,10 +349,12 @@ impl Wallet for SimWallet {
         .await
     }
 
-    async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
-        let opening = opening.clone();
-        self.act("void", move |state, who, asset| state.void(who, asset, &opening, rate))
-            .await
+    async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
+        let (opening, replaced) = (opening.clone(), replaced.cloned());
+        self.act("void", move |state, who, asset| {
+            state.void((who, asset), &opening, replaced.as_ref(), rate)
+        })
+        .await
     }
 
     async fn push(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {

@@ -14,7 +14,7 @@ use moments::{Moment, events, height, moments};
 use proptest::prelude::*;
 use proptest::sample::select;
 use sluice::swap::event::{Event, InvoiceKind, PaymentStatus};
-use sluice::swap::state::{Attempt, Maker, State, Swap, Taker};
+use sluice::swap::state::{Attempt, Maker, State, Swap, Taker, Voiding};
 use sluice::swap::terms::{Kind, Role};
 use sluice::swap::{Effect, Now, Step, holds_channel, step, wants};
 use sluice::units::{Asset, RawTx};
@@ -63,9 +63,8 @@ fn transactions_in(state: &State) -> BTreeSet<Arc<[u8]>> {
         State::Maker(_, maker) => {
             found.extend(maker.opening().map(|opening| &opening.tx));
             match maker {
-                Maker::Voiding { spend, children, .. } => {
-                    found.extend(spend);
-                    found.extend(children.iter().map(|child| &child.tx));
+                Maker::Voiding(Voiding { voids, children, .. }) => {
+                    found.extend(voids.iter().chain(children).map(|child| &child.tx));
                 }
                 Maker::Opened(opened) => found.extend(opened.children.iter().map(|child| &child.tx)),
                 Maker::ClaimingCoop { opened, refund, .. } | Maker::ClaimingCsv { opened, refund } => {

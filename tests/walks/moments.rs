@@ -117,12 +117,14 @@ fn views() -> impl Strategy<Value = ChainView> {
         opening,
         prop::option::weighted(0.1, spend),
         prop::option::weighted(0.05, height()),
+        prop::bool::weighted(0.2),
     )
-        .prop_map(|(tip, opening, spend, conflict)| ChainView {
+        .prop_map(|(tip, opening, spend, conflict, gone)| ChainView {
             tip,
             opening,
             spend,
             conflict,
+            gone,
         })
 }
 
@@ -159,7 +161,7 @@ fn made() -> impl Strategy<Value = Made> {
         invoice_kind().prop_map(|kind| Made::Invoice(kind, own_invoice(kind))),
         Just(Made::Opening(opening())),
         (0u8..9).prop_map(|n| Made::Claim(claim(n))),
-        Just(Made::Void(void_tx())),
+        Just(Made::Void(void(1))),
         (0u8..9).prop_map(|n| Made::Push(claim(n))),
     ]
 }

@@ -187,7 +187,7 @@ pub async fn an_input_spent_elsewhere_is_a_conflict<B: Bench>(world: World<B>) {
     let (opening, script) = world.opening(AMOUNT).await;
     let watch = watch(1, &script, &opening, since);
     world.view(&watch).await;
-    let rival = world.wallet.void(&opening, B::RATE).await.unwrap();
+    let rival = world.wallet.void(&opening, None, B::RATE).await.unwrap().tx;
     world.adapter.broadcast(&rival).await.unwrap();
     let tip = world.await_tip(world.mine(1).await[0]).await;
     let seen = world.view(&watch).await;
@@ -225,7 +225,7 @@ pub async fn broadcasting_twice_is_ok<B: Bench>(world: World<B>) {
 
 pub async fn a_double_spend_is_refused<B: Bench>(world: World<B>) {
     let (opening, _) = world.opening(AMOUNT).await;
-    let rival = world.wallet.void(&opening, B::RATE).await.unwrap();
+    let rival = world.wallet.void(&opening, None, B::RATE).await.unwrap().tx;
     world.adapter.broadcast(&rival).await.unwrap();
     world.mine(1).await;
     let reason = refusal(world.adapter.broadcast(&opening.tx).await);

@@ -160,7 +160,7 @@ pub async fn a_push_undoes_no_other_transaction_of_the_wallet<B: Bench>(world: W
         inputs: vec![output],
         ..opening.clone()
     };
-    let other = world.wallet.void(&spending(change), B::RATE).await.unwrap();
+    let other = world.wallet.void(&spending(change), None, B::RATE).await.unwrap().tx;
     world.adapter.broadcast(&other).await.unwrap();
     world.await_mempool(&other).await;
     let reason = refusal(world.wallet.push(&opening, None, rate).await);
@@ -175,7 +175,7 @@ pub async fn a_push_undoes_no_other_transaction_of_the_wallet<B: Bench>(world: W
         txid: child.txid,
         vout: 0,
     };
-    let further = world.wallet.void(&spending(left), B::RATE).await.unwrap();
+    let further = world.wallet.void(&spending(left), None, B::RATE).await.unwrap().tx;
     world.adapter.broadcast(&further).await.unwrap();
     world.await_mempool(&further).await;
     let reason = refusal(world.wallet.push(&opening, Some(&child), times::<B>(50)).await);

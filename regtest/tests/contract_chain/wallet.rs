@@ -141,7 +141,7 @@ pub async fn an_opening_can_be_voided<B: Bench>(world: World<B>) {
     let (opening, script) = world.opening(AMOUNT).await;
     world.adapter.broadcast(&opening.tx).await.unwrap();
     world.await_mempool(&opening.tx).await;
-    let void = world.wallet.void(&opening, B::RATE).await.unwrap();
+    let void = world.wallet.void(&opening, None, B::RATE).await.unwrap().tx;
     assert!(
         decode::<B>(&void).spends().len() == 1,
         "one input of the opening is enough"

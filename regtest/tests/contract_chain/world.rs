@@ -154,7 +154,7 @@ impl<B: Bench> World<B> {
             inputs: vec![opening.outpoint],
             ..opening.clone()
         };
-        self.wallet.void(&spent, B::RATE).await.unwrap()
+        self.wallet.void(&spent, None, B::RATE).await.unwrap().tx
     }
 
     pub async fn view(&self, watch: &Watch) -> Sighting {

@@ -28,3 +28,4 @@ mod switch;
 mod taken_back;
 mod upgrade;
 mod versions;
+mod voids;

@@ -82,6 +82,7 @@ impl Service {
             Bumped::Opening => "the opening is pushed by a child",
             Bumped::Claim => "the claim is replaced",
             Bumped::Refund => "the refund is replaced",
+            Bumped::Void => "the spend of the opening's coins back to ourselves is replaced",
         };
         let explanation = format!(
             "{what}: {} sat ({new_rate}) instead of {} sat ({paid_rate}), at most {} sat may be paid now",

@@ -45,6 +45,7 @@ fn bumping(offer: &Offer) -> String {
         ),
         Bumped::Claim => replaced("claim"),
         Bumped::Refund => replaced("refund"),
+        Bumped::Void => replaced("spend of the opening's coins back to ourselves"),
     }
 }
 

@@ -245,6 +245,7 @@ fn outcome_view(outcome: &Outcome) -> OutcomeView {
             };
             (OutcomeKind::Canceled, false, Some(reason))
         }
+        Outcome::GivenUp { reason } => (OutcomeKind::Canceled, false, Some(reason.clone())),
         Outcome::Lost { reason } => (OutcomeKind::Lost, false, Some(reason.clone())),
     };
     OutcomeView { kind, success, reason }

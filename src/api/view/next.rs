@@ -6,7 +6,7 @@ use super::text::{grouped, lasting, ordinal, sats};
 use super::{Scene, choices};
 use crate::api::types::{Deadline, NextView};
 use crate::swap::event::InvoiceStatus;
-use crate::swap::state::{Attempt, GivenInvoice, Maker, Opened, Paying, State, Taker};
+use crate::swap::state::{Attempt, GivenInvoice, Maker, Opened, Paying, Race, State, Taker, Voiding};
 use crate::units::{Blocks, Height};
 
 const NOTHING_AT_STAKE: &str = "the swap is canceled; nothing is at stake";
@@ -115,13 +115,7 @@ fn next_maker(scene: &Scene, maker: &Maker) -> NextView {
             "the network takes the opening transaction",
             "its coins are spent back to ourselves and the swap is canceled",
         ),
-        Maker::Voiding { .. } => soon(
-            "our spend of the coins becomes final, and the swap is canceled",
-            format!(
-                "should the opening confirm first, the swap goes on: the peer pays, or we take our coins back {}",
-                scene.refund()
-            ),
-        ),
+        Maker::Voiding(voiding) => next_voiding(scene, voiding),
         Maker::Opened(opened) => next_opened(scene, opened),
         Maker::ClaimingCoop { opened, .. } | Maker::ClaimingCsv { opened, .. }
             if opened.status == InvoiceStatus::Paid =>
@@ -141,6 +135,29 @@ fn next_maker(scene: &Scene, maker: &Maker) -> NextView {
         Maker::ClaimingCsv { .. } => soon(
             "our refund becomes final",
             "it is published again until it is; nobody else but a peer that paid can take the coins",
+        ),
+    }
+}
+
+fn next_voiding(scene: &Scene, voiding: &Voiding) -> NextView {
+    let otherwise = format!(
+        "should the opening confirm first, the swap goes on: the peer pays, or we take our coins back {}",
+        scene.refund()
+    );
+    let back = "what is missing comes back, and the opening's coins are spent back to ourselves";
+    match voiding.race {
+        Race::Open | Race::Void(_) | Race::Opening(_) => soon(
+            "our spend of the coins becomes final, and the swap is canceled",
+            otherwise,
+        ),
+        Race::Gone(since) => {
+            let csv = scene.limits.map_or(Blocks(0), |limits| limits.csv);
+            let otherwise = "the invoice is closed and the channel is free; the watch goes on";
+            by(scene.by_height(since.plus(csv)), back, otherwise)
+        }
+        Race::LongGone => soon(
+            back,
+            "the watch goes on; nothing else waits for it, and the channel is free",
         ),
     }
 }

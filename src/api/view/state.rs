@@ -4,7 +4,7 @@ use super::Scene;
 use super::text::sats;
 use crate::api::types::Stage;
 use crate::swap::event::InvoiceStatus;
-use crate::swap::state::{Attempt, Maker, Opened, Outcome, Party, Refund, State, Taker};
+use crate::swap::state::{Attempt, Maker, Opened, Outcome, Party, Race, Refund, State, Taker, Voiding};
 use crate::units::{Blocks, Height};
 
 pub(super) fn describe(scene: &Scene) -> (Stage, String) {
@@ -28,13 +28,38 @@ fn describe_maker(scene: &Scene, maker: &Maker) -> (Stage, String) {
         Maker::Funding { invoice: None, .. } => (Stage::Opening, "agreed, making the claim invoice".into()),
         Maker::Funding { invoice: Some(_), .. } => (Stage::Opening, "agreed, signing the opening transaction".into()),
         Maker::Publishing { .. } => (Stage::Opening, "publishing the opening transaction".into()),
-        Maker::Voiding { reason, .. } => (
-            Stage::Closing,
-            format!("spending the opening's coins back to ourselves before it confirms: {reason}"),
-        ),
+        Maker::Voiding(voiding) => (Stage::Closing, describe_voiding(scene, voiding)),
         Maker::Opened(opened) => describe_opened(scene, opened),
         Maker::ClaimingCoop { opened, refund, .. } => refunding(opened, refund, "with the peer's key"),
         Maker::ClaimingCsv { opened, refund } => refunding(opened, refund, "after the timelock"),
+    }
+}
+
+fn describe_voiding(scene: &Scene, voiding: &Voiding) -> String {
+    let Voiding { reason, hindrance, .. } = voiding;
+    match voiding.race {
+        Race::Open => {
+            let hindrance = hindrance
+                .as_ref()
+                .map_or(String::new(), |why| format!(" (not now: {why})"));
+            format!("spending the opening's coins back to ourselves before it confirms: {reason}{hindrance}")
+        }
+        Race::Void(at) => format!(
+            "the opening's coins are spent elsewhere in {}, waiting for confirmations: {reason}",
+            scene.block(at)
+        ),
+        Race::Opening(at) => format!(
+            "the opening has confirmed in {} before its coins were spent back, waiting for confirmations: {reason}",
+            scene.block(at)
+        ),
+        Race::Gone(since) => format!(
+            "an input of the opening has been missing from the chain since {}, as after a reorg: it is waited for: {reason}",
+            scene.block(since)
+        ),
+        Race::LongGone => format!(
+            "an input of the opening has been missing from the chain for longer than the timelock, and nothing is at \
+             stake unless it comes back: {reason}"
+        ),
     }
 }
 
@@ -171,6 +196,7 @@ fn describe_outcome(outcome: &Outcome) -> String {
             by: Party::Peer,
             reason,
         } => format!("canceled by the peer: {reason}"),
+        Outcome::GivenUp { reason } => format!("canceled by this node: {reason}; its rescue file is kept"),
         Outcome::Lost { reason } => format!("COINS LOST: {reason}"),
     }
 }

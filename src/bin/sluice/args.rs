@@ -154,7 +154,7 @@ pub enum SwapCommand {
     },
     /// End a swap as far as that is safe, or say why it is not
     Cancel(OneSwap),
-    /// Get a transaction of ours into a block sooner: push an opening, replace a claim or a refund
+    /// Get a transaction of ours into a block sooner: push an opening, replace a claim, a refund or a void
     Bump {
         #[command(flatten)]
         swap: OneSwap,

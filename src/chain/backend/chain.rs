@@ -8,7 +8,7 @@ use super::{Backend, Ledger, witness};
 use crate::chain::watch::{ChainTx, Source};
 use crate::ports::{Chain, ChainInfo, PortError, Sighting, Tip, Watch};
 use crate::swap::fees::FeeRates;
-use crate::units::{Asset, Blocks, FeeRate, RawTx, SwapId, Timestamp, TxId};
+use crate::units::{Asset, Blocks, FeeRate, OutPoint, RawTx, SwapId, Timestamp, TxId};
 
 #[async_trait]
 impl<L: Ledger> Chain for Backend<L> {
@@ -74,6 +74,20 @@ impl<L: Ledger> Chain for Backend<L> {
             Err(_) if self.watcher.has_confirmed(txid) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn is_gone(&self, output: OutPoint) -> Result<bool, PortError> {
+        if self.rpc.tx_out(output).await?.is_some() || self.rpc.mempool_entry(output.txid).await?.is_some() {
+            return Ok(false);
+        }
+        // a block may have taken its transaction out of the mempool between the two calls
+        Ok(self.rpc.tx_out(output).await?.is_none())
+    }
+
+    async fn standing_on(&self, txid: TxId) -> Result<Option<u32>, PortError> {
+        let entry = self.rpc.mempool_entry(txid).await?;
+        // the node counts the transaction itself
+        Ok(entry.map(|entry| entry.descendantcount.saturating_sub(1)))
     }
 
     async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError> {

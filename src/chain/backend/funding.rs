@@ -16,9 +16,9 @@ use super::Ledger;
 use crate::chain::watch::ChainTx;
 use crate::ports::PortError;
 use crate::ports::untaken::Frees;
-use crate::swap::state::{Opening, TxCost};
+use crate::swap::state::{Claim, Opening, TxCost};
 use crate::tx::OpeningOutput;
-use crate::units::{FeeRate, OutPoint, RawTx};
+use crate::units::{FeeRate, OutPoint};
 
 /// What a spend of an opening's input to ourselves pays apart; the rest of the coin becomes its change.
 const VOID_OUTPUT: Amount = Amount::from_sat(1_000);
@@ -38,6 +38,16 @@ struct Built<T> {
     cost: TxCost,
     /// Inputs that the wallet chose, now locked.
     added: Vec<OutPoint>,
+}
+
+impl<T: ChainTx> From<Built<T>> for Claim {
+    fn from(built: Built<T>) -> Claim {
+        Claim {
+            tx: built.tx.raw(),
+            txid: built.tx.txid(),
+            cost: built.cost,
+        }
+    }
 }
 
 impl<L: Ledger> Funder<L> {
@@ -62,8 +72,13 @@ impl<L: Ledger> Funder<L> {
         })
     }
 
-    /// A spend of the opening's first input to the wallet, at a fee that replaces the opening.
-    pub(super) async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
+    /// A spend of the opening's first input to the wallet, at a fee that replaces the opening and the void before it.
+    pub(super) async fn void(
+        &self,
+        opening: &Opening,
+        replaced: Option<&Claim>,
+        rate: FeeRate,
+    ) -> Result<Claim, PortError> {
         let own = L::new_address(&self.rpc, "").await?;
         let paying = OpeningOutput {
             script: own.script,
@@ -73,15 +88,18 @@ impl<L: Ledger> Funder<L> {
         let spent: Vec<OutPoint> = opening.inputs.iter().take(1).copied().collect();
         let first = self.build(&spent, &paying, rate).await?;
         // BIP 125 rule 4: a replacement pays for its own relay on top, and Elements takes its full size for that
-        let least = opening.cost.fee.checked_add(self.incremental.fee(first.cost.vsize));
+        let before = replaced
+            .map_or(Amount::ZERO, |void| void.cost.fee)
+            .max(opening.cost.fee);
+        let least = before.checked_add(self.incremental.fee(first.cost.vsize));
         let least = least.ok_or_else(|| PortError::Broken("fee of a replacement leaves 64 bits".into()))?;
         if first.cost.fee >= least {
-            return Ok(first.tx.raw());
+            return Ok(first.into());
         }
         self.free(&first.added).await;
         let size = first.cost.size(self.ledger.discount());
         let rate = FeeRate(least.to_sat().saturating_mul(1000).div_ceil(size));
-        Ok(self.build(&spent, &paying, rate).await?.tx.raw())
+        Ok(self.build(&spent, &paying, rate).await?.into())
     }
 
     /// Funds and signs. The inputs it added are locked after that, and free again if it fails.

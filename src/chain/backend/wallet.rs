@@ -15,7 +15,7 @@ use crate::ports::{Chain, PortError, SendError, Wallet, WalletBalance};
 use crate::swap::state::{Claim, Opening};
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
-use crate::units::{FeeRate, OutPoint, RawTx, TxId};
+use crate::units::{FeeRate, OutPoint, TxId};
 
 #[async_trait]
 impl<L: Ledger> Wallet for Backend<L> {
@@ -77,8 +77,8 @@ impl<L: Ledger> Wallet for Backend<L> {
         Ok(())
     }
 
-    async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
-        self.funder.void(opening, rate).await
+    async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
+        self.funder.void(opening, replaced, rate).await
     }
 
     async fn push(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {

@@ -2,11 +2,11 @@
 
 use tokio::sync::watch::Receiver;
 
-use super::Task;
+use super::{Task, void};
 use crate::engine::sight::{self, Judge};
-use crate::ports::{Chain, PortError, Tip};
-use crate::swap::Event;
+use crate::ports::{Chain, PortError, Tip, Watch};
 use crate::swap::event::{ChainView, EffectKind, OpeningView, TxKind};
+use crate::swap::{Event, Swap};
 use crate::tx;
 use crate::units::{Preimage, RawTx};
 
@@ -28,12 +28,9 @@ pub(super) async fn watch(task: &Task) {
                 opening: OpeningView::Unseen,
                 spend: None,
                 conflict: None,
+                gone: false,
             }),
-            Some(sought) => side
-                .chain
-                .view(sought)
-                .await
-                .map(|sighting| judge.view(&swap, &sighting)),
+            Some(sought) => look(side.chain.as_ref(), &swap, sought, &mut judge).await,
         };
         match view {
             Ok(view) => {
@@ -58,6 +55,12 @@ pub(super) async fn watch(task: &Task) {
             () = changed => {}
         }
     }
+}
+
+async fn look(chain: &dyn Chain, swap: &Swap, sought: &Watch, judge: &mut Judge) -> Result<ChainView, PortError> {
+    let view = judge.view(swap, &chain.view(sought).await?);
+    let gone = void::is_input_gone(chain, swap, &view).await?;
+    Ok(ChainView { gone, ..view })
 }
 
 /// The present tip, waiting for one while the chain does not answer. None: the chain's adapter is gone.
@@ -85,7 +88,11 @@ pub(super) async fn broadcast(task: &Task, kind: TxKind, transaction: &RawTx, pr
     let (mut backoff, mut told) = (task.backoff(), None);
     loop {
         let given_at = *tips.borrow_and_update();
-        let answer = match side.chain.broadcast(&transaction).await {
+        let given = match kind {
+            TxKind::Void => void::publish(side.chain.as_ref(), &task.swap(), &transaction).await,
+            TxKind::Opening | TxKind::Claim | TxKind::Push => side.chain.broadcast(&transaction).await,
+        };
+        let answer = match given {
             Ok(()) => Event::Accepted(kind),
             Err(PortError::Refused(reason)) => Event::Refused(EffectKind::Broadcast(kind), reason),
             Err(failure) => {
@@ -94,6 +101,12 @@ pub(super) async fn broadcast(task: &Task, kind: TxKind, transaction: &RawTx, pr
             }
         };
         if told.as_ref() != Some(&answer) {
+            if let Event::Refused(EffectKind::Broadcast(TxKind::Void), reason) = &answer {
+                tracing::warn!(
+                    reason,
+                    "the void is not published now; it is tried again at the next block"
+                );
+            }
             task.yield_event(answer.clone()).await;
             told = Some(answer);
         }

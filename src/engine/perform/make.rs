@@ -10,7 +10,7 @@ use crate::keys::SwapSecrets;
 use crate::ports::{Entropy, PortError};
 use crate::swap::event::{EffectKind, Made, SpendPath};
 use crate::swap::fees::{Ceiling, FeeRates, Wish};
-use crate::swap::state::{Claim, Maker, Opening, TxCost};
+use crate::swap::state::{Claim, Maker, TxCost};
 use crate::swap::{Effect, Event, State, Swap, Taker};
 use crate::tx::{self, ClaimPath, ClaimRequest, FeeBasis, OpeningOutput};
 use crate::units::{FeeRate, Height, PaymentHash, RawTx};
@@ -90,8 +90,8 @@ pub(super) async fn claim(task: &Task, path: &SpendPath, wish: Option<Wish>) {
     .await;
 }
 
-/// What a claim pays.
-struct Bid {
+/// What a transaction pays that brings coins home.
+pub(super) struct Bid {
     rate: FeeRate,
     ceiling: Ceiling,
     /// The least that the node takes.
@@ -101,9 +101,15 @@ struct Bid {
 }
 
 impl Bid {
-    fn of(swap: &Swap, tip: Option<Height>, rates: FeeRates, wish: Option<Wish>, discounted: bool) -> Option<Bid> {
+    pub(super) fn of(
+        swap: &Swap,
+        tip: Option<Height>,
+        rates: FeeRates,
+        wish: Option<Wish>,
+        discounted: bool,
+    ) -> Option<Bid> {
         let stake = swap.stake(tip)?;
-        let before = swap.newest_claim().map(|claim| claim.cost.rate(discounted));
+        let before = swap.newest_version().map(|claim| claim.cost.rate(discounted));
         Some(Bid {
             rate: stake.rate(before, &rates, wish),
             ceiling: stake.ceiling(rates.ceiling, wish),
@@ -112,8 +118,24 @@ impl Bid {
         })
     }
 
+    /// The rate, within the ceiling for what is as large as the version before it; for a first one, the operator's.
+    pub(super) fn rate_like(&self, before: Option<&Claim>) -> FeeRate {
+        let size = before.map(|before| before.cost.size(self.discounted));
+        let most = size.map_or(self.ceiling.rate, |size| self.ceiling.rate_of(size));
+        self.rate.min(most)
+    }
+
+    /// What pays so much that it takes another's place may pay more than the rate that was asked for.
+    pub(super) fn check_ceiling(&self, cost: &TxCost) -> Result<(), String> {
+        let most = self.ceiling.fee(cost.size(self.discounted));
+        if cost.fee > most {
+            return Err(format!("it must pay {}, at most {most} may be paid now", cost.fee));
+        }
+        Ok(())
+    }
+
     /// What the node would not take is not made: it could not be replaced at a small step later.
-    fn check(&self, cost: &TxCost) -> Result<(), String> {
+    pub(super) fn check(&self, cost: &TxCost) -> Result<(), String> {
         let size = cost.size(self.discounted);
         if cost.fee < self.least.fee(size) {
             let (least, most) = (self.least, self.ceiling.rate_of(size));
@@ -190,36 +212,5 @@ fn taker_key_of(swap: &Swap) -> Option<&crate::units::SwapSecret> {
     match &swap.state {
         State::Maker(_, Maker::ClaimingCoop { taker_key, .. }) => Some(taker_key),
         _ => None,
-    }
-}
-
-pub(super) async fn void(task: &Task) {
-    let Some(side) = task.side().await else { return };
-    let swap = task.swap();
-    let State::Maker(_, Maker::Voiding { opening, children, .. }) = &swap.state else {
-        return;
-    };
-    // BIP 125, rule 3: what takes the place of the opening pays for what stands on it as well
-    let replaced = Opening {
-        cost: children.iter().fold(opening.cost, |cost, child| cost.and(&child.cost)),
-        ..opening.clone()
-    };
-    let mut backoff = task.backoff();
-    loop {
-        let made = async {
-            let rate = side.chain.fee_rate().await?;
-            side.without_lost_locks(side.wallet.void(&replaced, rate).await)
-        };
-        match made.await {
-            Ok(tx) => return task.yield_event(Event::Made(Made::Void(tx))).await,
-            // Refused now is not refused for ever: a conflict may leave the mempool, money may come in.
-            Err(PortError::Refused(reason)) => {
-                tracing::warn!(reason, "the opening cannot be voided now; trying again");
-                backoff.pause().await;
-            }
-            Err(failure) => {
-                backoff.after("void the opening", failure).await;
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@ mod lightning;
 mod make;
 mod message;
 mod push;
+mod void;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,7 @@ pub(super) async fn perform(task: &Task, effect: &Effect) {
         Effect::MakeOpening(hash) => make::opening(task, effect, *hash).await,
         Effect::MakeClaim(path, wish) => make::claim(task, path, *wish).await,
         Effect::MakePush(wish) => push::push(task, *wish).await,
-        Effect::MakeVoid => make::void(task).await,
+        Effect::MakeVoid(wish) => void::make(task, *wish).await,
         Effect::Broadcast { kind, tx, preimage } => chain::broadcast(task, *kind, tx, preimage.as_ref()).await,
         Effect::Pay(payee) => lightning::pay(task, effect, payee).await,
         Effect::WatchPayment(kind, hash) => lightning::watch_payment(task, *kind, *hash).await,

@@ -17,7 +17,7 @@ use crate::swap::fees::fee_of_child;
 use crate::swap::state::{Claim, Opening, TxCost};
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
-use crate::units::{FeeRate, OutPoint, RawTx, TxId};
+use crate::units::{FeeRate, OutPoint, TxId};
 
 /// How often coins are chosen anew because another program was faster.
 const ATTEMPTS: usize = 3;
@@ -98,13 +98,16 @@ impl<P: Purse> Wallet for NodeWallet<P> {
         self.funder.purse.unlock(&opening.inputs).await
     }
 
-    async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
+    async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
         // BIP 125 rules 3 and 4: more than the opening in all, and its own relay on top
+        let before = replaced
+            .map_or(Amount::ZERO, |void| void.cost.fee)
+            .max(opening.cost.fee);
         let fee = |vsize| {
-            let least = opening.cost.fee.checked_add(INCREMENTAL.fee(vsize));
+            let least = before.checked_add(INCREMENTAL.fee(vsize));
             least.unwrap_or(Amount::MAX).max(rate.fee(vsize))
         };
-        Ok(self.funder.reclaim(&opening.inputs, fee).await?.tx)
+        Ok(self.funder.reclaim(&opening.inputs, fee).await?.into())
     }
 
     async fn push(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
@@ -137,12 +140,7 @@ impl<P: Purse> Wallet for NodeWallet<P> {
             let replaced = replaced.map(|replaced| &replaced.cost);
             fee_of_child(&opening.cost, &child, false, replaced, (rate, INCREMENTAL)).unwrap_or(Amount::MAX)
         };
-        let child = self.funder.return_to_wallet(change, fee).await?;
-        Ok(Claim {
-            tx: child.tx,
-            txid: child.txid,
-            cost: child.cost,
-        })
+        Ok(self.funder.return_to_wallet(change, fee).await?.into())
     }
 
     /// Nodes label transactions, not addresses: there is nothing to write down.
@@ -344,6 +342,16 @@ impl<P: Purse> Frees for Funder<P> {
     async fn free(&self, coins: &[OutPoint]) {
         if let Err(error) = self.purse.unlock(coins).await {
             warn!(%error, coins = coins.len(), "coins stay locked until the wallet is put in order");
+        }
+    }
+}
+
+impl From<Signed> for Claim {
+    fn from(signed: Signed) -> Claim {
+        Claim {
+            tx: signed.tx,
+            txid: signed.txid,
+            cost: signed.cost,
         }
     }
 }

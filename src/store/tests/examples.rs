@@ -8,7 +8,8 @@ use bitcoin::{Amount, ScriptBuf, SignedAmount};
 use crate::swap::event::{Failure, InvoiceKind, InvoiceStatus, Made, PaymentStatus, PeerMessage};
 use crate::swap::progress::Progress;
 use crate::swap::state::{
-    Abandon, Attempt, Claim, GivenInvoice, Offer, Opened, Opening, OwnInvoice, Party, Paying, Refund, TxCost,
+    Abandon, Attempt, Claim, GivenInvoice, Offer, Opened, Opening, OwnInvoice, Party, Paying, Race, Refund, TxCost,
+    Voiding,
 };
 use crate::swap::terms::{Deal, FeePolicy, KeyPath, Payout, SwapKeys};
 use crate::swap::{Event, Kind, Maker, Outcome, Role, State, Swap, Taker, Terms};
@@ -197,15 +198,18 @@ fn makers() -> Vec<Maker> {
             since,
             look_first: false,
         },
-        Maker::Voiding {
+        Maker::Voiding(Voiding {
             opening: opening(),
             children: Vec::new(),
             invoice: own_invoice(),
             status: InvoiceStatus::Open,
-            spend: Some(RawTx::from(vec![0xee; 40])),
+            voids: Vec::new(),
+            progress: Progress::Fresh,
+            hindrance: None,
+            race: Race::Open,
             taker_key: None,
             reason: reason(),
-        },
+        }),
         Maker::Opened(opened()),
         Maker::ClaimingCoop {
             opened: opened(),

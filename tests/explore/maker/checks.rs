@@ -63,6 +63,10 @@ impl World {
             |by: By| matches!(self.chain.spend, Some((path, true, at)) if path == by && self.chain.is_final(at));
         match outcome {
             Outcome::Lost { reason } => poorer(reason),
+            // The input may come back at any time, before the next look at the chain as well: the rescue file is kept.
+            Outcome::GivenUp { .. } if self.invoice == Some(InvoiceStatus::Open) => {
+                poorer("given up, and the taker may still pay")
+            }
             Outcome::Canceled { .. } if is_out => poorer("cancelled, and the opening is out"),
             Outcome::Canceled { .. } => match self.chain.void {
                 Place::Block(at) if !self.chain.is_final(at) => poorer("cancelled, and the opening may come back"),
@@ -78,7 +82,8 @@ impl World {
             | Outcome::ClaimedByInvoice
             | Outcome::ClaimedByCoop
             | Outcome::ClaimedByCsv
-            | Outcome::CoopClosed { .. } => Ok(()),
+            | Outcome::CoopClosed { .. }
+            | Outcome::GivenUp { .. } => Ok(()),
         }
     }
 }

@@ -66,7 +66,20 @@ impl World {
                 let not = refused(machine, EffectKind::MakeOpening);
                 add(Who::World, "the opening is not made", not);
             }
-            Effect::MakeVoid => add(Who::Us, "the void is made", self.taking(machine, Seen::MadeVoid)),
+            Effect::MakeVoid(_) => {
+                add(Who::Us, "the void is made", self.taking(machine, Seen::MadeVoid));
+                // The same, should reorgs undo what is in a block, and the input be there again.
+                let anew = Chain {
+                    opening: Place::Nowhere,
+                    void: Place::Nowhere,
+                    gone: None,
+                    ..self.chain
+                };
+                if anew.next_height(&[]).is_some() {
+                    let not = refused(machine, EffectKind::MakeVoid);
+                    add(Who::World, "the void is not made", not);
+                }
+            }
             Effect::MakeClaim(..) => {
                 add(Who::Us, "the refund is made", self.taking(machine, Seen::MadeClaim));
                 // After the last height there is no later block to try again at, should a reorg undo the spend.
@@ -124,14 +137,15 @@ impl World {
         let mut add = |who, by, to: World| moves.push(Move { who, by, to });
         let mut next = self.doing(machine, effect);
         let (opening, void) = (self.chain.opening, self.chain.void);
+        let there = self.chain.gone.is_none();
         match kind {
             TxKind::Opening => {
-                if opening == Place::Nowhere && !matches!(void, Place::Block(_)) {
+                if there && opening == Place::Nowhere && !matches!(void, Place::Block(_)) {
                     next.chain.opening = Place::Mempool;
                     // It may be out without our having heard that it is.
                     add(Who::Us, "the opening is published, the answer lost", next);
                 }
-                if opening != Place::Dead {
+                if there && opening != Place::Dead {
                     let to = next.taking(machine, Seen::Accepted(kind));
                     add(Who::Us, "the opening is published", to);
                 }
@@ -143,7 +157,7 @@ impl World {
                 );
             }
             TxKind::Void => {
-                if void == Place::Nowhere && !matches!(opening, Place::Block(_)) {
+                if there && void == Place::Nowhere && !matches!(opening, Place::Block(_)) {
                     next.chain.void = Place::Mempool;
                     add(Who::Us, "the void is published", next);
                 }

@@ -25,7 +25,21 @@ impl World {
             let clock = self.clock + 1;
             add(Who::World, "time passes", World { clock, ..*self });
         }
+        if self.chain.gone.is_some() {
+            let chain = Chain {
+                gone: None,
+                ..self.chain
+            };
+            add(Who::World, "the input is there again", World { chain, ..*self });
+        }
         if let Some(faults) = self.faults.checked_sub(1) {
+            if let Some(chain) = self.chain.without_input() {
+                add(
+                    Who::World,
+                    "a reorg takes an input away",
+                    World { chain, faults, ..*self },
+                );
+            }
             for chain in self.chain.reorgs() {
                 add(Who::World, "a reorg", World { chain, faults, ..*self });
                 // What a reorg takes out of the chain may be gone from every mempool.

@@ -121,7 +121,7 @@ impl World {
             | Effect::WakeAt(_)
             | Effect::MakeInvoice { .. }
             | Effect::MakeOpening(_)
-            | Effect::MakeVoid
+            | Effect::MakeVoid(_)
             | Effect::MakePush(_)
             | Effect::WatchInvoice(..)
             | Effect::WatchChain

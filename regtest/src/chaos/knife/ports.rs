@@ -15,7 +15,7 @@ use sluice::swap::fees::FeeRates;
 use sluice::swap::state::{Claim, Opening};
 use sluice::swap::terms::Payout;
 use sluice::tx::OpeningOutput;
-use sluice::units::{Asset, Blocks, FeeRate, NodeId, PaymentHash, RawTx, SwapId, TxId};
+use sluice::units::{Asset, Blocks, FeeRate, NodeId, OutPoint, PaymentHash, RawTx, SwapId, TxId};
 use tokio::sync::watch;
 
 use super::Knife;
@@ -73,6 +73,14 @@ impl Chain for Watched<dyn Chain> {
         done
     }
 
+    async fn is_gone(&self, output: OutPoint) -> Result<bool, PortError> {
+        self.port.is_gone(output).await
+    }
+
+    async fn standing_on(&self, txid: TxId) -> Result<Option<u32>, PortError> {
+        self.port.standing_on(txid).await
+    }
+
     async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError> {
         self.port.has_in_mempool(tx).await
     }
@@ -124,9 +132,9 @@ impl Wallet for Watched<dyn Wallet> {
         done
     }
 
-    async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
+    async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
         let passage = self.knife.always("void");
-        let done = self.port.void(opening, rate).await;
+        let done = self.port.void(opening, replaced, rate).await;
         passage.done();
         done
     }

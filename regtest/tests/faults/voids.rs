@@ -1,0 +1,139 @@
+//! Openings that nobody can pay for any more and no miner takes: they are taken back, at a fee that rises, and without
+//! undoing what the wallet has paid since.
+
+use anyhow::{Context, Result};
+use sluice::api::SluiceApiClient;
+use sluice::api::types::{BumpRequest, ChoiceKind, OutcomeKind, SendRequest, Stage, SwapView, WalletRef};
+use sluice::swap::Kind;
+use sluice::swap::fees::Bumped;
+use sluice::units::{Asset, SwapId, TxId};
+use sluice_regtest::daemons::wait_for;
+use sluice_regtest::liquid::FeeMarket;
+use sluice_regtest::world::{Options, PATIENCE, World};
+
+use super::orders::{chain, elements_txid, node, order, outcome, tails, wait_for_height};
+
+const AMOUNT: u64 = 1_000_000;
+/// No miner's rate.
+const NEVER: u64 = 1_000_000_000;
+
+async fn see(world: &World, id: SwapId, what: &str, fits: impl Fn(&SwapView) -> bool) -> Result<SwapView> {
+    world.wait_for_swap(&world.alice, id, what, fits).await
+}
+
+async fn mine_nothing(world: &World, blocks: u32) -> Result<()> {
+    for _ in 0..blocks {
+        world.liquid.mine_empty().await?;
+    }
+    wait_for_height(&world.alice, chain(world).tip().height).await
+}
+
+/// Waits until the mempool is what it should be; in any order.
+async fn waits_for_a_block(world: &World, what: &str, fits: impl Fn(&[elements::Txid]) -> bool) -> Result<()> {
+    wait_for(what, PATIENCE, || async {
+        Ok(fits(&chain(world).mempool()).then_some(()))
+    })
+    .await
+    .with_context(|| tails(world))
+}
+
+/// A world whose alice has opened, and the opening is in the mempool; no miner takes it.
+async fn opened() -> Result<(World, SwapId, TxId)> {
+    let world = World::start(Options::default()).await?;
+    let swap = order(&world.alice, Kind::In, world.channels[0], AMOUNT).await?;
+    let opened = see(&world, swap, "opened", |view| {
+        view.timings_ms.opening_published.is_some()
+    })
+    .await?;
+    let opening = opened.opening.context("an opening")?.txid;
+    Ok((world, swap, opening))
+}
+
+/// Nobody can pay for the opening any more, and its window passes.
+async fn run_out(world: &World, swap: SwapId) -> Result<()> {
+    let alice = node(world, 0);
+    for invoice in alice.invoices() {
+        alice.expire_invoice(invoice.hash);
+    }
+    see(world, swap, "not payable", |view| view.stage == Stage::Refunding).await?;
+    mine_nothing(world, 60).await
+}
+
+fn may_bump(view: &SwapView) -> bool {
+    let choices = view.next.as_ref().map_or(&[][..], |next| &next.you_may);
+    choices.iter().any(|choice| choice.kind == ChoiceKind::Bump)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_void_that_waits_is_replaced_by_itself_and_by_a_bump_and_the_coins_are_back() -> Result<()> {
+    let (world, swap, opening) = opened().await?;
+    run_out(&world, swap).await?;
+    see(&world, swap, "voided", may_bump).await?;
+    let opening = elements_txid(opening);
+    waits_for_a_block(&world, "the void in the opening's place", |ids| {
+        ids.len() == 1 && ids[0] != opening
+    })
+    .await?;
+    let first = chain(&world).mempool();
+    mine_nothing(&world, 11).await?;
+    waits_for_a_block(&world, "another void", |ids| ids.len() == 1 && ids != first).await?;
+    let second = chain(&world).mempool();
+
+    let request = BumpRequest {
+        swap_id: swap,
+        fee_rate_sat_per_kvb: Some(5_000),
+    };
+    let bumped = world.alice.client()?.swap_bump(request).await?;
+    assert_eq!(bumped.transaction, Bumped::Void);
+    assert_eq!(elements_txid(bumped.txid), second[0]);
+    assert!(bumped.new_fee_sat > bumped.paid_fee_sat, "{bumped:?}");
+    let third = elements_txid(bumped.new_txid.context("another void")?);
+    waits_for_a_block(&world, "the bumped void", |ids| ids == [third]).await?;
+
+    world.liquid.mine(1).await?;
+    see(&world, swap, "in a block", |view| {
+        view.state.contains("waiting for confirmations")
+    })
+    .await?;
+    world.liquid.mine(1).await?;
+    let closed = see(&world, swap, "closed", |view| view.stage == Stage::Closed).await?;
+    assert_eq!(outcome(&closed), Some(OutcomeKind::Canceled));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_of_the_openings_change_is_not_undone_by_a_void_and_says_why_it_waits() -> Result<()> {
+    let (world, swap, opening) = opened().await?;
+    // more than all that is in a block: the change is needed for it
+    let client = world.alice.client()?;
+    let asset = WalletRef { asset: Asset::Lbtc };
+    let held = client.wallet_balance(asset.clone()).await?;
+    let bob = world.bob.client()?.wallet_address(asset).await?;
+    let payment = client
+        .wallet_send(SendRequest {
+            asset: Asset::Lbtc,
+            address: bob.address,
+            amount_sat: held.spendable_sat + held.pending_sat / 2,
+        })
+        .await?;
+    let both = [elements_txid(opening), elements_txid(payment.txid)];
+    waits_for_a_block(&world, "the payment", |ids| ids == both).await?;
+
+    let market = FeeMarket {
+        mined: Some(NEVER),
+        admitted: None,
+    };
+    chain(&world).set_market(market);
+    run_out(&world, swap).await?;
+    let waiting = see(&world, swap, "hindered", |view| view.state.contains("would undo it")).await?;
+    assert!(!may_bump(&waiting), "{waiting:?}");
+    mine_nothing(&world, 20).await?;
+    assert_eq!(chain(&world).mempool(), both, "nothing is undone");
+
+    // both are mined, and the opening's coins wait for the timelock
+    chain(&world).set_market(FeeMarket::default());
+    world.liquid.mine(2).await?;
+    see(&world, swap, "opened after all", |view| view.stage == Stage::Refunding).await?;
+    assert_eq!(chain(&world).mempool(), []);
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! Taking an opening back before it confirms: a spend of one of its inputs is signed here, and published only once it is
+//! committed. It takes the place of the opening in the mempool, and of all that stands on it: of what is not the swap's,
+//! nothing may (docs/decisions/0022-taking-an-opening-back.md).
+
+use super::make::Bid;
+use super::{Task, until_answered};
+use crate::engine::Side;
+use crate::ports::{Chain, PortError};
+use crate::swap::event::{ChainView, EffectKind, Made, OpeningView};
+use crate::swap::fees::Wish;
+use crate::swap::state::{Claim, Maker, Opening, Voiding};
+use crate::swap::{Event, State, Swap};
+
+pub(super) async fn make(task: &Task, wish: Option<Wish>) {
+    let Some(side) = task.side().await else { return };
+    let swap = task.swap();
+    let Some(voiding) = voiding_of(&swap) else { return };
+    let made = until_answered(task, "void the opening", || async {
+        let chain = side.chain.as_ref();
+        may_replace(chain, voiding).await?;
+        let (rates, discounted) = (chain.fee_rates().await?, side.info().discount);
+        let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
+        let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be voided".into()))?;
+        sign(&side, voiding, &bid).await
+    })
+    .await;
+    task.yield_event(match made {
+        Ok(void) => Event::Made(Made::Void(void)),
+        Err(reason) => {
+            tracing::warn!(
+                reason,
+                "the opening cannot be voided now; it is tried again at the next block"
+            );
+            Event::Refused(EffectKind::MakeVoid, reason)
+        }
+    })
+    .await;
+}
+
+fn voiding_of(swap: &Swap) -> Option<&Voiding> {
+    match &swap.state {
+        State::Maker(_, Maker::Voiding(voiding)) => Some(voiding),
+        State::Maker(..) | State::Taker(..) | State::Requested { .. } | State::Canceling { .. } | State::Closed(_) => {
+            None
+        }
+    }
+}
+
+async fn sign(side: &Side, voiding: &Voiding, bid: &Bid) -> Result<Claim, PortError> {
+    // BIP 125, rule 3: what takes the place of the opening pays for what stands on it as well
+    let opening = Opening {
+        cost: voiding.replaces(),
+        ..voiding.opening.clone()
+    };
+    let before = voiding.voids.last();
+    let signed = side.wallet.void(&opening, before, bid.rate_like(before)).await;
+    let void = side.without_lost_locks(signed)?;
+    if let Err(reason) = bid.check(&void.cost).and_then(|()| bid.check_ceiling(&void.cost)) {
+        // coins that it would have spent beside the opening's are locked for nothing
+        side.tidy_locks();
+        return Err(PortError::Refused(reason));
+    }
+    Ok(void)
+}
+
+/// Refuses, in words, what would undo more than the opening, its push and the void before.
+async fn may_replace(chain: &dyn Chain, voiding: &Voiding) -> Result<(), PortError> {
+    may_be_published(chain, voiding).await?;
+    let Some(before) = voiding.voids.last() else {
+        return Ok(());
+    };
+    match chain.standing_on(before.txid).await? {
+        None | Some(0) => Ok(()),
+        Some(_) => Err(PortError::Refused(
+            "another transaction of the wallet spends what the last void left: it may not be undone".into(),
+        )),
+    }
+}
+
+/// Refuses, in words, to take the place of an opening whose change another transaction of the wallet spends.
+async fn may_be_published(chain: &dyn Chain, voiding: &Voiding) -> Result<(), PortError> {
+    let Some(standing) = chain.standing_on(voiding.opening.outpoint.txid).await? else {
+        return Ok(());
+    };
+    let pushed = match voiding.children.last() {
+        Some(child) => chain.standing_on(child.txid).await?.map_or(0, |_| 1),
+        None => 0,
+    };
+    if standing > pushed {
+        return Err(PortError::Refused(
+            "another transaction of the wallet spends the opening's change, and taking the opening back would undo it: \
+             that waits until the transaction has left the mempool; should a block take both, the coins come back with \
+             the peer's key or after the timelock"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Hands a void to the network, unless that would undo another transaction: one may have come since it was made.
+pub(super) async fn publish(chain: &dyn Chain, swap: &Swap, void: &crate::units::RawTx) -> Result<(), PortError> {
+    if let Some(voiding) = voiding_of(swap) {
+        may_be_published(chain, voiding).await?;
+    }
+    chain.broadcast(void).await
+}
+
+/// Whether an input of an opening that is being voided has vanished from the chain.
+pub(super) async fn is_input_gone(chain: &dyn Chain, swap: &Swap, view: &ChainView) -> Result<bool, PortError> {
+    let is_settled = view.opening != OpeningView::Unseen || view.conflict.is_some();
+    let Some(voiding) = voiding_of(swap).filter(|_| !is_settled) else {
+        return Ok(false);
+    };
+    for input in &voiding.opening.inputs {
+        if chain.is_gone(*input).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -117,6 +117,8 @@ struct Met {
     swap: Rc<Swap>,
     wants: Rc<[Effect]>,
     contradiction: Option<(&'static str, &'static str)>,
+    /// What it becomes.
+    steps: FxHashMap<(Now, Seen), Id>,
 }
 
 /// The rules' answers. Worlds are many, swaps are few: a world holds its swap's number.
@@ -124,13 +126,12 @@ pub struct Machine {
     rules: Rules,
     met: Vec<Met>,
     ids: FxHashMap<Rc<Swap>, Id>,
-    steps: FxHashMap<(Id, Now, Seen), Id>,
 }
 
 impl Machine {
     pub fn new(rules: Rules) -> Machine {
-        let (met, ids, steps) = (Vec::new(), FxHashMap::default(), FxHashMap::default());
-        Machine { rules, met, ids, steps }
+        let (met, ids) = (Vec::new(), FxHashMap::default());
+        Machine { rules, met, ids }
     }
 
     pub fn id(&mut self, mut swap: Swap) -> Id {
@@ -145,6 +146,7 @@ impl Machine {
             swap: swap.clone(),
             contradiction: contradiction(&wants),
             wants,
+            steps: FxHashMap::default(),
         });
         self.ids.insert(swap, id);
         id
@@ -168,7 +170,7 @@ impl Machine {
     }
 
     pub fn step(&mut self, id: Id, now: Now, seen: Seen) -> Id {
-        if let Some(next) = self.steps.get(&(id, now, seen)) {
+        if let Some(next) = self.met[id.0 as usize].steps.get(&(now, seen)) {
             return *next;
         }
         let swap = self.swap(id);
@@ -176,7 +178,7 @@ impl Machine {
             Step::Stay => id,
             Step::To(next) => self.id(*next),
         };
-        self.steps.insert((id, now, seen), next);
+        self.met[id.0 as usize].steps.insert((now, seen), next);
         next
     }
 

@@ -69,12 +69,7 @@ impl World {
             Effect::MakeVoid(_) => {
                 add(Who::Us, "the void is made", self.taking(machine, Seen::MadeVoid));
                 // The same, should reorgs undo what is in a block, and the input be there again.
-                let anew = Chain {
-                    opening: Place::Nowhere,
-                    void: Place::Nowhere,
-                    gone: None,
-                    ..self.chain
-                };
+                let anew = Chain::new(self.chain.asset).up_to(self.chain.tip);
                 if anew.next_height(&[]).is_some() {
                     let not = refused(machine, EffectKind::MakeVoid);
                     add(Who::World, "the void is not made", not);

@@ -166,7 +166,11 @@ async fn each_maker_pays_from_its_nodes_wallet_to_the_satoshi() -> Result<()> {
     for (maker, holder) in [(Side::Alice, "lnd"), (Side::Bob, "cln")] {
         let chains = operator(&pair, maker)?.client()?.chain_list().await?.chains;
         let btc = chains.iter().find(|chain| chain.asset == Asset::Btc);
-        expect_equal("the wallet", &btc.map(|chain| chain.wallet.as_str()), &Some(holder))?;
+        expect_equal(
+            "the wallet",
+            &btc.and_then(|chain| chain.wallet.as_deref()),
+            &Some(holder),
+        )?;
         let before = [total(&pair, Side::Alice).await?, total(&pair, Side::Bob).await?];
         let id = order(&pair, maker).await?;
         finish(&pair, maker, id, before).await.context(holder)?;

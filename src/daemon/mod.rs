@@ -9,11 +9,13 @@
 
 mod args;
 mod backends;
+mod chains;
 mod error;
 mod folder;
 mod log;
 mod seams;
 
+use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -31,9 +33,11 @@ use crate::api::server::{self, ApiHandle};
 use crate::api::service::{Service, Startup};
 use crate::api::token::Token;
 use crate::config::Config;
-use crate::engine::{Engine, Pace, Parts, RescueFolders};
+use crate::engine::{Awaited, Engine, Pace, Parts, RescueFolders};
 use crate::node::READ_WITHIN;
 use crate::store::StoreIdentity;
+use crate::units::Asset;
+use chains::Connector;
 
 pub use args::{Args, Format};
 pub use error::DaemonError;
@@ -82,10 +86,11 @@ async fn run(config: &Config, new_database: bool, seams: &impl Seams) -> Result<
     let mut stopped = Stopping::begin().map_err(DaemonError::Signals)?;
     tokio::select! {
         running = start(config, new_database, seams) => {
-            let (api, engine, mut asked) = running?;
+            let Running { api, engine, mut asked, connector, awaited } = running?;
             info!(api = %api.address(), ms = began.elapsed().as_millis(), "ready");
             let failed = tokio::select! {
                 () = stopped.wait() => None,
+                () = connector.join_later(&engine, awaited) => None,
                 _ = asked.wait_for(|stop| *stop) => {
                     info!("asked to stop");
                     None
@@ -103,9 +108,21 @@ async fn run(config: &Config, new_database: bool, seams: &impl Seams) -> Result<
     Ok(())
 }
 
-type Running = (ApiHandle, Engine, watch::Receiver<bool>);
+struct Running<'a, S> {
+    api: ApiHandle,
+    engine: Engine,
+    /// True, once somebody asked for the end.
+    asked: watch::Receiver<bool>,
+    connector: Connector<'a, S>,
+    /// The chains that are not there yet.
+    awaited: BTreeMap<Asset, Awaited>,
+}
 
-async fn start(config: &Config, new_database: bool, seams: &impl Seams) -> Result<Running, DaemonError> {
+async fn start<'a, S: Seams>(
+    config: &'a Config,
+    new_database: bool,
+    seams: &'a S,
+) -> Result<Running<'a, S>, DaemonError> {
     make_folder(config)?;
     folder::check(&config.data_dir, new_database)?;
     let startup = Arc::new(Startup::default());
@@ -113,11 +130,12 @@ async fn start(config: &Config, new_database: bool, seams: &impl Seams) -> Resul
     let api = serve(config, Service::new(startup.clone(), stop)).await?;
     let lightning = backends::lightning(config, seams.node_reads_within(READ_WITHIN), &startup).await?;
     let identity = lightning.identity;
-    let mut sides = backends::chains(config, &identity, &startup).await?;
-    for side in sides.values_mut() {
-        side.chain = seams.chain(side.chain.clone());
-        side.wallet = seams.wallet(side.wallet.clone());
-    }
+    let connector = Connector {
+        config,
+        node: identity.clone(),
+        seams,
+    };
+    let (sides, awaited) = connector.first(&startup).await?;
     let genesis = sides.iter().map(|(asset, side)| (*asset, side.info().genesis));
     let identity_of_store = StoreIdentity {
         node: identity.id,
@@ -127,6 +145,7 @@ async fn start(config: &Config, new_database: bool, seams: &impl Seams) -> Resul
     let held = folder::open(&config.data_dir, &identity_of_store, seams)?;
     let parts = Parts {
         sides,
+        awaited: awaited.clone(),
         node: seams.node(lightning.node),
         messenger: seams.messenger(lightning.messenger),
         identity,
@@ -144,7 +163,13 @@ async fn start(config: &Config, new_database: bool, seams: &impl Seams) -> Resul
     };
     let engine = Engine::start_up(parts);
     startup.ready(engine.clone());
-    Ok((api, engine, asked))
+    Ok(Running {
+        api,
+        engine,
+        asked,
+        connector,
+        awaited,
+    })
 }
 
 fn make_folder(config: &Config) -> Result<(), DaemonError> {

@@ -21,6 +21,7 @@ mod quarantine;
 mod rescue;
 mod settings;
 mod side;
+mod sides;
 mod sight;
 mod start;
 mod switch;
@@ -46,6 +47,7 @@ use guard::Guard;
 use judging::Judging;
 use openings::Openings;
 use rescue::Rescue;
+use sides::Sides;
 
 pub use admit::Denial;
 pub use order::{NewSwap, Started};
@@ -53,6 +55,7 @@ pub use peers::{PeerState, Peers};
 pub use quarantine::Conduct;
 pub use rescue::{RescueFolders, RescueHealth};
 pub use side::Side;
+pub use sides::{Absence, Awaited};
 pub use start::StartError;
 pub use versions::{replacement_fee, size_with_child};
 
@@ -90,6 +93,8 @@ impl Default for Pace {
 pub struct Parts {
     /// The chains, by the asset that lives on them.
     pub sides: BTreeMap<Asset, Side>,
+    /// The configured chains that are not there yet ([`Engine::join`]).
+    pub awaited: BTreeMap<Asset, Awaited>,
     /// The Lightning node.
     pub node: Arc<dyn LightningNode>,
     /// The same node's connections to its peers.
@@ -116,7 +121,7 @@ pub struct Parts {
 
 /// What drivers and effects share.
 struct Shared {
-    sides: BTreeMap<Asset, Arc<Side>>,
+    sides: Sides,
     node: Arc<dyn LightningNode>,
     messenger: Arc<dyn PeerMessenger>,
     identity: NodeInfo,
@@ -149,12 +154,8 @@ struct Running {
 }
 
 impl Shared {
-    fn side(&self, asset: Asset) -> Option<Arc<Side>> {
-        self.sides.get(&asset).cloned()
-    }
-
     fn tip(&self, asset: Asset) -> Option<Height> {
-        let side = self.sides.get(&asset)?;
+        let side = self.side(asset)?;
         let tip = *side.chain.tips().borrow();
         tip.map(|tip| tip.height)
     }
@@ -233,11 +234,7 @@ impl Engine {
         let (changes, _) = broadcast::channel(256);
         let store = Arc::new(parts.store);
         let shared = Arc::new(Shared {
-            sides: parts
-                .sides
-                .into_iter()
-                .map(|(asset, side)| (asset, Arc::new(side)))
-                .collect(),
+            sides: Sides::new(parts.sides, parts.awaited),
             node: parts.node,
             messenger: parts.messenger,
             network: parts.identity.network.clone(),
@@ -267,8 +264,8 @@ impl Engine {
         for swap in open {
             shared.spawn(swap, true);
         }
-        for side in shared.sides.values() {
-            tokio::spawn(side::look_after(shared.clone(), side.clone()));
+        for side in shared.sides.here() {
+            tokio::spawn(side::look_after(shared.clone(), side));
         }
         tokio::spawn(inbox::listen(shared.clone()));
         tokio::spawn(peers::keep_polling(shared.clone()));
@@ -360,12 +357,6 @@ impl Engine {
     #[must_use]
     pub fn identity(&self) -> &NodeInfo {
         &self.shared.identity
-    }
-
-    /// The chain and wallet of an asset.
-    #[must_use]
-    pub fn side(&self, asset: Asset) -> Option<Arc<Side>> {
-        self.shared.side(asset)
     }
 
     /// The present tip of an asset's chain; None while its node does not answer.

@@ -70,12 +70,12 @@ async fn choose(shared: &Arc<Shared>, new: &NewSwap) -> Result<Started, StartErr
         Err(error) if error.is_of_the_asset() => error,
         done => return done,
     };
-    if shared.side(Asset::Btc).is_none() {
+    if !shared.sides.has(Asset::Btc) {
         return Err(lbtc);
     }
     let why = lbtc.to_string();
     match begin(shared, new, Asset::Btc, Some(&format!("no lbtc: {why}"))).await {
-        Err(error) if error.is_of_the_asset() && shared.side(Asset::Lbtc).is_some() => Err(StartError::NoAsset {
+        Err(error) if error.is_of_the_asset() && shared.sides.has(Asset::Lbtc) => Err(StartError::NoAsset {
             lbtc: why,
             btc: error.to_string(),
         }),

@@ -318,10 +318,10 @@ fn send(shared: &Arc<Shared>, peer: NodeId, poll: Poll) {
 fn capability_for(shared: &Shared, peer: &NodeId, version: u8) -> Capability {
     let (policy, premiums) = (shared.policy(), shared.premiums());
     let usable = |asset: &Asset| Timelocks::of(*asset, version).is_some() && shared.hindrance(*asset).is_none();
-    let fit = shared.sides.keys().filter(|asset| usable(asset));
+    let fit = shared.sides.configured().filter(usable);
     Capability {
         version: version.into(),
-        assets: fit.copied().collect(),
+        assets: fit.collect(),
         peer_allowed: policy.allows(peer) && policy.accept_new_swaps && shared.quarantine_of(peer).is_none(),
         rates: premiums.rates(peer),
     }

@@ -234,8 +234,11 @@ impl Keeper {
     /// Brings the file up to date with the committed swap.
     async fn write(&mut self, swap: &Swap) -> Result<(), ()> {
         let side = self.shared.side(swap.terms.asset).map(|side| side.info().chain);
-        let chain = side.or_else(|| self.own.as_ref().map(|own| own.chain.clone()));
-        let Some(mut record) = Record::of(swap, &chain.unwrap_or_default()) else {
+        let Some(chain) = side.or_else(|| self.own.as_ref().map(|own| own.chain.clone())) else {
+            // its node has not answered since the start: which chain it is can be written down when it has
+            return Err(());
+        };
+        let Some(mut record) = Record::of(swap, &chain) else {
             return Ok(());
         };
         if self.own.as_ref().is_some_and(|own| own.rescues(&record)) {

@@ -212,8 +212,9 @@ async fn notice_absences(side: &Side) {
 async fn look(shared: &Shared, side: &Side) {
     let mut tips = side.chain.tips();
     let (mut in_order, mut reorg, mut newest) = (false, Blocks(0), None);
-    // Until a block has come: the node may still be at work on a call that was given up, and lock coins after a look.
-    let mut in_doubt = false;
+    // Until a block has come: the node may still be at work on a call that was given up, by this daemon or by one that
+    // ran before it, and lock coins after a look.
+    let mut in_doubt = true;
     loop {
         let tip = *tips.borrow_and_update();
         let answering = tip.is_some();

@@ -7,7 +7,7 @@ use rand::RngCore;
 use tracing::info;
 
 use super::admit::{self, Denial};
-use super::{Shared, Side, opening_fee};
+use super::{Absence, Shared, Side, opening_fee};
 use crate::keys;
 use crate::ports::{Channel, PortError};
 use crate::protocol::{Request, RequestChain};
@@ -62,11 +62,14 @@ pub enum StartError {
 
 /// The chain of an asset, if it takes new swaps.
 pub(super) fn fit(shared: &Shared, asset: Asset) -> Result<Arc<Side>, Denial> {
-    let side = shared.side(asset).ok_or(Denial::NotConfigured(asset))?;
-    match shared.hindrance(asset) {
-        Some(reason) => Err(Denial::Unfit { asset, reason }),
-        None => Ok(side),
-    }
+    let unfit = |reason| Denial::Unfit { asset, reason };
+    let side = match shared.sides.get(asset) {
+        Err(Absence::NotConfigured) => return Err(Denial::NotConfigured(asset)),
+        Err(absence @ Absence::Awaited(_)) => Err(unfit(absence.to_string())),
+        Ok(side) => Ok(side),
+    };
+    // a pause is told first: it is the operator's own
+    shared.hindrance(asset).map_or(side, |reason| Err(unfit(reason)))
 }
 
 /// Checks that channel and wallet can carry the swap.

@@ -3,7 +3,7 @@
 
 use std::sync::PoisonError;
 
-use super::{Engine, Shared};
+use super::{Absence, Engine, Shared};
 use crate::policy::{Pause, PausedBy, Pauses};
 use crate::store::StoreError;
 use crate::units::Asset;
@@ -28,16 +28,17 @@ impl Shared {
     /// Why no new swap of an asset may begin now; None when all is well.
     pub(super) fn hindrance(&self, asset: Asset) -> Option<String> {
         let paused = || self.pauses().of(asset).map(Pause::reason);
-        let configured = self.sides.contains_key(&asset);
+        let configured = self.sides.has(asset);
         configured.then(paused).flatten().or_else(|| self.problem(asset))
     }
 
     /// The same, whatever is paused.
     fn problem(&self, asset: Asset) -> Option<String> {
-        let Some(side) = self.sides.get(&asset) else {
-            return Some(format!("{asset} swaps are not configured here"));
-        };
-        side.problem().or_else(|| self.rescue.hindrance())
+        match self.sides.get(asset) {
+            Ok(side) => side.problem().or_else(|| self.rescue.hindrance()),
+            Err(Absence::NotConfigured) => Some(format!("{asset} swaps are not configured here")),
+            Err(away @ Absence::Awaited(_)) => Some(away.to_string()),
+        }
     }
 }
 

@@ -65,6 +65,30 @@ impl Store {
         Store::at(&dir.join(FILE_NAME), identity, storage)
     }
 
+    /// Binds the database to a chain too, whose node had not answered when it was opened.
+    ///
+    /// # Errors
+    /// It belongs to another chain of that asset, or cannot be written.
+    pub fn bind_chain(&self, asset: Asset, genesis: BlockHash) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let mut meta = transaction.open_table(META).map_err(database)?;
+            let stored = meta
+                .get(IDENTITY_KEY)
+                .map_err(database)?
+                .map(|row| row.value().to_vec());
+            let stored = stored.unwrap_or_default();
+            let stored: StoreIdentity = record::decode("meta", || IDENTITY_KEY.into(), &stored)?;
+            let given = StoreIdentity {
+                genesis: BTreeMap::from([(asset, genesis)]),
+                ..stored.clone()
+            };
+            let merged = merge(&self.path, stored, &given)?;
+            meta.insert(IDENTITY_KEY, record::encode(&merged).as_slice())
+                .map_err(database)?;
+            Ok(())
+        })
+    }
+
     /// Opens the database in a file, or makes it there.
     pub(super) fn at<S: StorageBackend>(
         path: &Path,

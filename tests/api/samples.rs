@@ -25,9 +25,9 @@ pub fn info() -> Info {
         },
         chains: vec![ChainStatus {
             asset: Asset::Lbtc,
-            chain: "liquidregtest".into(),
-            version: "23.3.4".into(),
-            wallet: "elementsd (`sluice`)".into(),
+            chain: Some("liquidregtest".into()),
+            version: Some("23.3.4".into()),
+            wallet: Some("elementsd (`sluice`)".into()),
             height: Some(502),
             new_swaps: true,
             problem_since: None,

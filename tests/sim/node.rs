@@ -199,6 +199,7 @@ impl Machine {
         };
         let parts = Parts {
             sides: Asset::ALL.map(|asset| (asset, self.side(&port, asset))).into(),
+            awaited: [].into(),
             node: planted::node(SimNode { port: port.clone() }, self.planted.as_ref()),
             messenger: Arc::new(SimMessenger { port: port.clone() }),
             identity,

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use http::{HeaderMap, HeaderValue, header};
+use jsonrpsee::core::ClientError;
 use jsonrpsee::http_client::HttpClient;
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
 use sluice::api::SluiceApiClient;
@@ -109,7 +110,7 @@ impl Sluiced {
         Ok(())
     }
 
-    /// Waits until its API answers.
+    /// Waits until its API answers, and every chain is there.
     ///
     /// # Errors
     /// With its last lines, if it ends or does not answer in time.
@@ -123,7 +124,17 @@ impl Sluiced {
             {
                 return Ok(Some(Err(ended)));
             }
-            connect(&url, &token)?.policy_get().await?;
+            let client = connect(&url, &token)?;
+            client.policy_get().await?;
+            match client.chain_list().await {
+                Ok(list) => {
+                    let away = list.chains.iter().find(|chain| chain.chain.is_none());
+                    ensure!(away.is_none(), "{away:?}");
+                }
+                // an older one has no such call, and answers nothing before its chains are there
+                Err(ClientError::Call(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
             Ok(Some(Ok(())))
         });
         ready.await.with_context(|| self.tail())?

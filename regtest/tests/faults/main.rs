@@ -9,6 +9,7 @@ mod golike;
 mod griefing;
 mod hostile;
 mod input;
+mod late_chain;
 mod messages;
 mod moments;
 mod orders;

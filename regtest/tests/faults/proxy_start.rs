@@ -39,12 +39,13 @@ const OVER_TLS: [(Fault, &str); 3] = [
     (Fault::Cut(40), "lnd GetInfo: "),
 ];
 
-/// What the API says of what is waited for.
+/// What the API says of what is waited for: instead of an answer for as long as the whole daemon waits, else as the
+/// problem of a chain.
 async fn told(operator: &Operator) -> Result<Option<String>> {
-    match operator.client()?.policy_get().await {
+    match operator.client()?.chain_list().await {
         Err(ClientError::Call(error)) => Ok(Some(error.message().to_owned())),
         Err(error) => Err(error.into()),
-        Ok(_) => Ok(None),
+        Ok(list) => Ok(list.chains.into_iter().find_map(|chain| chain.problem)),
     }
 }
 

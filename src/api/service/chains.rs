@@ -4,7 +4,7 @@ use super::{Service, broken};
 use crate::api::error::ApiError;
 use crate::api::types::{ChainList, ChainPause, ChainRef, ChainStatus, PauseView};
 use crate::api::view::text::rfc3339;
-use crate::engine::Engine;
+use crate::engine::{Absence, Engine};
 use crate::policy::{MAX_NOTE, Pause};
 use crate::units::Asset;
 
@@ -32,7 +32,10 @@ impl Service {
     }
 
     fn configured(&self, asset: Asset) -> Result<(), ApiError> {
-        self.side(asset).map(drop)
+        match self.side(asset) {
+            Ok(_) | Err(ApiError::BackendAway { .. }) => Ok(()),
+            Err(absence) => Err(absence),
+        }
     }
 }
 
@@ -46,28 +49,32 @@ pub(super) fn check_note(note: &str) -> Result<(), ApiError> {
 }
 
 pub(super) fn statuses(engine: &Engine) -> Vec<ChainStatus> {
-    let all = Asset::ALL.into_iter();
-    all.filter_map(|asset| status(engine, asset)).collect()
+    engine.configured().map(|asset| status(engine, asset)).collect()
 }
 
-fn status(engine: &Engine, asset: Asset) -> Option<ChainStatus> {
-    let side = engine.side(asset)?;
-    let info = side.info();
+fn status(engine: &Engine, asset: Asset) -> ChainStatus {
+    let (side, awaited) = match engine.side(asset) {
+        Ok(side) => (Some(side), None),
+        Err(Absence::Awaited(awaited)) => (None, Some(awaited)),
+        Err(Absence::NotConfigured) => (None, None),
+    };
+    let info = side.as_ref().map(|side| side.info());
+    let since = side.as_ref().and_then(|side| side.problem().and(side.problem_since()));
     let switched_off = || (!engine.policy().accept_new_swaps).then(|| SWITCHED_OFF.to_owned());
     let problem = engine.problem(asset).or_else(switched_off);
     let pauses = engine.pauses();
     let paused = pauses.of(asset).map(pause_view);
-    Some(ChainStatus {
+    ChainStatus {
         asset,
-        chain: info.chain,
-        version: info.version,
-        wallet: side.wallet.holder(),
+        chain: info.as_ref().map(|info| info.chain.clone()),
+        version: info.map(|info| info.version),
+        wallet: side.map(|side| side.wallet.holder()),
         height: engine.tip(asset).map(|tip| tip.0),
         new_swaps: problem.is_none() && paused.is_none(),
-        problem_since: side.problem().and_then(|_| side.problem_since()).map(|since| since.0),
+        problem_since: since.or(awaited.map(|awaited| awaited.since)).map(|since| since.0),
         problem,
         paused,
-    })
+    }
 }
 
 fn pause_view(pause: &Pause) -> PauseView {

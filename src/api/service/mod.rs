@@ -24,7 +24,7 @@ use super::types::{
     WalletAddress, WalletBalanceView, WalletRef,
 };
 use super::view::view;
-use crate::engine::{Engine, Side};
+use crate::engine::{Absence, Awaited, Engine, Side};
 use crate::store::StoreError;
 use crate::swap::{Kind, Now, Swap};
 use crate::units::{Asset, Timestamp};
@@ -65,9 +65,12 @@ impl Service {
     }
 
     fn side(&self, asset: Asset) -> Result<Arc<Side>, ApiError> {
-        self.engine()?.side(asset).ok_or_else(|| ApiError::AssetUnusable {
-            asset,
-            reason: "it is not configured".into(),
+        self.engine()?.side(asset).map_err(|absence| match absence {
+            Absence::NotConfigured => ApiError::AssetUnusable {
+                asset,
+                reason: absence.to_string(),
+            },
+            Absence::Awaited(Awaited { backend, reason, .. }) => ApiError::BackendAway { backend, reason },
         })
     }
 }

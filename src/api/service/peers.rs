@@ -85,7 +85,9 @@ impl Service {
             .collect();
         let problem = offers.iter().all(|offer| offer.problem.is_some()).then(|| {
             // that an asset is not configured says nothing of the peer
-            let configured = offers.iter().find(|offer| engine.side(offer.asset).is_some());
+            let configured = offers
+                .iter()
+                .find(|offer| engine.configured().any(|asset| asset == offer.asset));
             let first = configured.or(offers.first());
             first
                 .and_then(|offer| offer.problem.clone())

@@ -48,12 +48,12 @@ pub struct ChainList {
 pub struct ChainStatus {
     /// The asset that lives on it.
     pub asset: Asset,
-    /// The node's name of the chain.
-    pub chain: String,
+    /// The node's name of the chain; None, as the next two: it has not answered since the daemon's start.
+    pub chain: Option<String>,
     /// The node's release, as it names itself.
-    pub version: String,
+    pub version: Option<String>,
     /// Whose wallet pays for its swaps and is paid: `lnd`, or a daemon with the name of a wallet in it.
-    pub wallet: String,
+    pub wallet: Option<String>,
     /// The tip's height; None while the node does not answer.
     pub height: Option<u32>,
     /// Whether new swaps are made on it now.

@@ -31,8 +31,8 @@ fn chains(screen: Screen, list: &ChainList) -> String {
         };
         vec![
             chain.asset.to_string(),
-            chain.chain.clone(),
-            chain.wallet.clone(),
+            chain.chain.clone().unwrap_or("-".into()),
+            chain.wallet.clone().unwrap_or("-".into()),
             chain.height.map_or("-".into(), grouped),
             screen.paint(new, tone),
             because(chain).join("\n"),

@@ -173,10 +173,11 @@ fn about(screen: Screen, info: &Info) -> String {
             .map_or("no block".into(), |height| format!("block {}", grouped(height)));
         let paused = chain.paused.as_ref().map(|_| "paused".to_owned());
         let state = health(&chain.problem.clone().or(paused));
-        facts.push((
-            name,
-            Some(format!("{}, {}, {height}: {state}", chain.chain, chain.version)),
-        ));
+        let node = match (&chain.chain, &chain.version) {
+            (Some(chain), Some(version)) => format!("{chain}, {version}, {height}: "),
+            (_, _) => String::new(),
+        };
+        facts.push((name, Some(format!("{node}{state}"))));
     }
     let (active, total) = (grouped(info.active_swaps), grouped(info.total_swaps));
     facts.push(("swaps", Some(format!("{active} active, {total} in all"))));

@@ -15,7 +15,7 @@ use crate::units::{Preimage, RawTx};
 const LOOK_EVERY: u32 = 10;
 
 pub(super) async fn watch(task: &Task) {
-    let Some(side) = task.side() else { return };
+    let Some(side) = task.side().await else { return };
     let (mut tips, mut swaps) = (side.chain.tips(), task.swap.clone());
     let (mut judge, mut backoff) = (Judge::default(), task.backoff());
     loop {
@@ -80,7 +80,7 @@ pub(super) async fn broadcast(task: &Task, kind: TxKind, transaction: &RawTx, pr
                 .await;
         }
     };
-    let Some(side) = task.side() else { return };
+    let Some(side) = task.side().await else { return };
     let mut tips = side.chain.tips();
     let (mut backoff, mut told) = (task.backoff(), None);
     loop {

@@ -136,9 +136,7 @@ enum Attempted {
 /// that was waited for, has given up paying.
 async fn attempt(task: &Task, effect: &Effect, payee: &Payee, spec: &PaymentSpec) -> Result<Attempted, PortError> {
     let (shared, invoice) = (&task.shared, &payee.invoice);
-    let side = task
-        .side()
-        .ok_or_else(|| PortError::Unreachable(super::NoSide.to_string()))?;
+    let side = task.side_now()?;
     let kept = payee.kind == InvoiceKind::Fee || task.is_kept().await;
     let late = side.chain.tip().await?.height >= payee.before || shared.clock.now() >= invoice.expires_at;
     let wanted = task.is_wanted(effect);

@@ -25,14 +25,13 @@ pub(super) async fn opening(task: &Task, effect: &Effect, hash: PaymentHash) {
             blinding_key: swap.keys.blinding_key,
             amount,
         });
-    let (Some(output), Some(side)) = (output, task.side()) else {
-        return;
-    };
+    let Some(output) = output else { return };
     let shared = &task.shared;
     let made = until_answered(task, "fund the opening", || async {
         if !task.is_wanted(effect) {
             return Err(PortError::Refused("the swap has ended".into()));
         }
+        let side = task.side_now()?;
         let rate = side.chain.fee_rate().await?;
         let fund = || shared.openings.fund(&side, &output, rate);
         let attempt = async || match fund().await {
@@ -63,9 +62,8 @@ async fn may_be_funded_soon(task: &Task, side: &Side) -> Result<bool, PortError>
 }
 
 pub(super) async fn claim(task: &Task, path: &SpendPath, wish: Option<Wish>) {
-    let (swap, Some(side)) = (task.swap(), task.side()) else {
-        return;
-    };
+    let Some(side) = task.side().await else { return };
+    let swap = task.swap();
     let discounted = side.info().discount;
     let made = until_answered(task, "make a claim", || async {
         let rates = side.chain.fee_rates().await?;
@@ -196,9 +194,8 @@ fn taker_key_of(swap: &Swap) -> Option<&crate::units::SwapSecret> {
 }
 
 pub(super) async fn void(task: &Task) {
-    let (swap, Some(side)) = (task.swap(), task.side()) else {
-        return;
-    };
+    let Some(side) = task.side().await else { return };
+    let swap = task.swap();
     let State::Maker(_, Maker::Voiding { opening, children, .. }) = &swap.state else {
         return;
     };

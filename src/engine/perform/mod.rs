@@ -14,9 +14,10 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, warn};
 
 use super::driver::Signal;
-use super::{Shared, Side, rescue};
+use super::{Absence, Shared, Side, rescue};
 use crate::ports::PortError;
 use crate::swap::{Effect, Event, Swap, wants};
+use crate::units::Asset;
 
 /// What an effect works with.
 pub(super) struct Task {
@@ -30,11 +31,6 @@ pub(super) struct Task {
 
 /// How long what must have a rescue file waits for one that is being written.
 const KEPT_WITHIN: Duration = Duration::from_secs(1);
-
-/// The swap's chain is not configured any more: nothing can be done until it is.
-#[derive(Debug, thiserror::Error)]
-#[error("no backend is configured for the swap's chain")]
-struct NoSide;
 
 pub(super) async fn perform(task: &Task, effect: &Effect) {
     if rescue::is_first_publication(&task.swap(), effect) && !task.is_rescuable(effect).await {
@@ -124,13 +120,23 @@ impl Task {
         let _ = self.signals.send(Signal::Ended(effect)).await;
     }
 
-    /// The chain and wallet of this swap; an end without them is told once to the log.
-    fn side(&self) -> Option<Arc<Side>> {
-        let side = self.shared.side(self.swap.borrow().terms.asset);
+    /// The chain and wallet of this swap, once its node has answered; an end without them is told once to the log.
+    async fn side(&self) -> Option<Arc<Side>> {
+        let side = self.shared.sides.once_here(self.asset()).await;
         if side.is_none() {
-            error!("{NoSide}");
+            error!("{}", Absence::NotConfigured);
         }
         side
+    }
+
+    /// The same for what asks again and again, because the swap may not want it any more by then.
+    fn side_now(&self) -> Result<Arc<Side>, PortError> {
+        let side = self.shared.sides.get(self.asset());
+        side.map_err(|absence| PortError::Unreachable(absence.to_string()))
+    }
+
+    fn asset(&self) -> Asset {
+        self.swap.borrow().terms.asset
     }
 
     fn backoff(&self) -> Backoff {

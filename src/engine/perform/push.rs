@@ -9,9 +9,8 @@ use crate::swap::state::{Claim, Maker, Opened};
 use crate::swap::{Event, State};
 
 pub(super) async fn push(task: &Task, wish: Option<Wish>) {
-    let (swap, Some(side)) = (task.swap(), task.side()) else {
-        return;
-    };
+    let Some(side) = task.side().await else { return };
+    let swap = task.swap();
     let State::Maker(_, Maker::Opened(opened)) = &swap.state else {
         return;
     };

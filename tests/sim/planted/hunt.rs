@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{available_parallelism, scope};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Mistake;
 use crate::plan::Plan;
@@ -19,15 +19,16 @@ const SEEDS: u64 = 8;
 /// Each mistake, and what the simulation says of it: a part of the fault's text.
 const MISTAKES: [(Mistake, &str); 14] = [
     (Mistake::SyncsNothing, "which is not committed"),
+    // Swaps that are begun anew, or forgotten: which of them comes first is chance.
     (Mistake::LosesLastCommits, ""),
-    (Mistake::RepeatsItsRandomness, ""),
+    (Mistake::RepeatsItsRandomness, "agreed"),
     (Mistake::PublishesWhatItFunds, "which is not committed"),
     (Mistake::OpensOneSatoshiShort, "agreed"),
     (Mistake::PaysOutToStrangers, "has not got"),
-    (Mistake::PublishesOnce, ""),
-    (Mistake::CountsOneBlockMore, "paid for"),
-    (Mistake::ForgetsNoBlock, ""),
-    (Mistake::TakesInFlightForFailed, ""),
+    (Mistake::PublishesOnce, "not every swap has ended"),
+    (Mistake::CountsOneBlockMore, "has not got the coins"),
+    (Mistake::ForgetsNoBlock, "has not got the coins"),
+    (Mistake::TakesInFlightForFailed, "gave its key"),
     (Mistake::TakesOpenForPaid, "was not paid for"),
     (Mistake::PaysAgainAfterStart, "which no committed swap wants"),
     (Mistake::LosesOneSatoshi, "msat, should have gained"),
@@ -43,12 +44,12 @@ fn plan(seed: u64, mistake: Mistake) -> Plan {
         }
         Mistake::PublishesOnce | Mistake::ForgetsNoBlock => (plan.reorg, plan.evicted) = (3_000, 5_000),
         Mistake::CountsOneBlockMore => (plan.reorg, plan.evicted) = (5_000, 9_000),
+        Mistake::TakesOpenForPaid => plan.abort = 5_000,
         Mistake::TakesInFlightForFailed => (plan.payment_slow, plan.abort) = (8_000, 8_000),
         Mistake::SyncsNothing
         | Mistake::PublishesWhatItFunds
         | Mistake::OpensOneSatoshiShort
         | Mistake::PaysOutToStrangers
-        | Mistake::TakesOpenForPaid
         | Mistake::LosesOneSatoshi
         | Mistake::GivesItsKeyBeforePaying => plan.swaps = FEW,
     }
@@ -81,13 +82,9 @@ fn every_mistake_that_is_planted_is_caught_and_nothing_is_said_without_it() {
         for _ in 0..available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
                 while let Some((mistake, says)) = MISTAKES.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let begun = Instant::now();
                     match hunt(*mistake, says) {
-                        Ok((seed, fault)) => println!("{mistake:?}: seed {seed}: {fault} {:?}", begun.elapsed()),
-                        Err(others) => {
-                            println!("{mistake:?}: not caught {:?}", begun.elapsed());
-                            missed.lock().unwrap().push((mistake, others));
-                        }
+                        Ok((seed, fault)) => println!("{mistake:?}: seed {seed}: {fault}"),
+                        Err(others) => missed.lock().unwrap().push((mistake, others)),
                     }
                 }
             });

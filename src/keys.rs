@@ -40,10 +40,8 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use bip39::Mnemonic;
-use bitcoin::NetworkKind;
-use bitcoin::bip32::{ChildNumber, Xpriv};
-use bitcoin::hashes::{Hash, HashEngine, sha256};
-use bitcoin::secp256k1::{PublicKey, SECP256K1, SecretKey};
+use bitcoin::hashes::{Hash, HashEngine, Hmac, HmacEngine, sha256, sha512};
+use bitcoin::secp256k1::{PublicKey, SECP256K1, Scalar, SecretKey};
 use rand::rngs::OsRng;
 use rand::{CryptoRng, Rng, RngCore};
 use zeroize::{Zeroize, Zeroizing};
@@ -58,6 +56,8 @@ const PURPOSE: u32 = 42069;
 const FORMAT: &str = "sluice-seed-1";
 const PREIMAGE_TAG: &[u8] = b"sluice/preimage";
 const RESCUE_TAG: &[u8] = b"sluice/rescue";
+/// The first hardened index (BIP 32).
+const HARDENED: u32 = 1 << 31;
 /// The child of the purpose that the key of rescue files comes from.
 const RESCUE: u32 = 0;
 const CHECK_TAG: &[u8] = b"sluice/seed";
@@ -200,50 +200,82 @@ impl Seed {
             Role::Maker => Branch::MakerKey,
             Role::Taker => Branch::TakerKey,
         };
-        let mut trunk = self.derive(path.0);
-        let secrets = SwapSecrets {
-            swap_key: SwapSecret::from_bytes(*branch(&trunk, swap_key)),
-            blinding_key: SwapSecret::from_bytes(*branch(&trunk, Branch::Blinding)),
-            claim_preimage: preimage(&branch(&trunk, Branch::ClaimPreimage)),
-            fee_preimage: preimage(&branch(&trunk, Branch::FeePreimage)),
-        };
-        trunk.private_key.non_secure_erase();
-        secrets
+        let trunk = self.derive(path.0);
+        SwapSecrets {
+            swap_key: SwapSecret::from_bytes(*trunk.branch(swap_key)),
+            blinding_key: SwapSecret::from_bytes(*trunk.branch(Branch::Blinding)),
+            claim_preimage: preimage(&trunk.branch(Branch::ClaimPreimage)),
+            fee_preimage: preimage(&trunk.branch(Branch::FeePreimage)),
+        }
     }
 
     /// The key that rescue files are encrypted with.
     #[must_use]
     pub fn rescue_key(&self) -> Zeroizing<[u8; 32]> {
-        let key = secret_of(self.derive([RESCUE]));
+        let key = self.derive([RESCUE]).secret();
         Zeroizing::new(tagged(RESCUE_TAG, &key[..]).to_byte_array())
     }
 
-    /// The key below the purpose by these hardened steps. Whoever has it erases it.
-    fn derive(&self, steps: impl IntoIterator<Item = u32>) -> Xpriv {
-        let mut key = Xpriv::new_master(NetworkKind::Main, &self.0[..]).expect("an HMAC is below the order");
-        for index in std::iter::once(PURPOSE).chain(steps) {
-            let derived = child(&key, index);
-            key.private_key.non_secure_erase();
-            key = derived;
-        }
-        key
+    /// The key below the purpose by these hardened steps.
+    fn derive(&self, steps: impl IntoIterator<Item = u32>) -> Node {
+        let purpose = Node::master(&self.0).child(PURPOSE);
+        steps.into_iter().fold(purpose, |node, index| node.child(index))
     }
 }
 
-fn child(key: &Xpriv, index: u32) -> Xpriv {
-    // A stored path with the hardened bit set means the same index.
-    let child = ChildNumber::from_hardened_idx(index & 0x7fff_ffff).expect("below 2^31");
-    key.derive_priv(SECP256K1, &[child]).expect("one step below depth 255")
+/// A private key of BIP 32 with its chain code, erased when it goes. `bitcoin::bip32::Xpriv` has besides what its parent's
+/// fingerprint is, for which it multiplies on the curve at each step: ten times for the secrets of one swap.
+struct Node {
+    key: SecretKey,
+    chain: Zeroizing<[u8; 32]>,
 }
 
-fn branch(trunk: &Xpriv, branch: Branch) -> Zeroizing<[u8; 32]> {
-    secret_of(child(trunk, branch as u32))
+impl Node {
+    fn master(seed: &[u8; 64]) -> Node {
+        let (key, chain) = halves(HmacEngine::new(b"Bitcoin seed"), seed);
+        Node {
+            key: SecretKey::from_slice(&key[..]).expect("an HMAC is below the order"),
+            chain,
+        }
+    }
+
+    /// The hardened child. A stored path with the hardened bit set means the same index.
+    fn child(&self, index: u32) -> Node {
+        let mut engine = HmacEngine::new(&self.chain[..]);
+        engine.input(&[0]);
+        engine.input(&self.secret()[..]);
+        let (tweak, chain) = halves(engine, &(index | HARDENED).to_be_bytes());
+        let tweak = Scalar::from_be_bytes(*tweak).expect("an HMAC is below the order");
+        Node {
+            key: self
+                .key
+                .add_tweak(&tweak)
+                .expect("an HMAC is not the order less the key"),
+            chain,
+        }
+    }
+
+    fn branch(&self, branch: Branch) -> Zeroizing<[u8; 32]> {
+        self.child(branch as u32).secret()
+    }
+
+    fn secret(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.key.secret_bytes())
+    }
 }
 
-fn secret_of(mut key: Xpriv) -> Zeroizing<[u8; 32]> {
-    let secret = Zeroizing::new(key.private_key.secret_bytes());
-    key.private_key.non_secure_erase();
-    secret
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.key.non_secure_erase();
+    }
+}
+
+/// The two halves of an HMAC whose last input is `data`.
+fn halves(mut engine: HmacEngine<sha512::Hash>, data: &[u8]) -> (Zeroizing<[u8; 32]>, Zeroizing<[u8; 32]>) {
+    engine.input(data);
+    let hmac = Zeroizing::new(Hmac::from_engine(engine).to_byte_array());
+    let half = |from: usize| Zeroizing::new(std::array::from_fn(|index| hmac[from + index]));
+    (half(0), half(32))
 }
 
 impl SwapSecrets {

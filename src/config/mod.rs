@@ -25,7 +25,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 pub use error::ConfigError;
-pub use sources::Sources;
+pub use sources::{DEFAULT_DATA_DIR, Sources, expand_home};
 
 use crate::units::FeeRate;
 

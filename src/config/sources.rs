@@ -10,7 +10,8 @@ use super::{ConfigError, FILE_NAME};
 
 const PREFIX: &str = "SLUICE_";
 const DATA_DIR: &str = "SLUICE_DATA_DIR";
-const DEFAULT_DATA_DIR: &str = "~/.sluice";
+/// Where the data folder is unless another is given.
+pub const DEFAULT_DATA_DIR: &str = "~/.sluice";
 
 /// What to read.
 #[derive(Debug, Default, Clone)]
@@ -172,7 +173,8 @@ fn flatten(
 }
 
 /// The path with `~` put out; None if there is no home folder to put in.
-pub(super) fn expand_home(path: &str, home: Option<&Path>) -> Option<PathBuf> {
+#[must_use]
+pub fn expand_home(path: &str, home: Option<&Path>) -> Option<PathBuf> {
     match path.strip_prefix('~') {
         Some("") => home.map(Path::to_path_buf),
         Some(rest) => match rest.strip_prefix('/') {

@@ -28,6 +28,7 @@ struct RowHead {
 
 #[derive(Deserialize)]
 struct RowIn<T> {
+    schema: u32,
     record: T,
 }
 
@@ -44,12 +45,19 @@ pub(super) fn decode<T: DeserializeOwned>(
     bytes: &[u8],
 ) -> Result<T, StoreError> {
     let read = || {
-        let head: RowHead = serde_json::from_slice(bytes).map_err(|error| describe(&error))?;
-        if head.schema != SCHEMA {
-            return Err(format!("schema {}, this release reads {SCHEMA}", head.schema));
+        let row: Result<RowIn<T>, _> = serde_json::from_slice(bytes);
+        let schema = match &row {
+            Ok(row) => row.schema,
+            // a record of another schema may be anything: what is said of it is its number
+            Err(_) => {
+                let head: RowHead = serde_json::from_slice(bytes).map_err(|error| describe(&error))?;
+                head.schema
+            }
+        };
+        if schema != SCHEMA {
+            return Err(format!("schema {schema}, this release reads {SCHEMA}"));
         }
-        let row: RowIn<T> = serde_json::from_slice(bytes).map_err(|error| describe(&error))?;
-        Ok(row.record)
+        row.map(|row| row.record).map_err(|error| describe(&error))
     };
     read().map_err(|reason| StoreError::Row {
         table,

@@ -260,6 +260,22 @@ async fn colour_is_used_where_it_is_wanted_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn a_tilde_that_no_shell_has_put_out_is_the_home_folder() {
+    let served = Served::begin().await;
+    let home = served.folder.path().parent().unwrap();
+    let folder = format!("~/{}", served.folder.path().file_name().unwrap().to_str().unwrap());
+    for (variable, path) in [
+        ("SLUICE_DATA_DIR", folder.clone()),
+        ("SLUICE_TOKEN_FILE", format!("{folder}/api.token")),
+    ] {
+        let mut asked = command(&["info", "--rpc-url", &served.url()]);
+        asked.env("HOME", home).env(variable, path);
+        let output = asked.output().await.unwrap();
+        assert_eq!(code(&output), 0, "{variable}: {}", err(&output));
+    }
+}
+
+#[tokio::test]
 async fn a_daemon_that_is_not_there_is_told_from_one_that_says_no() {
     let served = Served::begin().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

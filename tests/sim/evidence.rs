@@ -112,17 +112,17 @@ impl State {
     }
 
     /// A taker gives its key away.
-    pub fn key_leaves(&mut self, at: Duration, who: Who, id: SwapId) {
+    pub fn key_leaves(&mut self, at: Duration, who: Who, id: SwapId) -> Result<(), String> {
         if self.evidence.keys.contains_key(&(who, id)) {
-            return;
+            return Ok(());
         }
         self.evidence.keys.insert((who, id), at);
         let engine = self.engine(who);
         let stored = engine.and_then(|engine| engine.store().swap(id).ok().flatten());
-        if !stored.is_some_and(|swap| may_give_key(&swap)) {
-            self.evidence
-                .accuse(at, format!("{who:?} gives its key of {} away, uncommitted", id.short()));
+        if stored.is_some_and(|swap| may_give_key(&swap)) {
+            return Ok(());
         }
+        Err(format!("{who:?} gives its key of {} away, uncommitted", id.short()))
     }
 
     pub fn published(&mut self, at: Duration, who: Who, asset: Asset, id: TxId) {

@@ -84,6 +84,11 @@ impl Lightning {
         self.channels.values().map(gain).sum()
     }
 
+    /// Takes something out of a side's balance that nobody asked for.
+    pub fn lose(&mut self, who: Who, scid: Scid, amount: Msat) {
+        self.channels.get_mut(&scid).unwrap()[who.index()].0 -= amount.0;
+    }
+
     pub fn channels(&self, who: Who, active: bool) -> Vec<Channel> {
         let channel = |(scid, balances): (&Scid, &[Msat; 2])| {
             let (local, remote) = (balances[who.index()], balances[who.other().index()]);

@@ -25,6 +25,7 @@ mod node;
 mod operator;
 mod payments;
 mod plan;
+mod planted;
 mod port;
 mod run;
 mod txs;

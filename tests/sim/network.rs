@@ -85,7 +85,10 @@ impl PeerMessenger for SimMessenger {
             && let Ok(Some(Message::CoopClose(close))) = protocol::decode(kind, &payload)
         {
             let at = self.port.world.elapsed();
-            self.port.world.lock().key_leaves(at, who, close.swap_id);
+            let committed = self.port.world.lock().key_leaves(at, who, close.swap_id);
+            if let Err(fault) = committed {
+                self.port.world.accuse(fault);
+            }
         }
         let world = self.port.world.clone();
         let send = move |state: &mut State, _| {

@@ -24,6 +24,8 @@ use crate::disk::Disk;
 use crate::ledger::Ledger;
 use crate::network::SimMessenger;
 use crate::payments::{self, SimNode};
+use crate::plan::Plan;
+use crate::planted::{self, Mistake, Planted};
 use crate::port::{Life, Port};
 use crate::wallet::SimWallet;
 use crate::world::{State, Who, World};
@@ -85,6 +87,12 @@ impl Clock for SimClock {
 /// Ids, keys and blinding factors, all of the run's seed.
 struct SimEntropy(Mutex<StdRng>);
 
+impl SimEntropy {
+    fn new(seed: u64) -> Arc<SimEntropy> {
+        Arc::new(SimEntropy(Mutex::new(StdRng::seed_from_u64(!seed))))
+    }
+}
+
 impl Entropy for SimEntropy {
     fn rng(&self) -> Box<dyn SecretRng> {
         let seed: [u8; 32] = self.0.lock().unwrap().r#gen();
@@ -99,21 +107,30 @@ pub struct Machine {
     pub disk: Arc<Disk>,
     entropy: Arc<SimEntropy>,
     seed: Arc<Seed>,
+    planted: Option<Arc<Planted>>,
     /// Where its rescue files are: real ones, in memory where the system has such a folder.
     rescue: TempDir,
 }
 
+/// A number of each daemon's own, in each run.
+fn number(plan: &Plan, who: Who) -> u64 {
+    plan.seed.wrapping_mul(2).wrapping_add(who.index() as u64)
+}
+
 impl Machine {
     pub fn new(world: &Arc<World>, who: Who) -> Arc<Machine> {
-        let seed = world.plan.seed.wrapping_mul(2).wrapping_add(who.index() as u64);
+        let number = number(&world.plan, who);
         let mut entropy = [who.index() as u8; 16];
         entropy[..8].copy_from_slice(&world.plan.seed.to_le_bytes());
+        let seed = Arc::new(Seed::from_entropy(&entropy));
+        let mistake = world.plan.mistake.filter(|_| who == Who::Alice);
         Arc::new(Machine {
             world: world.clone(),
             who,
-            disk: Disk::new(seed),
-            entropy: Arc::new(SimEntropy(Mutex::new(StdRng::seed_from_u64(!seed)))),
-            seed: Arc::new(Seed::from_entropy(&entropy)),
+            disk: Disk::new(number),
+            entropy: SimEntropy::new(number),
+            planted: mistake.map(|mistake| Planted::new(mistake, seed.clone())),
+            seed,
             rescue: tempfile::tempdir_in("/dev/shm")
                 .or_else(|_| tempfile::tempdir())
                 .unwrap(),
@@ -169,7 +186,11 @@ impl Machine {
             genesis: genesis.into(),
         };
         let name = format!("{:?}", self.who);
-        let store = Store::open_on(self.disk.mount(life.clone()), Path::new(&name), &bound_to)?;
+        let mounted = self.disk.mount(life.clone());
+        let store = match self.planted.clone() {
+            Some(planted) => Store::open_on(planted::disk(mounted, planted), Path::new(&name), &bound_to)?,
+            None => Store::open_on(mounted, Path::new(&name), &bound_to)?,
+        };
         let loaded = store.load()?;
         let port = Port {
             world: self.world.clone(),
@@ -179,11 +200,11 @@ impl Machine {
         let parts = Parts {
             sides: Asset::ALL.map(|asset| (asset, self.side(&port, asset))).into(),
             awaited: [].into(),
-            node: Arc::new(SimNode { port: port.clone() }),
+            node: planted::node(SimNode { port: port.clone() }, self.planted.as_ref()),
             messenger: Arc::new(SimMessenger { port: port.clone() }),
             identity,
             clock: Arc::new(SimClock(port)),
-            entropy: self.entropy.clone(),
+            entropy: self.entropy(),
             store,
             loaded,
             seed: self.seed.clone(),
@@ -211,7 +232,18 @@ impl Machine {
             port: port.clone(),
             asset,
         };
-        Side::new(Arc::new(chain), Arc::new(wallet), chain::info(asset), None)
+        let planted = self.planted.as_ref();
+        let (chain, wallet) = (planted::chain(chain, planted), planted::wallet(wallet, planted));
+        Side::new(chain, wallet, chain::info(asset), None)
+    }
+
+    fn entropy(&self) -> Arc<SimEntropy> {
+        match &self.planted {
+            Some(planted) if planted.mistake == Mistake::RepeatsItsRandomness => {
+                SimEntropy::new(number(&self.world.plan, self.who))
+            }
+            _ => self.entropy.clone(),
+        }
     }
 
     fn pace(&self) -> Pace {

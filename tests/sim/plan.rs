@@ -7,6 +7,8 @@ use rand::{Rng, SeedableRng};
 use sluice::policy::RateTable;
 use sluice::units::Ppm;
 
+use crate::planted::Mistake;
+
 /// One run of so many has real range and surjection proofs: they are what costs time.
 const PROOFS_EVERY: u64 = 100;
 
@@ -64,6 +66,8 @@ pub struct Plan {
     pub clock_jump_every: Option<Duration>,
     /// The longest time that a daemon, a backend or the connection is away.
     pub longest_outage: Duration,
+    /// What alice does wrong: nothing, but where the simulation itself is tested.
+    pub mistake: Option<Mistake>,
 }
 
 impl Plan {
@@ -78,16 +82,14 @@ impl Plan {
             4 => plan.chains(&mut rng),
             5 => plan.crashes(&mut rng),
             6 => plan.outages(&mut rng),
-            _ => {
-                plan.calls(&mut rng);
-                plan.messages(&mut rng);
-                plan.payments(&mut rng);
-                plan.chains(&mut rng);
-                plan.crashes(&mut rng);
-                plan.outages(&mut rng);
-            }
+            _ => plan.storm(&mut rng),
         }
         plan
+    }
+
+    /// A run in which little goes wrong by itself.
+    pub fn fair(seed: u64, swaps: u32) -> Plan {
+        Plan::calm(seed, swaps, &mut StdRng::seed_from_u64(seed))
     }
 
     fn calm(seed: u64, swaps: u32, rng: &mut StdRng) -> Plan {
@@ -126,7 +128,17 @@ impl Plan {
             disconnect_every: None,
             clock_jump_every: None,
             longest_outage: Duration::from_secs(3 * 3600),
+            mistake: None,
         }
+    }
+
+    fn storm(&mut self, rng: &mut StdRng) {
+        self.calls(rng);
+        self.messages(rng);
+        self.payments(rng);
+        self.chains(rng);
+        self.crashes(rng);
+        self.outages(rng);
     }
 
     pub fn rates(&self) -> RateTable {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice::engine::Engine;
 use sluice::store::{Seq, Store};
 use sluice::units::Asset;
 use tokio::task::JoinSet;
@@ -56,16 +55,25 @@ async fn live(plan: Plan) -> Report {
         tokio::spawn(machine.clone().keep_running());
     }
     weather::begin(&world, &machines);
+    tokio::select! {
+        biased;
+        () = world.accused() => report(&world, Vec::new()),
+        late = course(&world, &machines) => report(&world, late),
+    }
+}
+
+/// Bad weather, then good weather; tells what has not come to an end.
+async fn course(world: &Arc<World>, machines: &[Arc<Machine>; 2]) -> Vec<String> {
     let mut late = Vec::new();
-    if timeout(ORDERING, orders(&world)).await.is_err() {
+    if timeout(ORDERING, orders(world)).await.is_err() {
         late.push("the operators' orders do not come to an end".to_owned());
     }
     world.note(|| "the world heals".into());
-    world.lock().heal(&machines);
-    if timeout(ENDING, ended(&world)).await.is_err() {
+    world.lock().heal(machines);
+    if timeout(ENDING, ended(world)).await.is_err() {
         late.push("not every swap has ended".to_owned());
     }
-    report(&world, late)
+    late
 }
 
 async fn orders(world: &Arc<World>) {
@@ -94,22 +102,26 @@ async fn ended(world: &Arc<World>) {
     }
 }
 
-fn report(world: &World, mut faults: Vec<String>) -> Report {
+fn report(world: &World, late: Vec<String>) -> Report {
     let state = world.lock();
     let engines = Who::BOTH.map(|who| state.engine(who));
     let (mut endings, mut steps) = (Endings::default(), [Vec::new(), Vec::new()]);
-    faults.extend(state.evidence.accusations.clone());
+    let mut faults = state.evidence.accusations.clone();
+    let ended_early = !faults.is_empty();
+    faults.extend(late);
+    for (steps, engine) in steps.iter_mut().zip(engines.iter().flatten()) {
+        *steps = steps_of(engine.store());
+    }
     match &engines {
-        [Some(alice), Some(bob)] => {
-            steps = [alice, bob].map(|engine: &Engine| steps_of(engine.store()));
-            match books::close(&state, [alice.store(), bob.store()]) {
-                Ok((counted, found)) => {
-                    endings = counted;
-                    faults.extend(found);
-                }
-                Err(failure) => faults.push(format!("the books cannot be read: {failure}")),
+        // Nothing is to be expected of its books.
+        _ if ended_early => {}
+        [Some(alice), Some(bob)] => match books::close(&state, [alice.store(), bob.store()]) {
+            Ok((counted, found)) => {
+                endings = counted;
+                faults.extend(found);
             }
-        }
+            Err(failure) => faults.push(format!("the books cannot be read: {failure}")),
+        },
         _ => faults.push("a daemon is down at the end".into()),
     }
     Report {
@@ -125,7 +137,8 @@ fn report(world: &World, mut faults: Vec<String>) -> Report {
 }
 
 fn steps_of(store: &Store) -> Vec<String> {
-    let rows = store.events_since(Seq(0), usize::MAX).unwrap();
+    // The disk may be without power when a run ends early.
+    let rows = store.events_since(Seq(0), usize::MAX).unwrap_or_default();
     let line = |row: &sluice::store::JournalRow| {
         let (before, event) = (
             row.before.as_deref().unwrap_or("-"),

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sluice::ports::{PeerEvent, Tip};
 use sluice::units::{Asset, OutPoint, Timestamp};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::evidence::Evidence;
@@ -63,6 +63,7 @@ pub struct World {
     state: Mutex<State>,
     /// Who waits for news of the Lightning network. Not a channel of tokio's, which wakes its waiters in random order.
     waiting: Mutex<Vec<oneshot::Sender<()>>>,
+    accused: Notify,
 }
 
 pub struct State {
@@ -108,6 +109,7 @@ impl World {
             began: Instant::now(),
             state: Mutex::new(state),
             waiting: Mutex::default(),
+            accused: Notify::new(),
         })
     }
 
@@ -141,10 +143,16 @@ impl World {
         self.lock().evidence.note(at, line());
     }
 
-    /// Something that must never happen has.
+    /// Something that must never happen has: the run ends.
     pub fn accuse(&self, what: String) {
         let at = self.began.elapsed();
         self.lock().evidence.accuse(at, what);
+        self.accused.notify_one();
+    }
+
+    /// Returns once something has happened that must never happen.
+    pub async fn accused(&self) {
+        self.accused.notified().await;
     }
 
     pub fn elapsed(&self) -> Duration {

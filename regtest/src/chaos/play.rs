@@ -36,6 +36,8 @@ const LOW_LIMIT_PPM: i64 = 1_000;
 /// How long a swap may take, and how many times as long as it takes to be sure that nothing goes on.
 const PATIENCE: Duration = Duration::from_secs(120);
 const CALMS: u32 = 60;
+/// Blocks after which a spend is surely final.
+const FINAL: u32 = 6;
 /// How long an order may take to be answered.
 const ORDER: Duration = Duration::from_secs(10);
 
@@ -76,6 +78,7 @@ pub(super) struct Play<'a> {
     pub(super) expired: bool,
     pub(super) left: bool,
     pub(super) idle_blocks: u32,
+    blocks_since_spend: u32,
     pub(super) skips: usize,
     pub(super) shown: String,
     shown_since: Instant,
@@ -115,6 +118,7 @@ pub(super) async fn play(
         expired: false,
         left: false,
         idle_blocks: 0,
+        blocks_since_spend: 0,
         skips: 0,
         shown: String::new(),
         shown_since: Instant::now(),
@@ -220,6 +224,7 @@ impl Play<'_> {
         }
         let waits_for_leaving = self.script.ending == Ending::Csv && !self.left && announced;
         if !waits_for_leaving && self.needs_block(sights) && self.all_know_the_tip().await? {
+            self.blocks_since_spend += u32::from(self.spend.is_some());
             return self.mine(1).await;
         }
         self.pass_time(sights, calm).await
@@ -302,7 +307,8 @@ impl Play<'_> {
         let (maker, taker) = (self.view(sights, Role::Maker), self.view(sights, Role::Taker));
         let published = |view: Option<&SwapView>| view.is_some_and(|view| view.timings_ms.spend_published.is_some());
         if self.spend.is_some() {
-            return published(maker) || published(taker);
+            // one that has been away reads a thousand blocks first: more of them in that time is none's need
+            return self.blocks_since_spend < FINAL && (published(maker) || published(taker));
         }
         let opened = |view: Option<&SwapView>| view.is_some_and(|view| view.timings_ms.opening_published.is_some());
         let confirming = |view: &SwapView| {

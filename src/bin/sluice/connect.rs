@@ -1,6 +1,6 @@
 //! The way to the daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::{HeaderMap, header::AUTHORIZATION};
@@ -12,6 +12,7 @@ use sluice::api::SluiceApiClient;
 use sluice::api::error::Code;
 use sluice::api::token::Token;
 use sluice::api::types::SwapFilter;
+use sluice::config::{DEFAULT_DATA_DIR, expand_home};
 use sluice::units::SwapId;
 
 use crate::args::Global;
@@ -29,18 +30,24 @@ pub struct Daemon {
 
 /// The daemon's data folder.
 pub fn data_dir(global: &Global) -> Result<PathBuf, Failure> {
-    if let Some(folder) = &global.data_dir {
-        return Ok(folder.clone());
-    }
+    expanded(global.data_dir.as_deref().unwrap_or(Path::new(DEFAULT_DATA_DIR)))
+}
+
+/// A path in which `~` stands for the home folder: no shell has put it out where a variable, a service's unit or
+/// `--flag=~/…` gave it.
+fn expanded(path: &Path) -> Result<PathBuf, Failure> {
+    let Some(text) = path.to_str() else {
+        return Ok(path.to_owned());
+    };
     let home = std::env::home_dir();
-    let home = home.ok_or_else(|| Failure::Usage("there is no home folder: give --data-dir".into()))?;
-    Ok(home.join(".sluice"))
+    expand_home(text, home.as_deref())
+        .ok_or_else(|| Failure::Usage(format!("{text}: there is no home folder: give --data-dir")))
 }
 
 impl Daemon {
     pub fn find(global: &Global) -> Result<Daemon, Failure> {
         let token_file = match &global.token_file {
-            Some(file) => file.clone(),
+            Some(file) => expanded(file)?,
             None => data_dir(global)?.join("api.token"),
         };
         let token = Token::load(&token_file).map_err(|error| Failure::NoToken(error.to_string()))?;

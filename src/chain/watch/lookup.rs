@@ -138,14 +138,18 @@ impl<S: Source> Shared<S> {
         let mut hits: Vec<Hit> = Vec::new();
         let mut open: HashSet<SwapId> = watches.iter().map(|(watch, _)| watch.swap).collect();
         let mut previous = None;
-        for height in (start.0..=tip.height.0).map(Height) {
+        let heights = stream::iter((start.0..=tip.height.0).map(Height));
+        let read = heights.map(|height| async move {
             let hash = self.hash_at(height).await?;
-            let block = self.source.block(hash).await?;
+            Ok::<_, PortError>((Tip { height, hash }, self.source.block(hash).await?))
+        });
+        let mut blocks = read.buffered(LOOKUPS_AT_A_TIME);
+        while let Some((at, block)) = blocks.try_next().await? {
             if previous.is_some_and(|previous| previous != block.previous) {
                 return Ok(()); // a reorg came between two calls: the watches wait for the next try
             }
-            previous = Some(hash);
-            hits.extend(index.hits(Tip { height, hash }, &block.txs));
+            previous = Some(at.hash);
+            hits.extend(index.hits(at, &block.txs));
             open.retain(|swap| !is_spent(&hits, *swap));
             if open.is_empty() {
                 break;

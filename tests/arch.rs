@@ -43,7 +43,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
     (
         "bin/sluice",
         &[
-            "api", "chain", "keys", "ports", "rescue", "store", "swap", "tx", "units",
+            "api", "chain", "config", "keys", "ports", "rescue", "store", "swap", "tx", "units",
         ],
     ),
 ];

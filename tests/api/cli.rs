@@ -14,7 +14,7 @@ use crate::served::Served;
 
 const ORDER: [&str; 6] = ["swap", "out", "--channel", "812345x17x1", "--amount", "1_000_000"];
 
-fn command(args: &[&str]) -> Command {
+pub fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
     for name in ["SLUICE_RPC_URL", "SLUICE_TOKEN_FILE", "SLUICE_DATA_DIR", "NO_COLOR"] {
         command.env_remove(name);
@@ -257,50 +257,6 @@ async fn colour_is_used_where_it_is_wanted_and_nowhere_else() {
     let output = unwanted.output().await.unwrap();
     assert_eq!(code(&output), 0, "{}", err(&output));
     assert_eq!(out(&output), plain);
-}
-
-#[tokio::test]
-async fn a_tilde_that_no_shell_has_put_out_is_the_home_folder() {
-    let served = Served::begin().await;
-    let home = served.folder.path().parent().unwrap();
-    let folder = format!("~/{}", served.folder.path().file_name().unwrap().to_str().unwrap());
-    for (variable, path) in [
-        ("SLUICE_DATA_DIR", folder.clone()),
-        ("SLUICE_TOKEN_FILE", format!("{folder}/api.token")),
-    ] {
-        let mut asked = command(&["info", "--rpc-url", &served.url()]);
-        asked.env("HOME", home).env(variable, path);
-        let output = asked.output().await.unwrap();
-        assert_eq!(code(&output), 0, "{variable}: {}", err(&output));
-    }
-}
-
-#[tokio::test]
-async fn a_daemon_that_is_not_there_is_told_from_one_that_says_no() {
-    let served = Served::begin().await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let gone = sluice(&served, &["info", "--rpc-url", &nobody, "--json"]).await;
-    assert_eq!(code(&gone), 5);
-    assert!(err(&gone).contains("does not answer"), "{}", err(&gone));
-    assert!(err(&gone).contains("Connection refused"), "{}", err(&gone));
-    assert_eq!(json(&gone)["error"]["data"]["error"], "unreachable");
-
-    let other = Served::begin().await;
-    let wrong = served.token_file().display().to_string();
-    for args in [["info", "--token-file", &wrong], ["swap", "watch", "--token-file"]] {
-        let args = if args[0] == "info" {
-            args.to_vec()
-        } else {
-            [&args[..], &[&wrong]].concat()
-        };
-        let refused = sluice(&other, &args).await;
-        assert_eq!(code(&refused), 5, "{args:?}: {}", err(&refused));
-        assert!(err(&refused).contains("does not take the token"), "{}", err(&refused));
-    }
-    let none = sluice(&served, &["info", "--token-file", "/nowhere/api.token"]).await;
-    assert_eq!((code(&none), err(&none).contains("/nowhere/api.token")), (5, true));
 }
 
 #[tokio::test]

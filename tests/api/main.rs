@@ -12,6 +12,7 @@ mod fixtures;
 mod limits;
 mod offline;
 mod peers;
+mod reach;
 mod samples;
 mod served;
 mod server;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sluice::ports::{Chain, ChainInfo, Found, PortError, Sighting, Tip, Watch};
 use sluice::swap::fees::FeeRates;
 use sluice::tx;
-use sluice::units::{Asset, Blocks, Height, RawTx, SwapId};
+use sluice::units::{Asset, Blocks, Height, OutPoint, RawTx, SwapId, TxId};
 use tokio::sync::watch;
 
 use super::{Mistake, Mistaken};
@@ -79,6 +79,14 @@ impl Chain for Mistaken<SimChain> {
             return Ok(());
         }
         self.port.broadcast(tx).await
+    }
+
+    async fn is_gone(&self, output: OutPoint) -> Result<bool, PortError> {
+        self.port.is_gone(output).await
+    }
+
+    async fn standing_on(&self, txid: TxId) -> Result<Option<u32>, PortError> {
+        self.port.standing_on(txid).await
     }
 
     async fn has_in_mempool(&self, tx: &RawTx) -> Result<bool, PortError> {

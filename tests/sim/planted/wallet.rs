@@ -7,7 +7,7 @@ use sluice::ports::{Chain, PortError, SendError, Wallet, WalletBalance};
 use sluice::swap::state::{Claim, Opening};
 use sluice::swap::terms::Payout;
 use sluice::tx::OpeningOutput;
-use sluice::units::{FeeRate, RawTx, TxId};
+use sluice::units::{FeeRate, TxId};
 
 use super::{Mistake, Mistaken};
 use crate::chain::SimChain;
@@ -66,8 +66,8 @@ impl Wallet for Mistaken<SimWallet> {
         self.port.release(opening).await
     }
 
-    async fn void(&self, opening: &Opening, rate: FeeRate) -> Result<RawTx, PortError> {
-        self.port.void(opening, rate).await
+    async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
+        self.port.void(opening, replaced, rate).await
     }
 
     async fn push(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {

@@ -49,8 +49,9 @@ async fn opened() -> Result<(World, SwapId, TxId)> {
     Ok((world, swap, opening))
 }
 
-/// Nobody can pay for the opening any more, and its window passes.
-async fn run_out(world: &World, swap: SwapId) -> Result<()> {
+/// The taker is gone, with its key; nobody can pay for the opening any more, and its window passes.
+async fn run_out(world: &mut World, swap: SwapId) -> Result<()> {
+    world.bob.daemon.kill();
     let alice = node(world, 0);
     for invoice in alice.invoices() {
         alice.expire_invoice(invoice.hash);
@@ -66,8 +67,8 @@ fn may_bump(view: &SwapView) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_void_that_waits_is_replaced_by_itself_and_by_a_bump_and_the_coins_are_back() -> Result<()> {
-    let (world, swap, opening) = opened().await?;
-    run_out(&world, swap).await?;
+    let (mut world, swap, opening) = opened().await?;
+    run_out(&mut world, swap).await?;
     see(&world, swap, "voided", may_bump).await?;
     let opening = elements_txid(opening);
     waits_for_a_block(&world, "the void in the opening's place", |ids| {
@@ -75,8 +76,14 @@ async fn a_void_that_waits_is_replaced_by_itself_and_by_a_bump_and_the_coins_are
     })
     .await?;
     let first = chain(&world).mempool();
-    mine_nothing(&world, 11).await?;
-    waits_for_a_block(&world, "another void", |ids| ids.len() == 1 && ids != first).await?;
+    wait_for("another void", PATIENCE, || async {
+        // one by one: blocks that come at once are one look
+        mine_nothing(&world, 1).await?;
+        let waiting = chain(&world).mempool();
+        Ok((waiting.len() == 1 && waiting != first).then_some(()))
+    })
+    .await
+    .with_context(|| tails(&world))?;
     let second = chain(&world).mempool();
 
     let request = BumpRequest {
@@ -103,7 +110,7 @@ async fn a_void_that_waits_is_replaced_by_itself_and_by_a_bump_and_the_coins_are
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_of_the_openings_change_is_not_undone_by_a_void_and_says_why_it_waits() -> Result<()> {
-    let (world, swap, opening) = opened().await?;
+    let (mut world, swap, opening) = opened().await?;
     // more than all that is in a block: the change is needed for it
     let client = world.alice.client()?;
     let asset = WalletRef { asset: Asset::Lbtc };
@@ -124,7 +131,7 @@ async fn a_payment_of_the_openings_change_is_not_undone_by_a_void_and_says_why_i
         admitted: None,
     };
     chain(&world).set_market(market);
-    run_out(&world, swap).await?;
+    run_out(&mut world, swap).await?;
     let waiting = see(&world, swap, "hindered", |view| view.state.contains("would undo it")).await?;
     assert!(!may_bump(&waiting), "{waiting:?}");
     mine_nothing(&world, 20).await?;
@@ -134,6 +141,6 @@ async fn a_payment_of_the_openings_change_is_not_undone_by_a_void_and_says_why_i
     chain(&world).set_market(FeeMarket::default());
     world.liquid.mine(2).await?;
     see(&world, swap, "opened after all", |view| view.stage == Stage::Refunding).await?;
-    assert_eq!(chain(&world).mempool(), []);
+    assert_eq!(chain(&world).mempool(), [], "of {both:?}\n{}", tails(&world));
     Ok(())
 }

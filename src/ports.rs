@@ -5,6 +5,7 @@
 
 pub(crate) mod untaken;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -291,6 +292,9 @@ pub trait LightningNode: Send + Sync {
     async fn info(&self) -> Result<NodeInfo, PortError>;
     /// Its channels.
     async fn channels(&self) -> Result<Vec<Channel>, PortError>;
+    /// What the peers of its channels call themselves (BOLT 7: the alias of `node_announcement`), as far as it has heard
+    /// of it. Strangers' text.
+    async fn aliases(&self) -> Result<Aliases, PortError>;
     /// Makes an invoice, or finds the one made before with the same preimage. Returns its BOLT 11 text.
     async fn ensure_invoice(&self, spec: &InvoiceSpec) -> Result<String, PortError>;
     /// Yields an invoice's state now and at each change, until it is paid or closed. An end without that, or an
@@ -307,6 +311,9 @@ pub trait LightningNode: Send + Sync {
     /// Waits until a payment's end is certain and returns it; does not wait if there is none. Else as `payment_status`.
     async fn await_payment(&self, hash: PaymentHash) -> Result<PaymentStatus, PortError>;
 }
+
+/// What nodes call themselves.
+pub type Aliases = BTreeMap<NodeId, String>;
 
 /// A custom message (BOLT 1) from a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]

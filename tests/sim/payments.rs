@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::{BoxStream, unfold};
 use futures::{StreamExt, future};
-use sluice::ports::{Channel, InvoiceSpec, LightningNode, NodeInfo, PaymentSpec, PortError};
+use sluice::ports::{Aliases, Channel, InvoiceSpec, LightningNode, NodeInfo, PaymentSpec, PortError};
 use sluice::swap::event::{InvoiceStatus, PaymentStatus};
 use sluice::units::PaymentHash;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -84,6 +84,10 @@ impl LightningNode for SimNode {
         let who = self.port.who;
         let read = move |state: &mut State, _| Ok(state.lightning.channels(who, state.connected));
         self.port.call(LIGHTNING, Manner::Reads, "channels", read).await
+    }
+
+    async fn aliases(&self) -> Result<Aliases, PortError> {
+        Ok(Aliases::new())
     }
 
     async fn ensure_invoice(&self, spec: &InvoiceSpec) -> Result<String, PortError> {

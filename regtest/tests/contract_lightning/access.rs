@@ -57,6 +57,17 @@ pub async fn channels_are_seen_alike_from_both_ends(bench: &mut dyn Bench) {
     assert!(ours.receivable < ours.remote, "{ours:?}");
 }
 
+pub async fn a_peer_is_known_by_the_name_that_it_announces(bench: &mut dyn Bench) {
+    let two = Two::of(bench);
+    let announced = two.payee.info().await.unwrap();
+    // gossip takes its time
+    eventually("the peer's name", async || {
+        let known = two.payer.aliases().await.unwrap();
+        known.get(&announced.id) == Some(&announced.alias)
+    })
+    .await;
+}
+
 /// What a node of some kind wants of who reaches it.
 struct Files {
     access: NodeAccess,

@@ -55,6 +55,7 @@ macro_rules! contract {
 contract!(
     access::a_node_tells_who_and_where_it_is,
     access::channels_are_seen_alike_from_both_ends,
+    access::a_peer_is_known_by_the_name_that_it_announces,
     access::wrong_credentials_are_named_and_read_again_once_mended,
     access::a_wrong_certificate_is_named_and_read_again_once_mended,
     access::a_missing_permission_is_named,

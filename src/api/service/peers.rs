@@ -11,22 +11,26 @@ use crate::api::types::{
 use crate::api::view::text::rfc3339;
 use crate::engine::{Conduct, Engine, PeerState};
 use crate::policy::{Denial, Policy, Quarantine, limits};
-use crate::ports::Channel;
+use crate::ports::{Aliases, Channel};
+use crate::protocol::text::plain;
 use crate::swap::Kind;
 use crate::units::{Asset, NodeId};
 
 /// The channels with each peer.
 type ByPeer = BTreeMap<NodeId, Vec<Channel>>;
 
+/// The longest alias that a node can announce (BOLT 7).
+const MAX_ALIAS: usize = 32;
+
 impl Service {
     pub(super) async fn peers(&self) -> Result<PeerList, ApiError> {
-        let mut by_peer = self.channels_by_peer().await?;
+        let (mut by_peer, aliases) = (self.channels_by_peer().await?, self.aliases().await?);
         for peer in self.engine()?.quarantined() {
             by_peer.entry(peer).or_default();
         }
         let peers = by_peer
             .into_iter()
-            .map(|(peer, channels)| self.peer(peer, channels))
+            .map(|(peer, channels)| self.peer(peer, channels, &aliases))
             .collect::<Result<_, _>>()?;
         Ok(PeerList { peers })
     }
@@ -37,7 +41,7 @@ impl Service {
             let rule = "must be a peer with a channel, or one in quarantine";
             return Err(ApiError::invalid("peer", peer.to_string(), rule));
         }
-        self.peer(peer, channels)
+        self.peer(peer, channels, &self.aliases().await?)
     }
 
     pub(super) async fn quarantine(&self, request: &PeerQuarantine) -> Result<PeerView, ApiError> {
@@ -61,7 +65,12 @@ impl Service {
     /// A peer after a change that is done, whether it has channels or not.
     async fn changed(&self, peer: NodeId) -> Result<PeerView, ApiError> {
         let channels = self.channels_by_peer().await?.remove(&peer).unwrap_or_default();
-        self.peer(peer, channels)
+        self.peer(peer, channels, &self.aliases().await?)
+    }
+
+    /// What the peers call themselves. A node that does not tell keeps nobody from what else is known of them.
+    async fn aliases(&self) -> Result<Aliases, ApiError> {
+        Ok(self.engine()?.node().aliases().await.unwrap_or_default())
     }
 
     async fn channels_by_peer(&self) -> Result<ByPeer, ApiError> {
@@ -74,7 +83,7 @@ impl Service {
         Ok(by_peer)
     }
 
-    fn peer(&self, node_id: NodeId, channels: Vec<Channel>) -> Result<PeerView, ApiError> {
+    fn peer(&self, node_id: NodeId, channels: Vec<Channel>, aliases: &Aliases) -> Result<PeerView, ApiError> {
         let engine = self.engine()?;
         let state = engine.peers().state(&node_id);
         let pairs = Asset::ALL
@@ -97,7 +106,7 @@ impl Service {
         let conduct = engine.conduct(&node_id);
         Ok(PeerView {
             node_id,
-            alias: None,
+            alias: aliases.get(&node_id).map(|alias| plain(alias, MAX_ALIAS)),
             online,
             protocol_version: offer.as_ref().map(|(offer, _)| offer.version),
             allowed: self.engine()?.allows(&node_id),

@@ -3,16 +3,25 @@
 //! Each channel has an alias of either end beside its confirmed id, and only aliases before it has confirmed: all of
 //! them are understood, one is shown.
 
+use std::collections::BTreeSet;
+
 use bitcoin::Amount;
+use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::node::grpc::CALL_LIMIT;
-use crate::ports::{Channel, PortError};
+use crate::ports::{Aliases, Channel, PortError};
 use crate::units::{NodeId, Scid};
 
 use super::api::listpeerchannels_channels_htlcs::ListpeerchannelsChannelsHtlcsDirection as Direction;
-use super::api::{Amount as ClnAmount, ChannelState, ListpeerchannelsChannels as ClnChannel, ListpeerchannelsRequest};
+use super::api::{
+    Amount as ClnAmount, ChannelState, ListnodesNodes, ListnodesRequest, ListpeerchannelsChannels as ClnChannel,
+    ListpeerchannelsRequest,
+};
 use super::connection::Connection;
 use super::read_node_id;
+
+/// Open look-ups of peers at a time.
+const LOOKUPS: usize = 8;
 
 /// Every channel of the node that is open.
 pub(super) async fn list(cln: &Connection) -> Result<Vec<Channel>, PortError> {
@@ -20,6 +29,26 @@ pub(super) async fn list(cln: &Connection) -> Result<Vec<Channel>, PortError> {
     channels
         .iter()
         .filter_map(|channel| convert(channel).transpose())
+        .collect()
+}
+
+/// What the peers of all channels call themselves.
+pub(super) async fn aliases(cln: &Connection) -> Result<Aliases, PortError> {
+    let peers: BTreeSet<Vec<u8>> = fetch(cln, None)
+        .await?
+        .into_iter()
+        .map(|channel| channel.peer_id)
+        .collect();
+    let asked = peers.into_iter().map(|id| async move {
+        let request = ListnodesRequest { id: Some(id) };
+        cln.call("ListNodes", CALL_LIMIT, async |mut api| api.list_nodes(request).await)
+            .await
+    });
+    let answers = stream::iter(asked).buffer_unordered(LOOKUPS);
+    let nodes: Vec<ListnodesNodes> = answers.map_ok(|answer| answer.nodes).try_concat().await?;
+    let known = nodes.into_iter().filter_map(|node| Some((node.nodeid, node.alias?)));
+    known
+        .map(|(id, alias)| Ok((read_node_id("ListNodes", &id)?, alias)))
         .collect()
 }
 

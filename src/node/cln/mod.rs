@@ -21,7 +21,9 @@ use futures::stream::BoxStream;
 
 use crate::node::doubts::{Doubts, READ_WITHIN};
 use crate::node::grpc::CALL_LIMIT;
-use crate::ports::{Channel, InvoiceSpec, LightningNode, NodeInfo, PaymentSpec, PeerEvent, PeerMessenger, PortError};
+use crate::ports::{
+    Aliases, Channel, InvoiceSpec, LightningNode, NodeInfo, PaymentSpec, PeerEvent, PeerMessenger, PortError,
+};
 use crate::swap::event::{InvoiceStatus, PaymentStatus};
 use crate::units::{NodeId, PaymentHash};
 
@@ -128,6 +130,10 @@ impl LightningNode for Cln {
 
     async fn channels(&self) -> Result<Vec<Channel>, PortError> {
         channels::list(&self.connection).await
+    }
+
+    async fn aliases(&self) -> Result<Aliases, PortError> {
+        channels::aliases(&self.connection).await
     }
 
     async fn ensure_invoice(&self, spec: &InvoiceSpec) -> Result<String, PortError> {

@@ -7,7 +7,7 @@ use bitcoin::Amount;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::node::grpc::{CALL_LIMIT, CallErrorKind};
-use crate::ports::{Channel, PortError};
+use crate::ports::{Aliases, Channel, PortError};
 use crate::units::{NodeId, Scid};
 
 use super::api::lnrpc::{ChanInfoRequest, Channel as LndChannel, ChannelEdge, ListChannelsRequest, RoutingPolicy};
@@ -15,6 +15,8 @@ use super::connection::Connection;
 use super::limits::{sat, sendable};
 use super::parse_node_id;
 
+/// How lnd says, in place of an alias, that it knows none (lnd: rpcserver.go, createRPCOpenChannel).
+const NO_ALIAS: &str = "unable to lookup peer alias";
 /// Open look-ups of channel policies at a time.
 const LOOKUPS: usize = 8;
 
@@ -39,11 +41,33 @@ pub(super) async fn with_peer(lnd: &Connection, peer: NodeId, scid: Scid) -> Res
         .find(|channel| names(channel).any(|name| name == scid)))
 }
 
+/// What the peers of all channels call themselves.
+pub(super) async fn aliases(lnd: &Connection) -> Result<Aliases, PortError> {
+    let request = ListChannelsRequest {
+        peer_alias_lookup: true,
+        ..ListChannelsRequest::default()
+    };
+    let known = list_channels(lnd, request).await?.into_iter().filter_map(|channel| {
+        let is_known = !channel.peer_alias.is_empty() && !channel.peer_alias.starts_with(NO_ALIAS);
+        is_known.then(|| {
+            Ok((
+                parse_node_id("ListChannels", &channel.remote_pubkey)?,
+                channel.peer_alias,
+            ))
+        })
+    });
+    known.collect()
+}
+
 async fn fetch(lnd: &Connection, peer: Option<NodeId>) -> Result<Vec<LndChannel>, PortError> {
     let request = ListChannelsRequest {
         peer: peer.map(|id| id.serialize().to_vec()).unwrap_or_default(),
         ..ListChannelsRequest::default()
     };
+    list_channels(lnd, request).await
+}
+
+async fn list_channels(lnd: &Connection, request: ListChannelsRequest) -> Result<Vec<LndChannel>, PortError> {
     let answer = lnd
         .call("ListChannels", CALL_LIMIT, async |mut api| {
             api.lightning.list_channels(request).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use sluice::ports::{Channel, InvoiceSpec, LightningNode, NodeInfo, PaymentSpec, PeerMessenger, PortError};
+use sluice::ports::{Aliases, Channel, InvoiceSpec, LightningNode, NodeInfo, PaymentSpec, PeerMessenger, PortError};
 use sluice::protocol::{self, CoopClose, Message};
 use sluice::swap::Role;
 use sluice::swap::event::{Failure, InvoiceStatus, PaymentStatus};
@@ -76,6 +76,10 @@ impl LightningNode for Mistaken<SimNode> {
 
     async fn channels(&self) -> Result<Vec<Channel>, PortError> {
         self.port.channels().await
+    }
+
+    async fn aliases(&self) -> Result<Aliases, PortError> {
+        self.port.aliases().await
     }
 
     async fn ensure_invoice(&self, spec: &InvoiceSpec) -> Result<String, PortError> {

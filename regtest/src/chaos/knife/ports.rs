@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bitcoin::Amount;
 use futures::stream::BoxStream;
 use sluice::ports::{
-    Chain, ChainInfo, Channel, InvoiceSpec, LightningNode, NodeInfo, PaymentSpec, PeerEvent, PeerMessenger, PortError,
-    SendError, Sighting, Tip, Wallet, WalletBalance, Watch,
+    Aliases, Chain, ChainInfo, Channel, InvoiceSpec, LightningNode, NodeInfo, PaymentSpec, PeerEvent, PeerMessenger,
+    PortError, SendError, Sighting, Tip, Wallet, WalletBalance, Watch,
 };
 use sluice::protocol::MessageType;
 use sluice::swap::event::{InvoiceStatus, PaymentStatus};
@@ -169,6 +169,10 @@ impl LightningNode for Watched<dyn LightningNode> {
 
     async fn channels(&self) -> Result<Vec<Channel>, PortError> {
         self.port.channels().await
+    }
+
+    async fn aliases(&self) -> Result<Aliases, PortError> {
+        self.port.aliases().await
     }
 
     async fn ensure_invoice(&self, spec: &InvoiceSpec) -> Result<String, PortError> {

@@ -117,8 +117,8 @@ pub struct ChainView {
     pub spend: Option<Spend>,
     /// Maker: an input of the opening is spent by another transaction, in the block at this height.
     pub conflict: Option<Height>,
-    /// Maker that voids its opening: an input of it is neither in the chain to be spent nor in the mempool, and what spends
-    /// it can be in neither.
+    /// Maker that voids its opening: no input of it is in the chain to be spent or in the mempool, and what spends them can
+    /// be in neither.
     #[serde(default)]
     pub gone: bool,
 }

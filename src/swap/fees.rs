@@ -195,8 +195,8 @@ impl Stake {
     }
 
     /// The rate of the next version of a transaction, before its ceiling: what the network asks for, and notably more
-    /// than the version before it, which was not enough: an eighth more for each part of the way, and the double in the
-    /// last stretch. So there are few versions, whatever the ceiling.
+    /// than the version before it, which was not enough: a quarter more, and the double in the last
+    /// stretch. So there are few versions, whatever the ceiling.
     #[must_use]
     pub fn rate(&self, before: Option<FeeRate>, rates: &FeeRates, wish: Option<Wish>) -> FeeRate {
         if let Some(wished) = wish.and_then(|wish| wish.rate) {

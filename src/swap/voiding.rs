@@ -64,7 +64,7 @@ pub enum Race {
     Void(Height),
     /// The opening is in the block at this height.
     Opening(Height),
-    /// An input is not there any more, nor spent in a block: a reorg has taken away what it is an output of. It was so at
+    /// No input is there any more, nor spent in a block: a reorg has taken away what they are outputs of. It was so at
     /// this tip first, and at all that were seen since.
     Gone(Height),
     /// It has been so for as many blocks as the timelock has. It may still come back, after any time.

@@ -6,6 +6,7 @@ use super::text::{grouped, lasting, ordinal, sats};
 use super::{Scene, choices};
 use crate::api::types::{Deadline, NextView};
 use crate::swap::event::InvoiceStatus;
+use crate::swap::may_be_given_up;
 use crate::swap::state::{Attempt, GivenInvoice, Maker, Opened, Paying, Race, State, Taker, Voiding};
 use crate::units::{Blocks, Height};
 
@@ -146,19 +147,24 @@ fn next_voiding(scene: &Scene, voiding: &Voiding) -> NextView {
     );
     let back = "what is missing comes back, and the opening's coins are spent back to ourselves";
     match voiding.race {
-        Race::Open | Race::Void(_) | Race::Opening(_) => soon(
+        Race::Open | Race::Void(_) => soon(
             "our spend of the coins becomes final, and the swap is canceled",
             otherwise,
+        ),
+        Race::Opening(_) => soon(
+            "the opening becomes final, and the swap goes on",
+            "should a reorganisation undo it, our spend of the coins decides",
         ),
         Race::Gone(since) => {
             let csv = scene.limits.map_or(Blocks(0), |limits| limits.csv);
             let otherwise = "the invoice is closed and the channel is free; the watch goes on";
             by(scene.by_height(since.plus(csv)), back, otherwise)
         }
-        Race::LongGone => soon(
+        Race::LongGone if may_be_given_up(voiding) => soon(
             back,
             "the watch goes on; nothing else waits for it, and the channel is free",
         ),
+        Race::LongGone => soon("our node closes the invoice, and the channel is free", back),
     }
 }
 

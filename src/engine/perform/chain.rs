@@ -59,7 +59,7 @@ pub(super) async fn watch(task: &Task) {
 
 async fn look(chain: &dyn Chain, swap: &Swap, sought: &Watch, judge: &mut Judge) -> Result<ChainView, PortError> {
     let view = judge.view(swap, &chain.view(sought).await?);
-    let gone = void::is_input_gone(chain, swap, &view).await?;
+    let gone = void::are_inputs_gone(chain, swap, &view).await?;
     Ok(ChainView { gone, ..view })
 }
 

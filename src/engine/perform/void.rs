@@ -2,13 +2,15 @@
 //! committed. It takes the place of the opening in the mempool, and of all that stands on it: of what is not the swap's,
 //! nothing may (docs/decisions/0022-taking-an-opening-back.md).
 
+use bitcoin::Amount;
+
 use super::make::Bid;
 use super::{Task, until_answered};
 use crate::engine::Side;
 use crate::ports::{Chain, PortError};
 use crate::swap::event::{ChainView, EffectKind, Made, OpeningView};
 use crate::swap::fees::Wish;
-use crate::swap::state::{Claim, Maker, Opening, Voiding};
+use crate::swap::state::{Claim, Maker, Opening, TxCost, Voiding};
 use crate::swap::{Event, State, Swap};
 
 pub(super) async fn make(task: &Task, wish: Option<Wish>) {
@@ -19,6 +21,12 @@ pub(super) async fn make(task: &Task, wish: Option<Wish>) {
         let chain = side.chain.as_ref();
         may_replace(chain, voiding).await?;
         let (rates, discounted) = (chain.fee_rates().await?, side.info().discount);
+        // A first void pays for what it takes the place of, however small it is itself: for that it may pay the share of
+        // the amount that an operator may allow, else an opening of many inputs could never be taken back.
+        let first = voiding.voids.is_empty().then_some(Wish {
+            rate: Some(rates.asked),
+        });
+        let wish = wish.or(first);
         let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
         let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be voided".into()))?;
         sign(&side, voiding, &bid).await
@@ -47,9 +55,23 @@ fn voiding_of(swap: &Swap) -> Option<&Voiding> {
 }
 
 async fn sign(side: &Side, voiding: &Voiding, bid: &Bid) -> Result<Claim, PortError> {
-    // BIP 125, rule 3: what takes the place of the opening pays for what stands on it as well
+    let chain = side.chain.as_ref();
+    let mut inputs = Vec::new();
+    for input in &voiding.opening.inputs {
+        if !chain.is_gone(*input).await? {
+            inputs.push(*input);
+        }
+    }
+    let nothing = TxCost {
+        fee: Amount::ZERO,
+        ..voiding.opening.cost
+    };
+    let is_out = chain.standing_on(voiding.opening.outpoint.txid).await?.is_some();
     let opening = Opening {
-        cost: voiding.replaces(),
+        // any of them will do
+        inputs,
+        // BIP 125, rule 3: what takes the place of the opening pays for what stands on it as well
+        cost: if is_out { voiding.replaces() } else { nothing },
         ..voiding.opening.clone()
     };
     let before = voiding.voids.last();
@@ -105,16 +127,17 @@ pub(super) async fn publish(chain: &dyn Chain, swap: &Swap, void: &crate::units:
     chain.broadcast(void).await
 }
 
-/// Whether an input of an opening that is being voided has vanished from the chain.
-pub(super) async fn is_input_gone(chain: &dyn Chain, swap: &Swap, view: &ChainView) -> Result<bool, PortError> {
+/// Whether all inputs of an opening that is being voided have vanished from the chain: while one is there, spending it
+/// decides.
+pub(super) async fn are_inputs_gone(chain: &dyn Chain, swap: &Swap, view: &ChainView) -> Result<bool, PortError> {
     let is_settled = view.opening != OpeningView::Unseen || view.conflict.is_some();
     let Some(voiding) = voiding_of(swap).filter(|_| !is_settled) else {
         return Ok(false);
     };
     for input in &voiding.opening.inputs {
-        if chain.is_gone(*input).await? {
-            return Ok(true);
+        if !chain.is_gone(*input).await? {
+            return Ok(false);
         }
     }
-    Ok(false)
+    Ok(true)
 }

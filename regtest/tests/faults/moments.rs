@@ -238,6 +238,12 @@ impl Moments {
         }
     }
 
+    /// Waits until the takers know that the payments which were under way have settled.
+    pub async fn know_of_payments(&self) -> Result<()> {
+        self.wait(Moment::Paying, Role::Taker, |view| view.stage == Stage::Claiming)
+            .await
+    }
+
     /// Mines until every swap is over.
     pub async fn finish(&self) -> Result<Vec<SwapId>> {
         let ids: Vec<SwapId> = self.swaps.iter().map(|swap| swap.id).collect();

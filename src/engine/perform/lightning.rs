@@ -8,7 +8,7 @@ use crate::ports::{InvoiceSpec, PaymentSpec, PortError};
 use crate::swap::event::{EffectKind, InvoiceKind, InvoiceStatus, Made, PaymentStatus};
 use crate::swap::state::OwnInvoice;
 use crate::swap::{Effect, Event, Payee};
-use crate::units::{CltvDelta, Msat, PaymentHash};
+use crate::units::{CltvDelta, Height, Msat, PaymentHash};
 
 pub(super) async fn make_invoice(
     task: &Task,
@@ -131,14 +131,30 @@ enum Attempted {
     Unwanted,
 }
 
+/// While the chain is away nothing is begun, but what was begun before may have come to its end.
+async fn begun_before(task: &Task, hash: PaymentHash, away: PortError) -> Result<Attempted, PortError> {
+    match task.shared.node.payment_status(hash).await? {
+        status @ PaymentStatus::Paid(_) => Ok(Attempted::Certain(status)),
+        PaymentStatus::InFlight => Ok(Attempted::InFlight),
+        PaymentStatus::Failed(_) | PaymentStatus::Absent => Err(away),
+    }
+}
+
+async fn height(task: &Task) -> Result<Height, PortError> {
+    Ok(task.side_now()?.chain.tip().await?.height)
+}
+
 /// One call. It begins a payment only before the tip that the effect names: after an outage the state's permission
 /// to pay may be hours old. And none for a claim before the swap's rescue file is on the disk, nor once the swap, while
 /// that was waited for, has given up paying.
 async fn attempt(task: &Task, effect: &Effect, payee: &Payee, spec: &PaymentSpec) -> Result<Attempted, PortError> {
     let (shared, invoice) = (&task.shared, &payee.invoice);
-    let side = task.side_now()?;
+    let height = match height(task).await {
+        Ok(height) => height,
+        Err(away) => return begun_before(task, invoice.hash, away).await,
+    };
     let kept = payee.kind == InvoiceKind::Fee || task.is_kept().await;
-    let late = side.chain.tip().await?.height >= payee.before || shared.clock.now() >= invoice.expires_at;
+    let late = height >= payee.before || shared.clock.now() >= invoice.expires_at;
     let wanted = task.is_wanted(effect);
     let status = if late || !kept || !wanted {
         shared.node.payment_status(invoice.hash).await?

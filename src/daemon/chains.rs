@@ -49,7 +49,7 @@ impl<S: Seams> Connector<'_, S> {
     /// The chains that answer within a moment, and those that do not.
     ///
     /// # Errors
-    /// A node answered and cannot be used: the configuration is wrong, or the node's.
+    /// A node answered and cannot be used (the configuration is wrong, or the node's), and there is no other.
     pub(super) async fn first(
         &self,
         startup: &Startup,
@@ -57,49 +57,59 @@ impl<S: Seams> Connector<'_, S> {
         let nodes = self.configured();
         let asked = nodes.iter().map(|node| timeout(MOMENT, self.connect(*node, startup)));
         let answers = join_all(asked).await;
-        let (mut here, mut awaited) = (BTreeMap::new(), BTreeMap::new());
+        let (mut here, mut awaited, mut unusable) = (BTreeMap::new(), BTreeMap::new(), None);
         for (node, answer) in nodes.into_iter().zip(answers) {
             match answer {
-                Ok(side) => drop(here.insert(node.asset(), side?)),
+                Ok(Ok(side)) => drop(here.insert(node.asset(), side)),
+                Ok(Err(error)) => {
+                    awaited.insert(node.asset(), node.awaited(complaint(&error)));
+                    unusable = unusable.or(Some(error));
+                }
                 Err(_late) => {
                     warn!(
                         "{node} does not answer yet: swaps of {} wait for it, nothing else does",
                         node.asset()
                     );
-                    awaited.insert(node.asset(), node.unheard());
+                    awaited.insert(
+                        node.asset(),
+                        node.awaited("it was asked and has not answered yet".into()),
+                    );
                 }
             }
         }
-        Ok((here, awaited))
+        match unusable {
+            // nothing is lost by the end of a daemon that could do nothing, and somebody may sit before it
+            Some(error) if here.is_empty() => Err(error),
+            _ => Ok((here, awaited)),
+        }
     }
 
     /// Has each awaited chain join the engine as soon as its node answers; never ends.
     pub(super) async fn join_later(&self, engine: &Engine, awaited: BTreeMap<Asset, Awaited>) {
         let nodes = self.configured().into_iter();
-        let late = nodes.filter_map(|node| Some((node, awaited.get(&node.asset())?.clone())));
-        join_all(late.map(|(node, awaited)| self.join(engine, node, awaited))).await;
+        let late = nodes.filter(|node| awaited.contains_key(&node.asset()));
+        join_all(late.map(|node| self.join(engine, node))).await;
         std::future::pending().await
     }
 
-    async fn join(&self, engine: &Engine, node: ChainNode<'_>, awaited: Awaited) {
+    async fn join(&self, engine: &Engine, node: ChainNode<'_>) {
         let asset = node.asset();
-        let latecomer = Latecomer { engine, asset, awaited };
+        let latecomer = Latecomer { engine, asset };
         let mut told = String::new();
         loop {
             let joined = match self.connect(node, &latecomer).await {
                 Ok(side) => engine.join(asset, side).map_err(DaemonError::from),
                 Err(unusable) => Err(unusable),
             };
-            let Err(reason) = joined else {
+            let Err(error) = joined else {
                 return info!(%asset, "the chain is there now: its swaps go on");
             };
             // The daemon has swaps to look after on the other chain: it goes on without this one.
-            let reason = reason.to_string();
-            if reason != told {
-                error!(%asset, reason, "ALARM: the chain's node cannot be used; its swaps wait");
+            if error.to_string() != told {
+                error!(%asset, %error, "ALARM: the chain's node cannot be used; its swaps wait");
+                told = error.to_string();
             }
-            latecomer.say(&reason);
-            told = reason;
+            engine.still_awaits(asset, &node.to_string(), &complaint(&error));
             sleep(TRY_AGAIN).await;
         }
     }
@@ -138,10 +148,10 @@ impl ChainNode<'_> {
         }
     }
 
-    fn unheard(self) -> Awaited {
+    fn awaited(self, reason: String) -> Awaited {
         Awaited {
             backend: self.to_string(),
-            reason: "it was asked and has not answered yet".into(),
+            reason,
             since: Timestamp::now(),
         }
     }
@@ -156,27 +166,24 @@ impl fmt::Display for ChainNode<'_> {
     }
 }
 
+/// Why a node cannot be used, without its name.
+fn complaint(error: &DaemonError) -> String {
+    match error {
+        DaemonError::Backend { reason, .. } => reason.clone(),
+        _ => error.to_string(),
+    }
+}
+
 /// A chain that joins the running engine, which is told why it has not yet.
 struct Latecomer<'a> {
     engine: &'a Engine,
     asset: Asset,
-    awaited: Awaited,
-}
-
-impl Latecomer<'_> {
-    fn say(&self, reason: &str) {
-        let awaited = Awaited {
-            reason: reason.into(),
-            ..self.awaited.clone()
-        };
-        self.engine.still_awaits(self.asset, awaited);
-    }
 }
 
 impl Audience for Latecomer<'_> {
-    fn waiting_for(&self, _backend: &str, reason: Option<&str>) {
+    fn waiting_for(&self, backend: &str, reason: Option<&str>) {
         if let Some(reason) = reason {
-            self.say(reason);
+            self.engine.still_awaits(self.asset, backend, reason);
         }
     }
 

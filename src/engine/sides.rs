@@ -10,10 +10,10 @@ use super::{Engine, Shared, Side, side};
 use crate::store::StoreError;
 use crate::units::{Asset, Timestamp};
 
-/// A configured chain whose node has not answered since the daemon's start.
+/// A configured chain whose node has not answered since the daemon's start, or not as one that can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Awaited {
-    /// The node, and where it is.
+    /// What is waited for, and where it is.
     pub backend: String,
     /// What it said, or that it has said nothing.
     pub reason: String,
@@ -27,8 +27,8 @@ pub enum Absence {
     /// No backend is configured for it.
     #[error("it is not configured")]
     NotConfigured,
-    /// Its node has not answered since the start.
-    #[error("{} has not answered since the start: {}", .0.backend, .0.reason)]
+    /// Its node has not answered since the start, or cannot be used.
+    #[error("not there since the start: {}: {}", .0.backend, .0.reason)]
     Awaited(Awaited),
 }
 
@@ -107,7 +107,14 @@ impl Engine {
     /// # Errors
     /// The database belongs to another chain of that asset, or does not store that it belongs to this one.
     pub fn join(&self, asset: Asset, joining: Side) -> Result<(), StoreError> {
-        self.shared.store.bind_chain(asset, joining.info().genesis)?;
+        let bound = self.shared.store.bind_chain(asset, joining.info().genesis);
+        if let Err(failure) = &bound
+            && failure.is_final()
+        {
+            self.shared
+                .fail(format!("a chain that joins could not be stored: {failure}"));
+        }
+        bound?;
         let joining = Arc::new(joining);
         self.shared.sides.put(asset, Ok(joining.clone()));
         tokio::spawn(side::look_after(self.shared.clone(), joining));
@@ -115,8 +122,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Notes why a chain is still awaited.
-    pub fn still_awaits(&self, asset: Asset, awaited: Awaited) {
-        self.shared.sides.put(asset, Err(awaited));
+    /// Notes for what of a chain is still waited, and why.
+    pub fn still_awaits(&self, asset: Asset, backend: &str, reason: &str) {
+        if let Err(Absence::Awaited(before)) = self.shared.sides.get(asset) {
+            let awaited = Awaited {
+                backend: backend.into(),
+                reason: reason.into(),
+                ..before
+            };
+            self.shared.sides.put(asset, Err(awaited));
+        }
     }
 }

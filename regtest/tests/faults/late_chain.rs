@@ -15,7 +15,7 @@ use super::books::Books;
 use super::moments::Moments;
 use super::orders::request;
 
-const AWAITED: &str = "has not answered since the start";
+const AWAITED: &str = "not there since the start: elementsd at ";
 
 async fn reach(asset: Asset) -> Result<(Moments, Books)> {
     let options = Options {
@@ -119,6 +119,8 @@ async fn swaps_of_lbtc_in_every_state_go_on_when_elementsd_answers_at_last() -> 
         }
     }
     moments.let_go();
+    // what Lightning has to say does not wait for the chain
+    moments.know_of_payments().await?;
     moments.world.liquid.mine(1).await?;
     for (operator, ways) in [&mut moments.world.alice, &mut moments.world.bob]
         .into_iter()

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, warn};
 
 use super::driver::Signal;
-use super::{Absence, Shared, Side, rescue};
+use super::{Shared, Side, rescue};
 use crate::ports::PortError;
 use crate::swap::{Effect, Event, Swap, wants};
 use crate::units::Asset;
@@ -125,7 +125,7 @@ impl Task {
     async fn side(&self) -> Option<Arc<Side>> {
         let side = self.shared.sides.once_here(self.asset()).await;
         if side.is_none() {
-            error!("{}", Absence::NotConfigured);
+            error!(asset = %self.asset(), "the swap's chain is not configured: it waits until it is");
         }
         side
     }

@@ -85,9 +85,9 @@ impl<S: Seams> Connector<'_, S> {
     }
 
     /// Has each awaited chain join the engine as soon as its node answers; never ends.
-    pub(super) async fn join_later(&self, engine: &Engine, awaited: BTreeMap<Asset, Awaited>) {
+    pub(super) async fn join_later(&self, engine: &Engine) {
         let nodes = self.configured().into_iter();
-        let late = nodes.filter(|node| awaited.contains_key(&node.asset()));
+        let late = nodes.filter(|node| engine.side(node.asset()).is_err());
         join_all(late.map(|node| self.join(engine, node))).await;
         std::future::pending().await
     }

@@ -15,7 +15,6 @@ mod folder;
 mod log;
 mod seams;
 
-use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -33,10 +32,9 @@ use crate::api::server::{self, ApiHandle};
 use crate::api::service::{Service, Startup};
 use crate::api::token::Token;
 use crate::config::Config;
-use crate::engine::{Awaited, Engine, Pace, Parts, RescueFolders};
+use crate::engine::{Engine, Pace, Parts, RescueFolders};
 use crate::node::READ_WITHIN;
 use crate::store::StoreIdentity;
-use crate::units::Asset;
 use chains::Connector;
 
 pub use args::{Args, Format};
@@ -86,11 +84,11 @@ async fn run(config: &Config, new_database: bool, seams: &impl Seams) -> Result<
     let mut stopped = Stopping::begin().map_err(DaemonError::Signals)?;
     tokio::select! {
         running = start(config, new_database, seams) => {
-            let Running { api, engine, mut asked, connector, awaited } = running?;
+            let Running { api, engine, mut asked, connector } = running?;
             info!(api = %api.address(), ms = began.elapsed().as_millis(), "ready");
             let failed = tokio::select! {
                 () = stopped.wait() => None,
-                () = connector.join_later(&engine, awaited) => None,
+                () = connector.join_later(&engine) => None,
                 _ = asked.wait_for(|stop| *stop) => {
                     info!("asked to stop");
                     None
@@ -114,8 +112,6 @@ struct Running<'a, S> {
     /// True, once somebody asked for the end.
     asked: watch::Receiver<bool>,
     connector: Connector<'a, S>,
-    /// The chains that are not there yet.
-    awaited: BTreeMap<Asset, Awaited>,
 }
 
 async fn start<'a, S: Seams>(
@@ -145,7 +141,7 @@ async fn start<'a, S: Seams>(
     let held = folder::open(&config.data_dir, &identity_of_store, seams)?;
     let parts = Parts {
         sides,
-        awaited: awaited.clone(),
+        awaited,
         node: seams.node(lightning.node),
         messenger: seams.messenger(lightning.messenger),
         identity,
@@ -168,7 +164,6 @@ async fn start<'a, S: Seams>(
         engine,
         asked,
         connector,
-        awaited,
     })
 }
 

@@ -111,12 +111,18 @@ impl Taker {
     }
 }
 
+impl Opening {
+    /// What is paid to get it into a block: by itself, and by the newest of these children.
+    fn pays_with(&self, children: &[Claim]) -> TxCost {
+        children.last().map_or(self.cost, |child| self.cost.and(&child.cost))
+    }
+}
+
 impl Opened {
     /// What is paid to get it into a block: by itself, and by the newest child.
     #[must_use]
     pub fn pays(&self) -> TxCost {
-        let own = self.opening.cost;
-        self.children.last().map_or(own, |child| own.and(&child.cost))
+        self.opening.pays_with(&self.children)
     }
 }
 
@@ -124,7 +130,6 @@ impl Voiding {
     /// What takes the opening's place pays for all of this: the opening, and the child that pushed it.
     #[must_use]
     pub fn replaces(&self) -> TxCost {
-        let own = self.opening.cost;
-        self.children.last().map_or(own, |child| own.and(&child.cost))
+        self.opening.pays_with(&self.children)
     }
 }

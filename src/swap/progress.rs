@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::effect::Effect;
 use super::event::{ChainView, OpeningView, SpendPath, TxKind};
 use super::fees::Wish;
+use super::maker::broadcast;
 use super::state::{Claim, Opened};
 use super::step::Scene;
 use super::timelocks::Timelocks;
@@ -73,8 +74,14 @@ impl Progress {
         self.seen(there, !voids.is_empty(), view, limits)
     }
 
+    /// Whether a version is to be made, the first or one in the newest one's place, and how the operator wishes it.
+    pub(super) fn making(self, versions: &[Claim]) -> Option<Option<Wish>> {
+        let first = (self == Progress::Fresh && versions.is_empty()).then_some(None);
+        first.or(self.replacing())
+    }
+
     /// Whether another version is to be made of what is published, and how the operator wishes it.
-    pub(super) fn replacing(self) -> Option<Option<Wish>> {
+    fn replacing(self) -> Option<Option<Wish>> {
         match self {
             Progress::Fresh | Progress::Waiting(_) => None,
             Progress::Stuck => Some(None),
@@ -102,11 +109,9 @@ pub(super) fn wanted(
         tx: claim.tx.clone(),
         preimage: preimage.cloned(),
     });
-    let first = (progress == Progress::Fresh && claims.is_empty()).then_some(None);
-    let make = first.or(progress.replacing());
     publish
         .into_iter()
-        .chain(make.map(|wish| Effect::MakeClaim(path, wish)))
+        .chain(progress.making(claims).map(|wish| Effect::MakeClaim(path, wish)))
         .collect()
 }
 
@@ -115,11 +120,6 @@ pub(super) fn wanted_for(opened: &Opened) -> Vec<Effect> {
     if opened.confirmed_at.is_some() {
         return Vec::new();
     }
-    let broadcast = |kind, tx: &crate::units::RawTx| Effect::Broadcast {
-        kind,
-        tx: tx.clone(),
-        preimage: None,
-    };
     let child = opened.children.last();
     [broadcast(TxKind::Opening, &opened.opening.tx)]
         .into_iter()

@@ -194,10 +194,7 @@ fn over(scene: &Scene, deal: &Deal, state: &Voiding, view: &ChainView) -> Option
 
 pub(super) fn wants(state: &Voiding) -> Vec<Effect> {
     let publish = state.voids.last().map(|void| broadcast(TxKind::Void, &void.tx));
-    let first = (state.progress == Progress::Fresh && state.voids.is_empty()).then_some(None);
-    let make = first
-        .or(state.progress.replacing())
-        .filter(|_| state.race == Race::Open);
+    let make = state.progress.making(&state.voids).filter(|_| state.race == Race::Open);
     let is_payable = state.race == Race::LongGone && state.status == InvoiceStatus::Open;
     let close = is_payable.then(|| Effect::CancelInvoice(state.invoice.hash));
     [Effect::WatchChain]

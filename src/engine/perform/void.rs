@@ -19,7 +19,7 @@ pub(super) async fn make(task: &Task, wish: Option<Wish>) {
     let Some(voiding) = voiding_of(&swap) else { return };
     let made = until_answered(task, "void the opening", || async {
         let chain = side.chain.as_ref();
-        may_replace(chain, voiding).await?;
+        let is_out = may_replace(chain, voiding).await?;
         let (rates, discounted) = (chain.fee_rates().await?, side.info().discount);
         // A first void pays for what it takes the place of, however small it is itself: for that it may pay the share of
         // the amount that an operator may allow, else an opening of many inputs could never be taken back.
@@ -29,7 +29,7 @@ pub(super) async fn make(task: &Task, wish: Option<Wish>) {
         let wish = wish.or(first);
         let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
         let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be voided".into()))?;
-        sign(&side, voiding, &bid).await
+        sign(&side, voiding, is_out, &bid).await
     })
     .await;
     task.yield_event(match made {
@@ -54,7 +54,8 @@ fn voiding_of(swap: &Swap) -> Option<&Voiding> {
     }
 }
 
-async fn sign(side: &Side, voiding: &Voiding, bid: &Bid) -> Result<Claim, PortError> {
+/// `is_out`: the opening is in the mempool.
+async fn sign(side: &Side, voiding: &Voiding, is_out: bool, bid: &Bid) -> Result<Claim, PortError> {
     let chain = side.chain.as_ref();
     let mut inputs = Vec::new();
     for input in &voiding.opening.inputs {
@@ -66,7 +67,6 @@ async fn sign(side: &Side, voiding: &Voiding, bid: &Bid) -> Result<Claim, PortEr
         fee: Amount::ZERO,
         ..voiding.opening.cost
     };
-    let is_out = chain.standing_on(voiding.opening.outpoint.txid).await?.is_some();
     let opening = Opening {
         // any of them will do
         inputs,
@@ -85,24 +85,26 @@ async fn sign(side: &Side, voiding: &Voiding, bid: &Bid) -> Result<Claim, PortEr
     Ok(void)
 }
 
-/// Refuses, in words, what would undo more than the opening, its push and the void before.
-async fn may_replace(chain: &dyn Chain, voiding: &Voiding) -> Result<(), PortError> {
-    may_be_published(chain, voiding).await?;
+/// Refuses, in words, what would undo more than the opening, its push and the void before. Tells whether the opening is in
+/// the mempool.
+async fn may_replace(chain: &dyn Chain, voiding: &Voiding) -> Result<bool, PortError> {
+    let is_out = may_be_published(chain, voiding).await?;
     let Some(before) = voiding.voids.last() else {
-        return Ok(());
+        return Ok(is_out);
     };
     match chain.standing_on(before.txid).await? {
-        None | Some(0) => Ok(()),
+        None | Some(0) => Ok(is_out),
         Some(_) => Err(PortError::Refused(
             "another transaction of the wallet spends what the last void left: it may not be undone".into(),
         )),
     }
 }
 
-/// Refuses, in words, to take the place of an opening whose change another transaction of the wallet spends.
-async fn may_be_published(chain: &dyn Chain, voiding: &Voiding) -> Result<(), PortError> {
+/// Refuses, in words, to take the place of an opening whose change another transaction of the wallet spends. Tells whether
+/// the opening is in the mempool.
+async fn may_be_published(chain: &dyn Chain, voiding: &Voiding) -> Result<bool, PortError> {
     let Some(standing) = chain.standing_on(voiding.opening.outpoint.txid).await? else {
-        return Ok(());
+        return Ok(false);
     };
     let pushed = match voiding.children.last() {
         Some(child) => chain.standing_on(child.txid).await?.map_or(0, |_| 1),
@@ -116,7 +118,7 @@ async fn may_be_published(chain: &dyn Chain, voiding: &Voiding) -> Result<(), Po
                 .into(),
         ));
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Hands a void to the network, unless that would undo another transaction: one may have come since it was made.

@@ -210,16 +210,23 @@ impl Lnd {
         self.peer_port
     }
 
-    /// Connects to a node of any kind on 127.0.0.1, once and for all.
+    /// Connects to a node of any kind on 127.0.0.1, once and for all, and waits until they are.
     ///
     /// # Errors
-    /// With lncli's own.
+    /// With lncli's own, or when they do not come to be connected.
     pub async fn connect_to(&self, id: &str, port: u16) -> Result<()> {
         let address = format!("{id}@127.0.0.1:{port}");
         match self.cli(&["connect", "--perm", &address]).await {
-            Err(e) if !format!("{e:#}").contains("already connected") => Err(e),
-            Ok(_) | Err(_) => Ok(()),
+            Err(e) if !format!("{e:#}").contains("already connected") => return Err(e),
+            Ok(_) | Err(_) => {}
         }
+        // `--perm` answers before it has dialled, and a channel is opened only with a peer that is there.
+        wait_for("lnd to be connected", CHANNEL_LIMIT, || async {
+            let answer = self.cli(&["listpeers"]).await?;
+            let mut peers = answer["peers"].as_array().into_iter().flatten();
+            Ok(peers.any(|peer| peer["pub_key"] == id).then_some(()))
+        })
+        .await
     }
 
     /// Funds its wallet by mining.

@@ -37,28 +37,39 @@ pub struct Report {
 }
 
 /// Plays a run.
+///
+/// # Panics
+/// If it leaves anything behind: hours of runs would fill the memory.
 pub fn play(plan: Plan) -> Report {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build();
-    runtime.unwrap().block_on(live(plan))
+    let (world, report) = runtime.unwrap().block_on(async {
+        let world = World::new(plan);
+        let report = live(&world).await;
+        (world, report)
+    });
+    // The daemons hold the world by their ports.
+    let daemons = std::mem::take(&mut world.lock().running);
+    drop(daemons);
+    assert_eq!(Arc::strong_count(&world), 1, "something of the run is left");
+    report
 }
 
-async fn live(plan: Plan) -> Report {
-    let world = World::new(plan);
+async fn live(world: &Arc<World>) -> Report {
     for asset in Asset::ALL {
         wallet::endow(world.lock().ledger(asset), asset);
     }
-    let machines = Who::BOTH.map(|who| Machine::new(&world, who));
+    let machines = Who::BOTH.map(|who| Machine::new(world, who));
     for machine in &machines {
         tokio::spawn(machine.clone().keep_running());
     }
-    weather::begin(&world, &machines);
+    weather::begin(world, &machines);
     tokio::select! {
         biased;
-        () = world.accused() => report(&world, Vec::new()),
-        late = course(&world, &machines) => report(&world, late),
+        () = world.accused() => report(world, Vec::new()),
+        late = course(world, &machines) => report(world, late),
     }
 }
 

@@ -30,8 +30,17 @@ async fn reach(asset: Asset) -> Result<(Moments, Books)> {
 
 /// Starts a daemon again whose elementsd refuses every connection. Tells what it says of that chain.
 async fn start_without_elementsd(operator: &mut Operator, ways: &Ways) -> Result<ChainStatus> {
+    start_with_elementsd_that(Fault::Refused, "onnection refused", operator, ways).await
+}
+
+async fn start_with_elementsd_that(
+    suffers: Fault,
+    saying: &str,
+    operator: &mut Operator,
+    ways: &Ways,
+) -> Result<ChainStatus> {
     operator.daemon.kill();
-    ways.liquid.suffer(Fault::Refused);
+    ways.liquid.suffer(suffers);
     operator.daemon.launch()?;
     let client = operator.client()?;
     wait_for("the daemon to go on without elementsd", PATIENCE, || async {
@@ -39,7 +48,7 @@ async fn start_without_elementsd(operator: &mut Operator, ways: &Ways) -> Result
         let lbtc = list.chains.into_iter().find(|chain| chain.asset == Asset::Lbtc);
         let lbtc = lbtc.context("a configured chain is in the list")?;
         let said = lbtc.problem.clone().unwrap_or_default();
-        ensure!(said.contains(AWAITED) && said.contains("onnection refused"), "{lbtc:?}");
+        ensure!(said.contains(AWAITED) && said.contains(saying), "{lbtc:?}");
         Ok(Some(lbtc))
     })
     .await
@@ -131,4 +140,27 @@ async fn swaps_of_lbtc_in_every_state_go_on_when_elementsd_answers_at_last() -> 
     }
     let swaps = moments.finish().await?;
     books.balance(&moments.world, &swaps).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bitcoind_in_the_place_of_elementsd_keeps_only_swaps_of_lbtc_waiting_until_it_is_put_right() -> Result<()> {
+    let options = Options {
+        proxied: true,
+        bitcoin: Some(bitcoin::Kind::Embedded),
+        ..Options::default()
+    };
+    let mut world = World::start(options).await?;
+    let wrong = world.bitcoin_chain()?.access().rpc_url;
+    let wrong = wrong.strip_prefix("http://").context("an address")?.to_owned();
+    let lbtc = start_with_elementsd_that(Fault::Elsewhere(wrong), "", &mut world.alice, &world.ways[0]).await?;
+    ensure!(lbtc.chain.is_none() && !lbtc.new_swaps, "{lbtc:?}");
+    println!("{lbtc:?}");
+    let client = world.alice.client()?;
+    let balance = client.wallet_balance(WalletRef { asset: Asset::Btc }).await?;
+    ensure!(balance.spendable_sat > 0, "{balance:?}");
+    world.ways[0].heal();
+    world.alice.daemon.wait_until_ready().await?;
+    let balance = client.wallet_balance(WalletRef { asset: Asset::Lbtc }).await?;
+    ensure!(balance.spendable_sat > 0, "{balance:?}");
+    Ok(())
 }

@@ -2,13 +2,14 @@
 //! undoing what the wallet has paid since.
 
 use anyhow::{Context, Result};
+use bitcoin::Amount;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{BumpRequest, ChoiceKind, OutcomeKind, SendRequest, Stage, SwapView, WalletRef};
 use sluice::swap::Kind;
 use sluice::swap::fees::Bumped;
 use sluice::units::{Asset, SwapId, TxId};
 use sluice_regtest::daemons::wait_for;
-use sluice_regtest::liquid::FeeMarket;
+use sluice_regtest::liquid::{FeeMarket, Orphans};
 use sluice_regtest::world::{Options, PATIENCE, World};
 
 use super::orders::{chain, elements_txid, node, order, outcome, tails, wait_for_height};
@@ -39,7 +40,24 @@ async fn waits_for_a_block(world: &World, what: &str, fits: impl Fn(&[elements::
 
 /// A world whose alice has opened, and the opening is in the mempool; no miner takes it.
 async fn opened() -> Result<(World, SwapId, TxId)> {
-    let world = World::start(Options::default()).await?;
+    opened_in(World::start(Options::default()).await?).await
+}
+
+/// The same; her wallet holds this little, and is given these coins more in the newest block.
+async fn opened_with(options: Options, coins: &[u64]) -> Result<(World, SwapId, TxId)> {
+    let world = World::start(options).await?;
+    let client = world.alice.client()?;
+    let asset = WalletRef { asset: Asset::Lbtc };
+    for coin in coins {
+        let to = client.wallet_address(asset.clone()).await?.address;
+        world.liquid.fund(&to, Amount::from_sat(*coin)).await?;
+    }
+    world.liquid.mine(1).await?;
+    wait_for_height(&world.alice, chain(&world).tip().height).await?;
+    opened_in(world).await
+}
+
+async fn opened_in(world: World) -> Result<(World, SwapId, TxId)> {
     let swap = order(&world.alice, Kind::In, world.channels[0], AMOUNT).await?;
     let opened = see(&world, swap, "opened", |view| {
         view.timings_ms.opening_published.is_some()
@@ -142,5 +160,52 @@ async fn a_payment_of_the_openings_change_is_not_undone_by_a_void_and_says_why_i
     world.liquid.mine(2).await?;
     see(&world, swap, "opened after all", |view| view.stage == Stage::Refunding).await?;
     assert_eq!(chain(&world).mempool(), [], "of {both:?}\n{}", tails(&world));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_void_pays_for_a_large_opening_though_the_operator_allows_little_more_than_the_least() -> Result<()> {
+    let options = Options {
+        wallet: Amount::from_sat(200_000),
+        arguments: vec!["--set=liquid.fee_ceiling_sat_per_kvb=120".into()],
+        ..Options::default()
+    };
+    let (mut world, swap, opening) = opened_with(options, &[190_000; 6]).await?;
+    let tx = world.liquid.transaction(&elements_txid(opening)).await?;
+    assert!(tx.context("the opening")?.input.len() >= 5, "of many inputs");
+    run_out(&mut world, swap).await?;
+    waits_for_a_block(&world, "the void in the opening's place", |ids| {
+        ids.len() == 1 && ids[0] != elements_txid(opening)
+    })
+    .await?;
+    ended_by_its_void(&world, swap).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_is_taken_back_by_the_input_that_a_reorg_has_left() -> Result<()> {
+    let options = Options {
+        wallet: Amount::from_sat(500_000),
+        ..Options::default()
+    };
+    // the largest coin comes first
+    let (mut world, swap, opening) = opened_with(options, &[900_000]).await?;
+    let opening = world.liquid.transaction(&elements_txid(opening)).await?;
+    let inputs = opening.context("the opening")?.input;
+    assert_eq!(inputs.len(), 2);
+    chain(&world).reorg(1, Orphans::Dropped);
+    let lost = world.liquid.transaction(&inputs[0].previous_output.txid).await?;
+    assert_eq!(lost, None, "what the first input is an output of");
+    run_out(&mut world, swap).await?;
+    waits_for_a_block(&world, "the void", |ids| ids.len() == 1).await?;
+    let void = chain(&world).mempool()[0];
+    let void = world.liquid.transaction(&void).await?.context("the void")?;
+    assert_eq!(void.input[0].previous_output, inputs[1].previous_output);
+    ended_by_its_void(&world, swap).await
+}
+
+async fn ended_by_its_void(world: &World, swap: SwapId) -> Result<()> {
+    world.liquid.mine(2).await?;
+    let closed = see(world, swap, "closed", |view| view.stage == Stage::Closed).await?;
+    assert_eq!(outcome(&closed), Some(OutcomeKind::Canceled));
     Ok(())
 }

@@ -94,18 +94,21 @@ impl Plan {
 
     fn calm(seed: u64, swaps: u32, rng: &mut StdRng) -> Plan {
         let resends = [60, 180, 300, 300].map(Duration::from_secs);
+        let (channels, btc) = (rng.gen_range(4..=12), [0, 2_500, 5_000, 10_000][rng.gen_range(0..4)]);
+        let proofs = seed.is_multiple_of(PROOFS_EVERY);
         Plan {
             seed,
             swaps,
-            channels: rng.gen_range(4..=12),
-            btc: [0, 2_500, 5_000, 10_000][rng.gen_range(0..4)],
+            channels,
+            // Bitcoin has no such proofs.
+            btc: if proofs { 0 } else { btc },
             rates: RateTable {
                 btc_in: rate(rng),
                 btc_out: rate(rng),
                 lbtc_in: rate(rng),
                 lbtc_out: rate(rng),
             },
-            proofs: seed.is_multiple_of(PROOFS_EVERY),
+            proofs,
             resend: resends[rng.gen_range(0..resends.len())],
             slow: 500,
             lost: 0,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use bitcoin::Amount;
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{OutcomeKind, SwapFilter, SwapView, WalletRef};
+use sluice::api::types::{OutcomeKind, OutcomeView, SwapFilter, SwapView, WalletRef};
 use sluice::swap::{Kind, Role};
 use sluice::units::{Asset, Scid};
 
@@ -66,10 +66,11 @@ fn ending(play: &Play<'_>, sights: &[Sight; 2]) -> Result<Ending> {
     let [ordered, asked] = sights
         .each_ref()
         .map(|sight| sight.view().and_then(|view| view.outcome.as_ref()));
-    let cancelled = ordered.is_some_and(|outcome| outcome.kind == OutcomeKind::Canceled);
-    // whose disk fails when it is asked says no, and has stored nothing
-    let refused = play.has_failing_disk(Side::Bob);
-    if cancelled && asked.is_none() && (play.expired || refused || script.ending == Ending::Cancel) {
+    let is_cancelled = |outcome: &OutcomeView| outcome.kind == OutcomeKind::Canceled;
+    let went_nowhere = asked.is_none() && (play.expired || script.ending == Ending::Cancel);
+    // whose disk fails when it is asked says no; it may find after a start that the disk has kept what it would not sync
+    let refused = play.has_failing_disk(Side::Bob) && asked.is_none_or(is_cancelled);
+    if ordered.is_some_and(is_cancelled) && (went_nowhere || refused) {
         return Ok(Ending::Cancel);
     }
     bail!("maker and taker ended as {found:?}, and not as {wanted:?}");

@@ -104,12 +104,6 @@ impl Chain {
             heights.push(at + deep);
         }
         heights.extend(self.spend.map(|(_, _, at)| at + deep));
-        // it may be seen later than it happens
-        heights.extend(
-            self.gone
-                .iter()
-                .flat_map(|at| [at + limits.csv.0, at + 2 * limits.csv.0]),
-        );
         heights.extend(deadlines);
         heights.into_iter().filter(|height| *height > self.tip).min()
     }

@@ -14,10 +14,33 @@ use crate::rules::{Invariant, Machine, Violation};
 pub enum Who {
     /// The daemon or its node, which do it before long whenever they run.
     Us,
-    /// Blocks, time, faults, the operator's moods: it may happen.
+    /// Blocks and time: it comes by itself.
     World,
+    /// What goes wrong, or right again by luck: it may happen, and nothing may depend on it.
+    Chance,
+    /// What the operator does: no swap may wait for it.
+    Operator,
     /// Nothing may depend on the peer's goodwill.
     Peer,
+}
+
+impl Who {
+    /// Whether a swap may count on it.
+    fn is_sure(self) -> bool {
+        match self {
+            Who::Us | Who::World => true,
+            Who::Chance | Who::Operator | Who::Peer => false,
+        }
+    }
+}
+
+/// What may go on for ever. Each is a decision, and each world says where it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Endless {
+    /// The operator is asked, and one wish of it must be enough.
+    LeftToOperator,
+    /// We have what is ours, or take it should its chance ever come, and nobody waits for the swap.
+    Watched,
 }
 
 /// Something that may happen next. What changes nothing may be among them.
@@ -51,6 +74,8 @@ pub trait World: Copy + Eq + Hash + fmt::Debug {
     fn check(&self, machine: &Machine) -> Result<(), Violation>;
     /// How the swap ended, if it has.
     fn end(&self, machine: &Machine) -> Option<&'static str>;
+    /// By which decision nothing that is sure to come ends the swap from here.
+    fn endless(&self, machine: &Machine) -> Option<Endless>;
 }
 
 #[derive(Debug)]
@@ -58,6 +83,7 @@ pub struct Explored {
     pub states: usize,
     pub transitions: usize,
     swaps: usize,
+    endless: BTreeMap<Endless, usize>,
     ends: BTreeMap<&'static str, usize>,
 }
 
@@ -72,9 +98,11 @@ impl Explored {
 impl fmt::Display for Explored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (states, transitions, swaps, ends) = (self.states, self.transitions, self.swaps, &self.ends);
+        let endless = &self.endless;
         write!(
             f,
-            "{states} states, {transitions} transitions, {swaps} records of the swap, ends {ends:?}"
+            "{states} states, {transitions} transitions, {swaps} records of the swap, ends {ends:?}, endless \
+             {endless:?}"
         )
     }
 }
@@ -84,12 +112,15 @@ impl fmt::Display for Explored {
 pub struct Caught {
     pub violation: Violation,
     pub states: usize,
-    pub way: String,
+    /// The moves that lead there.
+    pub way: Vec<&'static str>,
+    /// What it looks like there.
+    there: String,
 }
 
 impl fmt::Display for Caught {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n  {}", self.violation, self.way)
+        write!(f, "{}\n  {}\n  {}", self.violation, self.way.join("\n  "), self.there)
     }
 }
 
@@ -100,20 +131,30 @@ struct Met<W> {
 }
 
 impl<W: World> Met<W> {
-    /// The shortest way to a state, and what it looks like there. A move is told by where it leads.
-    fn way_to(&self, state: usize, machine: &mut Machine) -> String {
-        let mut steps = vec![format!("{:#?}", self.worlds[state])];
+    /// The violation, with the shortest way to its state.
+    fn caught(&self, state: usize, machine: &mut Machine, violation: Violation) -> Caught {
+        Caught {
+            violation,
+            states: self.worlds.len(),
+            way: self.way_to(state, machine),
+            there: format!("{:#?}", self.worlds[state]),
+        }
+    }
+
+    /// The shortest way to a state. A move is told by where it leads.
+    fn way_to(&self, state: usize, machine: &mut Machine) -> Vec<&'static str> {
+        let mut steps = Vec::new();
         let mut there = state;
         while there != 0 {
             let here = self.from[there] as usize;
             let mut moves = Vec::new();
             self.worlds[here].moves(machine, &mut moves);
             let taken = moves.iter().find(|taken| taken.to == self.worlds[there]);
-            steps.push(taken.map_or("", |taken| taken.by).into());
+            steps.push(taken.map_or("", |taken| taken.by));
             there = here;
         }
         steps.reverse();
-        steps.join("\n  ")
+        steps
     }
 
     /// The number of a state, which may be a new one.
@@ -133,33 +174,36 @@ fn number(state: usize) -> u32 {
 /// Visits every reachable state once.
 ///
 /// # Errors
-/// The first state that must not be, or one that has no way to an end without the peer, with the shortest way there.
+/// The first state that must not be, or one from which no sure way leads to an end, with the shortest way there.
 pub fn explore<W: World>(begin: W, machine: &mut Machine) -> Result<Explored, Caught> {
     let mut met = Met {
         worlds: IndexSet::from_iter([begin]),
         from: vec![0],
     };
     let (mut transitions, mut edges): (usize, Vec<(u32, u32)>) = (0, Vec::new());
-    let (mut ends, mut ended) = (BTreeMap::new(), Vec::new());
+    let (mut ends, mut endless, mut ended) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     let (mut here, mut moves) = (0, Vec::new());
     while let Some(&world) = met.worlds.get_index(here) {
         if let Err(violation) = world.check(machine) {
-            let states = met.worlds.len();
-            let way = met.way_to(here, machine);
-            return Err(Caught { violation, states, way });
+            return Err(met.caught(here, machine, violation));
         }
+        world.moves(machine, &mut moves);
         if let Some(end) = world.end(machine) {
             *ends.entry(end).or_default() += 1;
             ended.push(number(here));
+        } else if let Some(decided) = world.endless(machine)
+            && (decided != Endless::LeftToOperator || operator_ends_it(&moves, machine))
+        {
+            *endless.entry(decided).or_default() += 1;
+            ended.push(number(here));
         }
-        world.moves(machine, &mut moves);
         for Move { who, to, .. } in moves.drain(..) {
             if to == world {
                 continue;
             }
             transitions += 1;
             let there = met.number(to, here);
-            if who != Who::Peer {
+            if who.is_sure() {
                 edges.push((number(here), there));
             }
         }
@@ -167,17 +211,25 @@ pub fn explore<W: World>(begin: W, machine: &mut Machine) -> Result<Explored, Ca
     }
     let states = met.worlds.len();
     if let Some(stuck) = first_stuck(states, &edges, ended) {
-        let violation = Violation::new(Invariant::CanEnd, "without the peer no way leads to an end from here");
-        let way = met.way_to(stuck, machine);
-        return Err(Caught { violation, states, way });
+        let violation = Violation::new(
+            Invariant::CanEnd,
+            "nothing that is sure to come leads to an end from here",
+        );
+        return Err(met.caught(stuck, machine, violation));
     }
     let swaps = machine.swaps();
     Ok(Explored {
         states,
         transitions,
         swaps,
+        endless,
         ends,
     })
+}
+
+fn operator_ends_it<W: World>(moves: &[Move<W>], machine: &Machine) -> bool {
+    let mut wishes = moves.iter().filter(|made| made.who == Who::Operator);
+    wishes.any(|made| made.to.end(machine).is_some())
 }
 
 /// The first state without a way to one of `ended`. `edges` are (from, to).

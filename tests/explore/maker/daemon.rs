@@ -21,7 +21,7 @@ impl World {
         let wrong = self.taking(machine, Seen::WrongKey);
         add(Who::Peer, "the taker gives a wrong key", wrong);
         add(Who::Peer, "the taker cancels", self.taking(machine, Seen::Cancel));
-        add(Who::World, "the operator aborts", self.taking(machine, Seen::Abort));
+        add(Who::Operator, "the operator aborts", self.taking(machine, Seen::Abort));
         if let Some(bumps) = self.bumps.checked_sub(1) {
             let to = World {
                 bumps,
@@ -29,7 +29,7 @@ impl World {
             };
             // What is not heard has not been said.
             if to.running != self.running {
-                add(Who::World, "the operator bumps", to);
+                add(Who::Operator, "the operator bumps", to);
             }
         }
         if self.running != self.committed {
@@ -46,7 +46,7 @@ impl World {
                 faults,
                 ..*self
             };
-            let (who, by) = (Who::World, "the daemon dies");
+            let (who, by) = (Who::Chance, "the daemon dies");
             moves.push(Move { who, by, to });
         }
     }
@@ -64,7 +64,7 @@ impl World {
             Effect::MakeOpening(_) => {
                 add(Who::Us, "the opening is made", self.taking(machine, Seen::MadeOpening));
                 let not = refused(machine, EffectKind::MakeOpening);
-                add(Who::World, "the opening is not made", not);
+                add(Who::Chance, "the opening is not made", not);
             }
             Effect::MakeVoid(_) => {
                 add(Who::Us, "the void is made", self.taking(machine, Seen::MadeVoid));
@@ -72,7 +72,7 @@ impl World {
                 let anew = Chain::new(self.chain.asset).up_to(self.chain.tip);
                 if anew.next_height(&[]).is_some() {
                     let not = refused(machine, EffectKind::MakeVoid);
-                    add(Who::World, "the void is not made", not);
+                    add(Who::Chance, "the void is not made", not);
                 }
             }
             Effect::MakeClaim(..) => {
@@ -84,13 +84,13 @@ impl World {
                 };
                 if unspent.next_height(&[]).is_some() {
                     let not = refused(machine, EffectKind::MakeClaim);
-                    add(Who::World, "the refund is not made", not);
+                    add(Who::Chance, "the refund is not made", not);
                 }
             }
             Effect::MakePush(_) => {
                 add(Who::Us, "the child is made", self.taking(machine, Seen::MadePush));
                 add(
-                    Who::World,
+                    Who::Chance,
                     "the child is not made",
                     refused(machine, EffectKind::MakePush),
                 );
@@ -144,12 +144,14 @@ impl World {
                     let to = next.taking(machine, Seen::Accepted(kind));
                     add(Who::Us, "the opening is published", to);
                 }
-                let refused = Seen::Refused(EffectKind::Broadcast(kind));
-                add(
-                    Who::World,
-                    "the network refuses the opening",
-                    self.taking(machine, refused),
-                );
+                // What it spends is not there, or it is chance.
+                let who = if there && opening != Place::Dead {
+                    Who::Chance
+                } else {
+                    Who::Us
+                };
+                let to = self.taking(machine, Seen::Refused(EffectKind::Broadcast(kind)));
+                add(who, "the network refuses the opening", to);
             }
             TxKind::Void => {
                 if there && void == Place::Nowhere && !matches!(opening, Place::Block(_)) {

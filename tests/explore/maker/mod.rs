@@ -5,14 +5,14 @@ mod daemon;
 mod outside;
 
 use sluice::swap::event::InvoiceStatus;
-use sluice::swap::state::State;
+use sluice::swap::state::{Maker, Opened, State, Voiding};
 use sluice::swap::terms::{Kind, Role};
-use sluice::swap::{Effect, Now};
+use sluice::swap::{Effect, Now, holds_channel, may_be_given_up};
 use sluice::units::{Asset, Height};
 
 use crate::chain::Chain;
 use crate::fixtures::*;
-use crate::graph::{self, Bounds, Move, Who};
+use crate::graph::{self, Bounds, Endless, Move, Who};
 use crate::rules::{By, Id, Machine, Seen, Violation};
 
 /// Before and after nine minutes, and after an invoice's lifetime.
@@ -112,7 +112,7 @@ impl graph::World for World {
             let to = started.taking(machine, Seen::Started);
             moves.push(Move { who, by, to });
         }
-        self.outside(moves);
+        self.outside(machine, moves);
     }
 
     fn check(&self, machine: &Machine) -> Result<(), Violation> {
@@ -124,6 +124,34 @@ impl graph::World for World {
         match &machine.swap(self.committed).state {
             State::Closed(outcome) => Some(crate::words::end(outcome)),
             State::Requested { .. } | State::Canceling { .. } | State::Maker(..) | State::Taker(..) => None,
+        }
+    }
+
+    /// Where a reorg has taken the inputs of the opening away for good, neither it nor its void can confirm, and no height
+    /// and no deadline proves that they never come back (decision 0022).
+    fn endless(&self, machine: &Machine) -> Option<Endless> {
+        self.chain.gone?;
+        match &machine.swap(self.committed).state {
+            // As long as a timelock has passed, and nobody can pay for the opening any more.
+            State::Maker(_, Maker::Voiding(voiding)) if may_be_given_up(voiding) => Some(Endless::LeftToOperator),
+            // The taker has paid for an opening that was in no block, which no honest one does. Should it ever confirm, the
+            // taker has the preimage, and needs nothing of us.
+            state @ State::Maker(_, Maker::Voiding(Voiding { status, .. }) | Maker::Opened(Opened { status, .. }))
+                if *status == InvoiceStatus::Paid && !holds_channel(state) =>
+            {
+                Some(Endless::Watched)
+            }
+            // Nobody pays for it, and should it ever confirm, the taker's key takes it back.
+            state @ State::Maker(_, Maker::ClaimingCoop { refund, .. })
+                if refund.invoice_closed && !holds_channel(state) =>
+            {
+                Some(Endless::Watched)
+            }
+            State::Maker(..)
+            | State::Taker(..)
+            | State::Requested { .. }
+            | State::Canceling { .. }
+            | State::Closed(_) => None,
         }
     }
 }

@@ -1,14 +1,15 @@
 //! What happens around the maker whether or not its daemon is there.
 
 use sluice::swap::event::InvoiceStatus;
+use sluice::swap::state::{Maker, Race, State, Voiding};
 
 use super::{LAST, World};
 use crate::chain::{Chain, Mined, Place};
 use crate::graph::{Move, Who};
-use crate::rules::By;
+use crate::rules::{By, Machine};
 
 impl World {
-    pub(super) fn outside(&self, moves: &mut Vec<Move<World>>) {
+    pub(super) fn outside(&self, machine: &Machine, moves: &mut Vec<Move<World>>) {
         let mut add = |who, by, to| moves.push(Move { who, by, to });
         if self.invoice == Some(InvoiceStatus::Open) {
             let with = |status| World {
@@ -30,18 +31,18 @@ impl World {
                 gone: None,
                 ..self.chain
             };
-            add(Who::World, "the input is there again", World { chain, ..*self });
+            add(Who::Chance, "the input is there again", World { chain, ..*self });
         }
         if let Some(faults) = self.faults.checked_sub(1) {
             if let Some(chain) = self.chain.without_input() {
                 add(
-                    Who::World,
+                    Who::Chance,
                     "a reorg takes an input away",
                     World { chain, faults, ..*self },
                 );
             }
             for chain in self.chain.reorgs() {
-                add(Who::World, "a reorg", World { chain, faults, ..*self });
+                add(Who::Chance, "a reorg", World { chain, faults, ..*self });
                 // What a reorg takes out of the chain may be gone from every mempool.
                 if self.refund_out.is_some() && chain.spend.is_none() {
                     let refund_out = None;
@@ -51,14 +52,14 @@ impl World {
                         refund_out,
                         ..*self
                     };
-                    add(Who::World, "a reorg, and the network forgets the refund", to);
+                    add(Who::Chance, "a reorg, and the network forgets the refund", to);
                 }
             }
         }
-        self.blocks(moves);
+        self.blocks(machine, moves);
     }
 
-    fn blocks(&self, moves: &mut Vec<Move<World>>) {
+    fn blocks(&self, machine: &Machine, moves: &mut Vec<Move<World>>) {
         let chain = self.chain;
         let mut add = |who, by, chain: Chain| {
             let clock = if chain.is_long_after_window() { LAST } else { self.clock };
@@ -66,7 +67,9 @@ impl World {
             moves.push(Move { who, by, to });
         };
         // From there on it is too late to open.
-        if let Some(tip) = chain.next_height(&[chain.window_end() - chain.deep() - 6]) {
+        let late = chain.window_end() - chain.deep() - 6;
+        let deadlines: Vec<u32> = [late].into_iter().chain(self.long_gone_at(machine)).collect();
+        if let Some(tip) = chain.next_height(&deadlines) {
             add(Who::World, "blocks", chain.up_to(tip));
         }
         if chain.opening == Place::Mempool {
@@ -85,6 +88,24 @@ impl World {
                 let spend = Mined::Spend(by, true);
                 add(Who::World, "a block with the refund", chain.mine(spend));
             }
+        }
+    }
+
+    /// The height at which what has vanished has been gone for long, from when that was seen.
+    fn long_gone_at(&self, machine: &Machine) -> Option<u32> {
+        match &machine.swap(self.committed).state {
+            State::Maker(
+                _,
+                Maker::Voiding(Voiding {
+                    race: Race::Gone(since),
+                    ..
+                }),
+            ) => Some(since.plus(self.chain.limits().csv).0),
+            State::Maker(..)
+            | State::Taker(..)
+            | State::Requested { .. }
+            | State::Canceling { .. }
+            | State::Closed(_) => None,
         }
     }
 }

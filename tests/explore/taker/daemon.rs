@@ -25,7 +25,7 @@ impl World {
             malformed,
         );
         add(Who::Peer, "the maker cancels", self.taking(machine, Seen::Cancel));
-        add(Who::World, "the operator aborts", self.taking(machine, Seen::Abort));
+        add(Who::Operator, "the operator aborts", self.taking(machine, Seen::Abort));
         if let Some(bumps) = self.bumps.checked_sub(1) {
             let to = World {
                 bumps,
@@ -33,7 +33,7 @@ impl World {
             };
             // What is not heard has not been said.
             if to.running != self.running {
-                add(Who::World, "the operator bumps", to);
+                add(Who::Operator, "the operator bumps", to);
             }
         }
         if self.running != self.committed {
@@ -52,7 +52,7 @@ impl World {
                 ..*self
             };
             dead.lose_call();
-            let (who, by) = (Who::World, "the daemon dies");
+            let (who, by) = (Who::Chance, "the daemon dies");
             moves.push(Move { who, by, to: dead });
         }
     }
@@ -82,7 +82,7 @@ impl World {
                 // The deadline of the claim has room for every outage, not for a wallet that never signs.
                 if self.payment != Paid::Yes || self.chain.tip < self.claim_until {
                     let refused = self.taking(machine, Seen::Refused(EffectKind::MakeClaim));
-                    add(Who::World, "the claim is not made", refused);
+                    add(Who::Chance, "the claim is not made", refused);
                 }
             }
             Effect::Broadcast {
@@ -187,7 +187,7 @@ impl World {
             let mut to = self.taking(machine, Seen::CallLost);
             to.lose_call();
             to.faults -= 1;
-            add(Who::World, "the call's connection breaks", to);
+            add(Who::Chance, "the call's connection breaks", to);
         }
     }
 

@@ -11,7 +11,7 @@ use sluice::units::{Asset, Height};
 
 use crate::chain::Chain;
 use crate::fixtures::*;
-use crate::graph::{self, Bounds, Move, Who};
+use crate::graph::{self, Bounds, Endless, Move, Who};
 use crate::rules::{Id, Machine, Paid, Seen, Violation, gives_key};
 
 /// Begun, a minute later, after the invoice's expiry, and past every deadline. A minute apart at least: no lost call
@@ -196,5 +196,9 @@ impl graph::World for World {
             State::Closed(outcome) => Some(crate::words::end(outcome)),
             State::Requested { .. } | State::Canceling { .. } | State::Maker(..) | State::Taker(..) => None,
         }
+    }
+
+    fn endless(&self, _: &Machine) -> Option<Endless> {
+        None
     }
 }

@@ -52,7 +52,7 @@ impl World {
                     claim_out: self.claim_out && chain.spend.is_some(),
                     ..*self
                 };
-                add(Who::World, "a reorg", to);
+                add(Who::Chance, "a reorg", to);
                 if chain.opening == Place::Mempool {
                     let mut to = to;
                     to.chain.opening = Place::Dead;
@@ -69,9 +69,10 @@ impl World {
 
     fn blocks(&self, is_busy: bool, moves: &mut Vec<Move<World>>) {
         let chain = self.chain;
-        // The last blocks of an opening and of a payment that are in time.
+        // From there on: the last block in which the opening is in time, the one after it, and the last for a payment.
         let (deep, end) = (chain.deep(), chain.window_end());
         let deadlines = [
+            end - 2 - deep,
             end - 1 - deep,
             end - 1,
             self.call_until,

@@ -59,14 +59,14 @@ const MAKERS_ENDS: [&str; 5] = [
     "given_up",
 ];
 
-fn takers(kind: Kind, affordable: [(Asset, (u8, u8)); 2]) {
-    for (asset, affordable) in affordable {
+fn takers(kind: Kind, affordable: &[(Asset, (u8, u8))]) {
+    for &(asset, affordable) in affordable {
         taker(kind, asset, bounds(affordable)).ends_in(&TAKERS_ENDS);
     }
 }
 
-fn makers(kind: Kind, affordable: [(Asset, (u8, u8)); 2]) {
-    for (asset, affordable) in affordable {
+fn makers(kind: Kind, affordable: &[(Asset, (u8, u8))]) {
+    for &(asset, affordable) in affordable {
         let bounds = bounds(affordable);
         let ends = if bounds.faults > 0 {
             &MAKERS_ENDS[..]
@@ -79,20 +79,23 @@ fn makers(kind: Kind, affordable: [(Asset, (u8, u8)); 2]) {
 
 #[test]
 fn a_taker_of_a_swap_in_gives_its_key_away_only_when_no_payment_can_exist() {
-    takers(Kind::In, [(Asset::Lbtc, (2, 0)), (Asset::Btc, (2, 0))]);
+    takers(Kind::In, &[(Asset::Lbtc, (2, 0)), (Asset::Btc, (2, 0))]);
 }
 
 #[test]
 fn a_taker_of_a_swap_out_gives_its_key_away_only_when_no_payment_can_exist() {
-    takers(Kind::Out, [(Asset::Lbtc, (1, 1)), (Asset::Btc, (1, 1))]);
+    takers(Kind::Out, &[(Asset::Lbtc, (1, 1)), (Asset::Btc, (1, 1))]);
 }
 
 #[test]
 fn a_maker_of_a_swap_in_publishes_nothing_that_it_could_not_get_back_or_be_paid_for() {
-    makers(Kind::In, [(Asset::Lbtc, (2, 0)), (Asset::Btc, (1, 0))]);
+    makers(Kind::In, &[(Asset::Lbtc, (2, 0)), (Asset::Btc, (1, 0))]);
 }
 
 #[test]
 fn a_maker_of_a_swap_out_publishes_nothing_that_it_could_not_get_back_or_be_paid_for() {
-    makers(Kind::Out, [(Asset::Lbtc, (1, 1)), (Asset::Btc, (0, 1))]);
+    makers(
+        Kind::Out,
+        &[(Asset::Lbtc, (1, 1)), (Asset::Btc, (1, 0)), (Asset::Btc, (0, 1))],
+    );
 }

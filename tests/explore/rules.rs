@@ -29,10 +29,36 @@ pub enum Invariant {
     PaidInTime,
     /// Nothing reaches the network, the node or the peer that the committed state does not want and know of.
     CommittedFirst,
-    /// From every state a closed one can be reached, whatever the peer does.
+    /// From every state a closed one can be reached by what the daemon does and what comes by itself: without the peer,
+    /// the operator or luck, and whatever they do.
     CanEnd,
     /// No state wants two things of which one undoes the other.
     NoContradiction,
+}
+
+impl Invariant {
+    pub const ALL: [Invariant; 7] = [
+        Invariant::NeverPoorer,
+        Invariant::NoKeyWhilePaying,
+        Invariant::OneHtlc,
+        Invariant::PaidInTime,
+        Invariant::CommittedFirst,
+        Invariant::CanEnd,
+        Invariant::NoContradiction,
+    ];
+
+    /// In one line.
+    pub fn words(self) -> &'static str {
+        match self {
+            Invariant::NeverPoorer => "no honest side is poorer than the rules say, nor ends before the chain is final",
+            Invariant::NoKeyWhilePaying => "no key leaves and no refund goes out while a payment may exist",
+            Invariant::OneHtlc => "a hash has at most one HTLC",
+            Invariant::PaidInTime => "a payment begins only within the payment window",
+            Invariant::CommittedFirst => "nothing is done that is not committed",
+            Invariant::CanEnd => "an end can be reached without the peer, the operator or luck",
+            Invariant::NoContradiction => "no state wants two things of which one undoes the other",
+        }
+    }
 }
 
 /// What was seen, and which invariant it breaks.
@@ -294,16 +320,23 @@ fn forget_reasons(state: &mut State) {
     }
 }
 
-/// Whether an effect of that look is among them.
+/// Whether our key leaves.
 pub fn gives_key(effects: &[Effect]) -> bool {
-    effects.iter().any(|effect| {
-        matches!(
-            effect,
-            Effect::Send {
-                message: Outgoing::CoopClose(_),
-                ..
-            }
-        )
+    sends_key(effects, |_| true)
+}
+
+/// Whether our key leaves again and again.
+pub fn keeps_giving_key(effects: &[Effect]) -> bool {
+    sends_key(effects, |repeat| repeat)
+}
+
+fn sends_key(effects: &[Effect], how: fn(bool) -> bool) -> bool {
+    effects.iter().any(|effect| match effect {
+        Effect::Send {
+            message: Outgoing::CoopClose(_),
+            repeat,
+        } => how(*repeat),
+        _ => false,
     })
 }
 

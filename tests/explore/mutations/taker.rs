@@ -13,14 +13,14 @@ pub fn to(swap: &Swap, state: State) -> Step {
     Step::To(Box::new(Swap { state, ..swap.clone() }))
 }
 
-fn to_taker(swap: &Swap, taker: Taker) -> Step {
+pub fn to_taker(swap: &Swap, taker: Taker) -> Step {
     match swap.deal() {
         Some(deal) => to(swap, State::Taker(*deal, taker)),
         None => Step::Stay,
     }
 }
 
-fn give_key(swap: &Swap, offer: &Offer) -> Step {
+pub fn give_key(swap: &Swap, offer: &Offer) -> Step {
     let (offer, sent, reason) = (Some(offer.clone()), false, String::new());
     to_taker(swap, Taker::CoopClosing { offer, sent, reason })
 }

@@ -32,54 +32,84 @@ fn behind_at(swap: &Swap, now: Now, event: &Event, is_end: fn(&Swap, &Timelocks,
     }
 }
 
-pub fn window_longer(swap: &Swap, now: Now, event: &Event) -> Step {
+pub fn decided_after_window(swap: &Swap, now: Now, event: &Event) -> Step {
     behind_at(swap, now, event, |swap, limits, tip, _| {
         tip == swap.anchor.plus(limits.window)
     })
 }
 
-pub fn claimable_longer(swap: &Swap, now: Now, event: &Event) -> Step {
+pub fn decided_after_claimable(swap: &Swap, now: Now, event: &Event) -> Step {
     behind_at(swap, now, event, |_, limits, tip, at| {
         tip == at.plus(limits.claimable_blocks())
     })
 }
 
-fn pay(swap: &Swap, change: fn(&Swap, &mut Payee)) -> Vec<Effect> {
+fn pay(swap: &Swap, change: impl Fn(&mut Payee)) -> Vec<Effect> {
     let mut all = wants(swap);
     for effect in &mut all {
         if let Effect::Pay(payee) = effect
             && payee.kind == InvoiceKind::Claim
         {
-            change(swap, payee);
+            change(payee);
         }
     }
     all
 }
 
-pub fn call_one_block_later(swap: &Swap) -> Vec<Effect> {
-    pay(swap, |_, payee| payee.before.0 += 1)
+/// The first tip at which the call must not begin any more, by limits that differ from the shipped ones.
+fn called_by(swap: &Swap, change: fn(&mut Timelocks)) -> Vec<Effect> {
+    let (State::Taker(_, Taker::PayingClaim { paying, .. }), Some(limits)) = (&swap.state, swap.terms.timelocks())
+    else {
+        return wants(swap);
+    };
+    let mut limits = *limits;
+    change(&mut limits);
+    let before = limits.pay_before(swap.anchor, paying.confirmed_at);
+    pay(swap, |payee| payee.before = before)
+}
+
+pub fn called_after_window(swap: &Swap) -> Vec<Effect> {
+    called_by(swap, |limits| limits.window.0 += 1)
+}
+
+pub fn called_with_less_pay_call(swap: &Swap) -> Vec<Effect> {
+    called_by(swap, |limits| limits.pay_call.0 -= 1)
+}
+
+pub fn called_with_less_cltv(swap: &Swap) -> Vec<Effect> {
+    called_by(swap, |limits| limits.total_cltv.0 -= 1)
+}
+
+pub fn called_with_less_claim_margin(swap: &Swap) -> Vec<Effect> {
+    called_by(swap, |limits| limits.claim_margin.0 -= 1)
+}
+
+pub fn called_with_longer_csv(swap: &Swap) -> Vec<Effect> {
+    called_by(swap, |limits| limits.csv.0 += 1)
+}
+
+/// Until the end of the window, however old the opening is.
+pub fn called_by_window_only(swap: &Swap) -> Vec<Effect> {
+    called_by(swap, |limits| limits.csv.0 *= 2)
+}
+
+/// For as long as the claim surely precedes a refund, however long ago the anchor was.
+pub fn called_by_timelock_only(swap: &Swap) -> Vec<Effect> {
+    called_by(swap, |limits| limits.window = limits.csv)
+}
+
+pub fn called_at_any_height(swap: &Swap) -> Vec<Effect> {
+    pay(swap, |payee| payee.before = Height(u32::MAX))
 }
 
 pub fn htlc_one_block_longer(swap: &Swap) -> Vec<Effect> {
-    pay(swap, |_, payee| {
+    pay(swap, |payee| {
         payee.max_cltv = payee.max_cltv.map(|CltvDelta(blocks)| CltvDelta(blocks + 1))
     })
 }
 
 pub fn htlc_of_any_length(swap: &Swap) -> Vec<Effect> {
-    pay(swap, |_, payee| payee.max_cltv = None)
-}
-
-pub fn call_at_any_height(swap: &Swap) -> Vec<Effect> {
-    pay(swap, |_, payee| payee.before = Height(u32::MAX))
-}
-
-/// Until the end of the window, however old the opening is.
-pub fn call_by_window_only(swap: &Swap) -> Vec<Effect> {
-    pay(swap, |swap, payee| {
-        let window = swap.terms.timelocks().map(|limits| limits.window);
-        payee.before = window.map_or(payee.before, |window| swap.anchor.plus(window));
-    })
+    pay(swap, |payee| payee.max_cltv = None)
 }
 
 /// The timelock is counted from the block after the opening's.

@@ -1,10 +1,10 @@
 //! What must never be, on the taker's side.
 
-use sluice::swap::state::{Outcome, State};
+use sluice::swap::state::{Outcome, State, Taker};
 
 use super::{World, Wrong};
 use crate::chain::Place;
-use crate::rules::{By, Invariant, Machine, Paid, Violation};
+use crate::rules::{By, Invariant, Machine, Paid, Violation, keeps_giving_key};
 
 impl World {
     pub(super) fn judge(&self, machine: &Machine) -> Result<(), Violation> {
@@ -52,6 +52,18 @@ impl World {
                 Invariant::NeverPoorer,
                 "over, and what is or may be paid for is not claimed",
             ),
+            // A message has been heard only when its consequence is seen: the maker may have been away each time.
+            State::Taker(_, Taker::CoopClosing { .. })
+                if self.chain.is_spendable()
+                    && !self.chain.is_mature()
+                    && !keeps_giving_key(&machine.wants(self.committed)) =>
+            {
+                broken(
+                    Invariant::NeverPoorer,
+                    "the key is not offered any more: if it was not heard, the maker's coins are locked for the whole \
+                     timelock",
+                )
+            }
             State::Closed(_)
             | State::Requested { .. }
             | State::Canceling { .. }

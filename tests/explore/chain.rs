@@ -5,7 +5,7 @@ use sluice::swap::timelocks::Timelocks;
 use sluice::units::{Asset, Height};
 
 use crate::fixtures::{ANCHOR, limits, opening_tx};
-use crate::rules::By;
+use crate::seen::By;
 
 /// Where a transaction is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -14,6 +14,7 @@ mod graph;
 mod maker;
 mod mutations;
 mod rules;
+mod seen;
 mod taker;
 mod words;
 

@@ -5,15 +5,12 @@ use std::fmt;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
-use sluice::swap::event::{
-    EffectKind, Event, Failure, InvoiceKind, InvoiceStatus, MessageKind, PaymentStatus, PeerMessage, SpendPath, TxKind,
-};
-use sluice::swap::state::{Abandon, Maker, Offer, Outcome, State, Swap, Taker};
+use sluice::swap::event::Event;
+use sluice::swap::state::{Abandon, Maker, Outcome, State, Swap, Taker};
 use sluice::swap::{Effect, Now, Outgoing, Step};
-use sluice::units::Msat;
 
-use crate::chain::Chain;
-use crate::fixtures::*;
+use crate::fixtures::effect_name;
+use crate::seen::{Seen, event};
 
 /// What must hold in every reachable state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,44 +94,6 @@ pub const SHIPPED: Rules = Rules {
     acts_first: false,
 };
 
-/// An event in few bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Seen {
-    Started,
-    Tick,
-    Announced,
-    /// With a claim invoice that asks for more than was agreed.
-    AnnouncedDear,
-    /// An announcement that cannot be read.
-    Malformed,
-    Cancel,
-    Key,
-    WrongKey,
-    Abort,
-    Bump,
-    Chain(Chain),
-    Payment(Paid),
-    CallLost,
-    MadeInvoice,
-    MadeOpening,
-    MadeClaim,
-    MadeVoid,
-    MadePush,
-    Invoice(InvoiceStatus),
-    Sent(MessageKind),
-    Accepted(TxKind),
-    Refused(EffectKind),
-}
-
-/// What the node knows of the claim payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Paid {
-    No,
-    InFlight,
-    Yes,
-    Failed(Failure),
-}
-
 /// A swap that has been met.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Id(u32);
@@ -215,6 +174,16 @@ impl Machine {
         })
     }
 
+    /// Whether a deal that was made is within what was asked for.
+    pub fn keeps_its_terms(&self, id: Id) -> Result<(), Violation> {
+        let swap = self.swap(id);
+        let is_dear = swap.deal().is_some_and(|deal| deal.premium > swap.terms.premium_limit);
+        if is_dear {
+            return Err(Violation::new(Invariant::NeverPoorer, "the premium is above the limit"));
+        }
+        Ok(())
+    }
+
     /// Whether what is done is wanted by what is committed, too.
     pub fn is_committed(&self, running: Id, committed: Id, effect: &Effect) -> bool {
         running == committed || self.wants(committed).contains(effect)
@@ -250,48 +219,6 @@ fn contradiction(wants: &[Effect]) -> Option<(&'static str, &'static str)> {
         count(first) > least && count(second) > 0
     };
     CONTRADICTIONS.into_iter().find(clash)
-}
-
-/// An announcement that asks for a satoshi too much.
-fn dear(swap: &Swap) -> Offer {
-    let mut offer = offer(swap.kind, swap.terms.asset);
-    offer.invoice.amount = Some(Msat(due(swap.kind).0 + 1000));
-    offer
-}
-
-fn event(swap: &Swap, seen: Seen) -> Event {
-    match seen {
-        Seen::Started => Event::Started,
-        Seen::Tick => Event::Tick,
-        Seen::Announced => announced(swap.kind, swap.terms.asset),
-        Seen::AnnouncedDear => Event::Peer(PeerMessage::Opening(dear(swap))),
-        Seen::Malformed => malformed(MessageKind::Opening),
-        Seen::Cancel => cancel(),
-        Seen::Key => coop_close(),
-        Seen::WrongKey => coop_close_with(other_key()),
-        Seen::Abort => abort(),
-        Seen::Bump => bump(None),
-        Seen::Chain(chain) => Event::Chain(chain.view()),
-        Seen::Payment(paid) => Event::Payment(
-            InvoiceKind::Claim,
-            match paid {
-                Paid::No => PaymentStatus::Absent,
-                Paid::InFlight => PaymentStatus::InFlight,
-                Paid::Yes => PaymentStatus::Paid(preimage(InvoiceKind::Claim)),
-                Paid::Failed(failure) => PaymentStatus::Failed(failure),
-            },
-        ),
-        Seen::CallLost => Event::CallLost(InvoiceKind::Claim),
-        Seen::MadeInvoice => made_invoice(InvoiceKind::Claim),
-        Seen::MadeOpening => made_opening(),
-        Seen::MadeClaim => made_claim(1),
-        Seen::MadeVoid => made_void(),
-        Seen::MadePush => made_push(1),
-        Seen::Invoice(status) => invoice_is(status),
-        Seen::Sent(kind) => Event::Sent(kind),
-        Seen::Accepted(kind) => Event::Accepted(kind),
-        Seen::Refused(kind) => Event::Refused(kind, String::new()),
-    }
 }
 
 /// The same state without the words that tell why: they change nothing, and there are many.
@@ -338,22 +265,4 @@ fn sends_key(effects: &[Effect], how: fn(bool) -> bool) -> bool {
         } => how(*repeat),
         _ => false,
     })
-}
-
-/// The path of a spend, in a byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum By {
-    Preimage,
-    Coop,
-    Csv,
-}
-
-impl By {
-    pub fn path(self) -> SpendPath {
-        match self {
-            By::Preimage => SpendPath::Preimage,
-            By::Coop => SpendPath::Coop,
-            By::Csv => SpendPath::Csv,
-        }
-    }
 }

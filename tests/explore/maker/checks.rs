@@ -5,7 +5,8 @@ use sluice::swap::state::{Maker, Outcome, Party, State};
 
 use super::World;
 use crate::chain::Place;
-use crate::rules::{By, Invariant, Machine, Violation};
+use crate::rules::{Invariant, Machine, Violation};
+use crate::seen::By;
 
 impl World {
     pub(super) fn judge(&self, machine: &Machine) -> Result<(), Violation> {
@@ -24,6 +25,9 @@ impl World {
             State::Closed(outcome) => self.judge_end(outcome, is_out),
             // The swap has all that is needed to get the coins back.
             State::Maker(_, maker) if maker.opening().is_some() => self.judge_key(maker),
+            State::Maker(_, Maker::Funding { .. }) if self.fee.is_some() => {
+                broken(Invariant::NeverPoorer, "the opening is funded, and its fee is not paid")
+            }
             State::Maker(..) if is_out => broken(
                 Invariant::CommittedFirst,
                 "the opening is out, and the swap does not know it",

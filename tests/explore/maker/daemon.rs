@@ -1,19 +1,25 @@
 //! What the maker's daemon does, and what reaches it.
 
 use sluice::swap::Effect;
-use sluice::swap::event::{EffectKind, InvoiceKind, InvoiceStatus, MessageKind, TxKind};
+use sluice::swap::event::{EffectKind, InvoiceKind, InvoiceStatus, TxKind};
 use sluice::swap::state::{Maker, State};
 
 use super::World;
 use crate::chain::{Chain, Place};
 use crate::graph::{Move, Who};
-use crate::rules::{By, Machine, Seen};
+use crate::rules::Machine;
+use crate::seen::{By, Seen, message_kind};
 
 impl World {
     pub(super) fn daemon(&self, machine: &mut Machine, moves: &mut Vec<Move<World>>) {
         let mut add = |who, by, to| moves.push(Move { who, by, to });
         let chain = Seen::Chain(self.chain);
         add(Who::Us, "the daemon looks at the chain", self.taking(machine, chain));
+        if matches!(machine.swap(self.running).state, State::Requested { .. }) {
+            add(Who::Peer, "the taker agrees", self.taking(machine, Seen::Agreed));
+            let dear = self.taking(machine, Seen::AgreedDear);
+            add(Who::Peer, "the taker agrees, and asks for too much", dear);
+        }
         let mut given = self.taking(machine, Seen::Key);
         given.key_given |=
             matches!(&machine.swap(self.running).state, State::Maker(_, maker) if maker.opening().is_some());
@@ -55,11 +61,14 @@ impl World {
         let mut add = |who, by, to: World| moves.push(Move { who, by, to });
         let refused = |machine: &mut Machine, what| self.taking(machine, Seen::Refused(what));
         match effect {
-            Effect::MakeInvoice { .. } => {
+            Effect::MakeInvoice { kind, .. } => {
                 let mut made = self.doing(machine, effect);
-                made.invoice = Some(self.invoice.unwrap_or(InvoiceStatus::Open));
+                made.at_node(*kind).get_or_insert(InvoiceStatus::Open);
                 add(Who::Us, "the invoice is made, the answer lost", made);
-                add(Who::Us, "the invoice is made", made.taking(machine, Seen::MadeInvoice));
+                let told = made.taking(machine, Seen::MadeInvoice(*kind));
+                add(Who::Us, "the invoice is made", told);
+                let not = refused(machine, EffectKind::MakeInvoice);
+                add(Who::Chance, "the invoice is not made", not);
             }
             Effect::MakeOpening(_) => {
                 add(Who::Us, "the opening is made", self.taking(machine, Seen::MadeOpening));
@@ -96,8 +105,8 @@ impl World {
                 );
             }
             Effect::Broadcast { kind, .. } => self.publish(machine, effect, *kind, moves),
-            Effect::WatchInvoice(InvoiceKind::Claim, _) => {
-                add(Who::Us, "the node tells of the invoice", self.told(machine));
+            Effect::WatchInvoice(kind, _) => {
+                add(Who::Us, "the node tells of the invoice", self.told(machine, *kind));
             }
             Effect::CancelInvoice(_) => {
                 let mut next = self.doing(machine, effect);
@@ -105,27 +114,34 @@ impl World {
                     Some(InvoiceStatus::Paid) => InvoiceStatus::Paid,
                     Some(InvoiceStatus::Open | InvoiceStatus::Closed) | None => InvoiceStatus::Closed,
                 });
-                add(Who::Us, "the node is asked to cancel the invoice", next.told(machine));
+                add(
+                    Who::Us,
+                    "the node is asked to cancel the invoice",
+                    next.told(machine, InvoiceKind::Claim),
+                );
             }
             Effect::WakeAt(time) if self.now().time >= *time => {
                 add(Who::Us, "a deadline comes", self.taking(machine, Seen::Tick));
             }
-            Effect::Send { .. } => {
-                let sent = Seen::Sent(MessageKind::Cancel);
+            Effect::Send { message, .. } => {
+                let sent = Seen::Sent(message_kind(message));
                 let to = self.doing(machine, effect).taking(machine, sent);
                 add(Who::Us, "a message is sent", to);
             }
-            Effect::WakeAt(_)
-            | Effect::Pay(_)
-            | Effect::WatchPayment(..)
-            | Effect::WatchInvoice(..)
-            | Effect::WatchChain => {}
+            Effect::WakeAt(_) | Effect::Pay(_) | Effect::WatchPayment(..) | Effect::WatchChain => {}
         }
     }
 
-    fn told(&self, machine: &mut Machine) -> World {
-        let status = self.invoice.unwrap_or(InvoiceStatus::Closed);
-        self.taking(machine, Seen::Invoice(status))
+    fn at_node(&mut self, kind: InvoiceKind) -> &mut Option<InvoiceStatus> {
+        match kind {
+            InvoiceKind::Fee => &mut self.fee,
+            InvoiceKind::Claim => &mut self.invoice,
+        }
+    }
+
+    fn told(mut self, machine: &mut Machine, kind: InvoiceKind) -> World {
+        let status = self.at_node(kind).unwrap_or(InvoiceStatus::Closed);
+        self.taking(machine, Seen::Invoice(kind, status))
     }
 
     fn publish(&self, machine: &mut Machine, effect: &Effect, kind: TxKind, moves: &mut Vec<Move<World>>) {

@@ -13,7 +13,8 @@ use sluice::units::{Asset, Height};
 use crate::chain::Chain;
 use crate::fixtures::*;
 use crate::graph::{self, Bounds, Endless, Move, Who};
-use crate::rules::{By, Id, Machine, Seen, Violation};
+use crate::rules::{Id, Machine, Violation};
+use crate::seen::{By, Seen};
 
 /// Before and after nine minutes, and after an invoice's lifetime.
 const CLOCK: usize = 3;
@@ -29,6 +30,8 @@ pub struct World {
     blind: bool,
     clock: u8,
     chain: Chain,
+    /// The fee invoice at our node; None before it is made, and once it has been paid and the swap gone on.
+    fee: Option<InvoiceStatus>,
     /// The claim invoice at our node; None before it is made.
     invoice: Option<InvoiceStatus>,
     /// How often the daemon may still die, or blocks be lost to a reorg.
@@ -45,9 +48,9 @@ pub struct World {
 }
 
 impl World {
-    /// From the funding on: before it, nothing is at stake.
+    /// From the beginning: the request of a swap-in, the fee invoice of a swap-out.
     pub fn begin(machine: &mut Machine, kind: Kind, asset: Asset, bounds: Bounds) -> World {
-        let committed = machine.id(Case::new(Role::Maker, kind, asset).funding().swap);
+        let committed = machine.id(Case::new(Role::Maker, kind, asset).swap);
         World {
             committed,
             running: committed,
@@ -55,6 +58,7 @@ impl World {
             blind: false,
             clock: 0,
             chain: Chain::new(asset),
+            fee: None,
             invoice: None,
             faults: bounds.faults,
             bumps: bounds.bumps,
@@ -81,6 +85,13 @@ impl World {
         next.running = machine.step(self.running, next.now(), seen);
         if !machine.acts_first() {
             next.committed = next.running;
+        }
+        let is_past_fee = !matches!(
+            machine.swap(next.running).state,
+            State::Maker(_, Maker::AwaitingFee { .. })
+        );
+        if is_past_fee && next.fee == Some(InvoiceStatus::Paid) {
+            next.fee = None;
         }
         next
     }
@@ -117,6 +128,7 @@ impl graph::World for World {
 
     fn check(&self, machine: &Machine) -> Result<(), Violation> {
         machine.contradicts_itself(self.committed)?;
+        machine.keeps_its_terms(self.committed)?;
         self.judge(machine)
     }
 

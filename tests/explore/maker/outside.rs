@@ -6,7 +6,8 @@ use sluice::swap::state::{Maker, Race, State, Voiding};
 use super::{LAST, World};
 use crate::chain::{Chain, Mined, Place};
 use crate::graph::{Move, Who};
-use crate::rules::{By, Machine};
+use crate::rules::Machine;
+use crate::seen::By;
 
 impl World {
     pub(super) fn outside(&self, machine: &Machine, moves: &mut Vec<Move<World>>) {
@@ -20,6 +21,18 @@ impl World {
                 add(Who::Peer, "the taker pays", with(InvoiceStatus::Paid));
             } else {
                 add(Who::World, "the invoice expires", with(InvoiceStatus::Closed));
+            }
+        }
+        if self.fee == Some(InvoiceStatus::Open) {
+            let with = |status| World {
+                fee: Some(status),
+                ..*self
+            };
+            // It lives for ten minutes.
+            if self.clock == 0 {
+                add(Who::Peer, "the taker pays the fee", with(InvoiceStatus::Paid));
+            } else {
+                add(Who::World, "the fee invoice expires", with(InvoiceStatus::Closed));
             }
         }
         if self.clock < LAST {

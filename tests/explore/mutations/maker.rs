@@ -117,6 +117,12 @@ fn deaf_to(swap: &Swap, now: Now, event: &Event, is_it: fn(&Maker, &Event) -> bo
     }
 }
 
+pub fn no_giving_up(swap: &Swap, now: Now, event: &Event) -> Step {
+    deaf_to(swap, now, event, |maker, event| {
+        matches!((maker, event), (Maker::Voiding { .. }, Event::Abort(_)))
+    })
+}
+
 fn is_key(event: &Event) -> bool {
     matches!(event, Event::Peer(PeerMessage::CoopClose { .. }))
 }

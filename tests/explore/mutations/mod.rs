@@ -1,6 +1,7 @@
 //! The explorer's own proof: shortcuts in `step` and `wants`, each of which must break an invariant. Many are the known
 //! ones of Go PeerSwap (ElementsProject/peerswap at 816a5bb).
 
+mod fee;
 mod maker;
 mod order;
 mod page;

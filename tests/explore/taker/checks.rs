@@ -1,10 +1,12 @@
 //! What must never be, on the taker's side.
 
-use sluice::swap::state::{Outcome, State, Taker};
+use sluice::swap::event::InvoiceKind;
+use sluice::swap::state::{Outcome, Party, State, Taker};
 
 use super::{World, Wrong};
 use crate::chain::Place;
-use crate::rules::{By, Invariant, Machine, Paid, Violation, keeps_giving_key};
+use crate::rules::{Invariant, Machine, Violation, keeps_giving_key};
+use crate::seen::{By, Paid};
 
 impl World {
     pub(super) fn judge(&self, machine: &Machine) -> Result<(), Violation> {
@@ -27,8 +29,10 @@ impl World {
             }
             None => {}
         }
-        let may_be_paid = self.may_call_come() || self.payment == Paid::InFlight;
-        let is_paid = self.payment == Paid::Yes;
+        if self.pays == InvoiceKind::Fee {
+            return self.judge_fee(machine);
+        }
+        let (may_be_paid, is_paid) = (self.may_be_paid(), self.payment == Paid::Yes);
         if self.key_out && (may_be_paid || is_paid) {
             return broken(
                 Invariant::NoKeyWhilePaying,
@@ -69,6 +73,24 @@ impl World {
             | State::Canceling { .. }
             | State::Maker(..)
             | State::Taker(..) => Ok(()),
+        }
+    }
+
+    /// A fee that is or may be paid obliges the maker, as long as we hold it to that.
+    fn judge_fee(&self, machine: &Machine) -> Result<(), Violation> {
+        let poorer = |what: &str| Err(Violation::new(Invariant::NeverPoorer, what));
+        match &machine.swap(self.committed).state {
+            State::Requested { .. } | State::Taker(_, Taker::PayingFee { .. }) | State::Maker(..) => Ok(()),
+            State::Taker(..) => poorer("the swap goes on, and its fee is not paid"),
+            State::Canceling { .. } | State::Closed(_) if self.may_be_paid() => {
+                poorer("cancelled, and the fee may still be paid")
+            }
+            // The maker has ended it: there is nobody to hold to anything.
+            State::Closed(Outcome::Canceled { by: Party::Peer, .. }) => Ok(()),
+            State::Canceling { .. } | State::Closed(_) if self.payment == Paid::Yes => {
+                poorer("cancelled, and the fee is paid")
+            }
+            State::Canceling { .. } | State::Closed(_) => Ok(()),
         }
     }
 }

@@ -1,19 +1,26 @@
 //! What the taker's daemon does, and what reaches it.
 
-use sluice::swap::event::{EffectKind, Failure, InvoiceKind, MessageKind, TxKind};
-use sluice::swap::{Effect, Outgoing, Payee};
+use sluice::swap::event::{EffectKind, Failure, InvoiceKind, TxKind};
+use sluice::swap::state::State;
+use sluice::swap::{Effect, Payee};
 
 use super::{Call, LAST, World, Wrong};
 use crate::chain::Place;
-use crate::fixtures::due;
+use crate::fixtures::{FEE_BOUND, due};
 use crate::graph::{Move, Who};
-use crate::rules::{Machine, Paid, Seen};
+use crate::rules::Machine;
+use crate::seen::{Paid, Seen, message_kind};
 
 impl World {
     pub(super) fn daemon(&self, machine: &mut Machine, moves: &mut Vec<Move<World>>) {
         let mut add = |who, by, to| moves.push(Move { who, by, to });
         let chain = Seen::Chain(self.chain);
         add(Who::Us, "the daemon looks at the chain", self.taking(machine, chain));
+        if matches!(machine.swap(self.running).state, State::Requested { .. }) {
+            add(Who::Peer, "the maker agrees", self.taking(machine, Seen::Agreed));
+            let dear = self.taking(machine, Seen::AgreedDear);
+            add(Who::Peer, "the maker agrees, and asks for too much", dear);
+        }
         let announced = self.taking(machine, Seen::Announced);
         add(Who::Peer, "the maker announces", announced);
         let dear = self.taking(machine, Seen::AnnouncedDear);
@@ -102,14 +109,8 @@ impl World {
                 add(Who::Us, "the taker publishes the opening again", to);
             }
             Effect::Send { message, .. } => {
-                let kind = match message {
-                    Outgoing::Request => MessageKind::Request,
-                    Outgoing::Agreement(_) => MessageKind::Agreement,
-                    Outgoing::Opening => MessageKind::Opening,
-                    Outgoing::Cancel(_) => MessageKind::Cancel,
-                    Outgoing::CoopClose(_) => MessageKind::CoopClose,
-                };
-                let sent = self.doing(machine, effect).taking(machine, Seen::Sent(kind));
+                let sent = Seen::Sent(message_kind(message));
+                let sent = self.doing(machine, effect).taking(machine, sent);
                 add(Who::Us, "a message is sent", sent);
             }
             Effect::WakeAt(time) if self.now().time >= *time => {
@@ -142,24 +143,35 @@ impl World {
             if self.chain.tip >= self.chain.window_end() {
                 to.wrong = to.wrong.or(Some(Wrong::PaidLate));
             }
-            let asked = payee.invoice.amount;
-            if self.chain.bad || asked != Some(due(machine.swap(self.running).kind)) {
+            if !self.is_agreed(machine, payee) {
                 to.wrong = to.wrong.or(Some(Wrong::NotAgreed));
             }
             let cltv = payee.max_cltv.map_or(u32::MAX / 64, |cltv| cltv.0);
             to.attempt = payee.attempt;
             to.told_failed &= !again;
             to.call = Call::Sent;
-            to.call_until = self.chain.tip + limits.pay_call.0;
-            to.htlc_blocks = cltv * limits.blocks_per_cltv;
+            (to.call_until, to.htlc_blocks) = match payee.kind {
+                // Nothing is bounded by the fee's blocks: no height of its own is looked at.
+                InvoiceKind::Fee => (self.chain.window_end(), 0),
+                InvoiceKind::Claim => (self.chain.tip + limits.pay_call.0, cltv * limits.blocks_per_cltv),
+            };
             return ("the daemon calls to pay", to);
         }
         match self.payment {
             Paid::InFlight | Paid::Yes => ("a late call finds the payment", self.reported(machine)),
             Paid::No | Paid::Failed(_) => {
-                let refused = Seen::Refused(EffectKind::Pay(InvoiceKind::Claim));
+                let refused = Seen::Refused(EffectKind::Pay(payee.kind));
                 ("it is too late to call", self.taking(machine, refused))
             }
+        }
+    }
+
+    /// Whether what is paid for is what was agreed.
+    fn is_agreed(&self, machine: &Machine, payee: &Payee) -> bool {
+        let asked = payee.invoice.amount;
+        match payee.kind {
+            InvoiceKind::Fee => asked.is_some_and(|asked| asked.0 <= FEE_BOUND.to_sat() * 1000),
+            InvoiceKind::Claim => !self.chain.bad && asked == Some(due(machine.swap(self.running).kind)),
         }
     }
 
@@ -184,7 +196,7 @@ impl World {
             }
         }
         if self.may_fail() {
-            let mut to = self.taking(machine, Seen::CallLost);
+            let mut to = self.taking(machine, Seen::CallLost(self.pays));
             to.lose_call();
             to.faults -= 1;
             add(Who::Chance, "the call's connection breaks", to);
@@ -200,7 +212,7 @@ impl World {
     }
 
     fn reported(&self, machine: &mut Machine) -> World {
-        self.taking(machine, Seen::Payment(self.payment))
+        self.taking(machine, Seen::Payment(self.pays, self.payment))
     }
 }
 

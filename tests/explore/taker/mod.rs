@@ -4,7 +4,8 @@ mod checks;
 mod daemon;
 mod outside;
 
-use sluice::swap::state::{Outcome, State};
+use sluice::swap::event::InvoiceKind;
+use sluice::swap::state::{Outcome, State, Taker};
 use sluice::swap::terms::{Kind, Role};
 use sluice::swap::{Effect, Now};
 use sluice::units::{Asset, Height};
@@ -12,7 +13,8 @@ use sluice::units::{Asset, Height};
 use crate::chain::Chain;
 use crate::fixtures::*;
 use crate::graph::{self, Bounds, Endless, Move, Who};
-use crate::rules::{Id, Machine, Paid, Seen, Violation, gives_key};
+use crate::rules::{Id, Machine, Violation, gives_key};
+use crate::seen::{Paid, Seen};
 
 /// Begun, a minute later, after the invoice's expiry, and past every deadline. A minute apart at least: no lost call
 /// outlives a step of the clock.
@@ -46,6 +48,8 @@ pub struct World {
     up: bool,
     clock: u8,
     chain: Chain,
+    /// What is paid now: the fee first, if there is one.
+    pays: InvoiceKind,
     payment: Paid,
     call: Call,
     /// How many calls that nobody waits for any more sit in a socket.
@@ -70,16 +74,20 @@ pub struct World {
 }
 
 impl World {
-    /// The claim's side of the swap: from the agreement of a swap-in, or the fee's payment of a swap-out.
+    /// From the beginning: the request of a swap-out, the agreement to a swap-in.
     pub fn begin(machine: &mut Machine, kind: Kind, asset: Asset, bounds: Bounds) -> World {
-        let swap = Case::new(Role::Taker, kind, asset).awaiting_opening().swap;
-        let committed = machine.id(swap);
+        let committed = machine.id(Case::new(Role::Taker, kind, asset).swap);
+        let pays = match kind {
+            Kind::In => InvoiceKind::Claim,
+            Kind::Out => InvoiceKind::Fee,
+        };
         World {
             committed,
             running: committed,
             up: true,
             clock: 0,
             chain: Chain::new(asset),
+            pays,
             payment: Paid::No,
             call: Call::None,
             lost: 0,
@@ -113,7 +121,7 @@ impl World {
         if !machine.acts_first() {
             next.committed = next.running;
         }
-        if let Seen::Payment(Paid::Failed(_)) = seen {
+        if let Seen::Payment(_, Paid::Failed(_)) = seen {
             next.told_failed = true;
         }
         // A swap that closed unpaid answers a late opening with its key.
@@ -123,7 +131,19 @@ impl World {
             State::Closed(Outcome::Canceled { .. } | Outcome::CoopClosed { .. })
         );
         next.key_out |= answers || gives_key(&machine.wants(next.running));
+        let is_past_fee = matches!(state, State::Taker(_, taker) if !matches!(taker, Taker::PayingFee { .. }));
+        if is_past_fee && next.pays == InvoiceKind::Fee && next.payment == Paid::Yes {
+            next.turn_to_claim();
+        }
         next
+    }
+
+    /// The fee is paid: a call for it that is still open finds that, and changes nothing.
+    fn turn_to_claim(&mut self) {
+        self.pays = InvoiceKind::Claim;
+        self.payment = Paid::No;
+        self.call = Call::None;
+        (self.lost, self.attempt, self.told_failed) = (0, 0, true);
     }
 
     /// The world after the daemon has done that: what is not yet committed must not be done.
@@ -146,11 +166,21 @@ impl World {
         if self.payment != Paid::Yes {
             self.claim_until = 0;
         }
+        if self.pays == InvoiceKind::Fee {
+            (self.htlc_until, self.claim_until) = (0, 0);
+            // What is paid is not paid again: a call that comes late finds it so.
+            self.lost *= u8::from(self.payment != Paid::Yes);
+        }
     }
 
     /// Whether a call is on its way to the node, waited for or not.
     fn may_call_come(&self) -> bool {
         self.lost > 0 || self.call == Call::Sent
+    }
+
+    /// Whether what is paid now is under way, or may still be.
+    fn may_be_paid(&self) -> bool {
+        self.may_call_come() || self.payment == Paid::InFlight
     }
 
     fn is_over(&self, machine: &Machine) -> bool {
@@ -188,6 +218,7 @@ impl graph::World for World {
 
     fn check(&self, machine: &Machine) -> Result<(), Violation> {
         machine.contradicts_itself(self.committed)?;
+        machine.keeps_its_terms(self.committed)?;
         self.judge(machine)
     }
 

@@ -1,10 +1,12 @@
 //! What happens around the taker whether or not its daemon is there.
 
+use sluice::swap::event::InvoiceKind;
+
 use super::daemon::FAILURES;
 use super::{LAST, World};
 use crate::chain::{Chain, Mined, Place};
 use crate::graph::{Move, Who};
-use crate::rules::{By, Paid};
+use crate::seen::{By, Paid};
 
 impl World {
     /// `is_busy`: the daemon has something to do that it has not done yet.
@@ -117,9 +119,14 @@ impl World {
     /// The assumptions that `may_pay` rests on: a call reaches the node, an HTLC is resolved and a claim mined within
     /// their numbers of blocks, and the daemon is there and has done its part by then.
     fn may_come_to(&self, chain: &Chain, is_busy: bool) -> bool {
-        if (self.may_call_come() && chain.tip > self.call_until)
-            || (self.payment == Paid::InFlight && chain.tip > self.htlc_until)
-        {
+        if self.may_call_come() && chain.tip > self.call_until {
+            return false;
+        }
+        // No deadline in blocks depends on the fee.
+        if self.pays == InvoiceKind::Fee {
+            return true;
+        }
+        if self.payment == Paid::InFlight && chain.tip > self.htlc_until {
             return false;
         }
         let is_late = self.payment == Paid::Yes && chain.tip > self.claim_until;

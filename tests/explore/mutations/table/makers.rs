@@ -5,6 +5,7 @@ use sluice::swap::terms::Role;
 use super::super::order::ACTS_FIRST;
 use super::super::{Mutation, maker};
 use super::{maker_steps, maker_wants, of};
+use crate::graph::Bounds;
 use crate::rules::Invariant::{CanEnd, CommittedFirst, NeverPoorer, NoContradiction, NoKeyWhilePaying};
 
 pub fn rows() -> Vec<Mutation> {
@@ -56,6 +57,14 @@ pub fn rows() -> Vec<Mutation> {
             maker::winning_opening_unseen_while_voiding,
             CanEnd,
         ),
+        Mutation {
+            bounds: Bounds { faults: 1, bumps: 0 },
+            ..maker_steps(
+                "an opening whose inputs are gone for good cannot be given up",
+                maker::no_giving_up,
+                CanEnd,
+            )
+        },
         maker_steps(
             "the taker's key is not taken once opened",
             maker::key_lost_while_opened,

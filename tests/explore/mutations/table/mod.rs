@@ -1,5 +1,6 @@
 //! Which shortcut is taken in which world, and what it must break.
 
+mod fees;
 mod makers;
 mod margins;
 mod takers;
@@ -50,7 +51,8 @@ fn maker_wants(name: &'static str, wants: WantsOf, breaks: Invariant) -> Mutatio
 
 /// "Go": a shortcut of Go PeerSwap.
 pub fn mutations() -> Vec<Mutation> {
-    let mut all = takers::rows();
+    let mut all = fees::rows();
+    all.extend(takers::rows());
     all.extend(margins::rows());
     all.extend(makers::rows());
     all

@@ -113,7 +113,7 @@ pub struct Caught {
     pub violation: Violation,
     pub states: usize,
     /// The moves that lead there.
-    pub way: Vec<&'static str>,
+    way: Vec<&'static str>,
     /// What it looks like there.
     there: String,
 }

@@ -3,8 +3,8 @@
 //!
 //! Heights and times are those at which something changes. The bounds are in `chain.rs` and at the top of each world:
 //! raise them, or add a move to a world, to explore more. `cargo test --test explore -- --nocapture` prints how much
-//! was visited and which mutation of the machine is caught by what. `EXPLORE_FAULTS=2 EXPLORE_BUMPS=1` before it explores
-//! every world with that many faults and bumps on one way.
+//! was visited and which mutation of the machine is caught by what; `docs/evidence/mutations.md` keeps the latter.
+//! `EXPLORE_FAULTS=2 EXPLORE_BUMPS=1` before it explores every world with that many faults and bumps on one way.
 #![allow(clippy::unwrap_used)]
 
 mod chain;

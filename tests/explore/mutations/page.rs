@@ -19,12 +19,12 @@ Written by `BLESS=1 cargo test --test explore shortcut`; do not edit. A test com
 
 Each row puts a mistake into the shipped `step` or `wants`, or turns round the order of commit and act, and explores a
 world of that kind from its beginning, with so many faults on one way. The same worlds with what is shipped are explored
-to their ends by the other tests of `cargo test --test explore`, and break nothing. *Moves* are those on the shortest way
-to what is broken. *Go*: known from PeerSwap's Go code (ElementsProject/peerswap at 816a5bb).
+to their ends by the other tests of `cargo test --test explore`, and break nothing. *Go*: known from PeerSwap's Go code
+(ElementsProject/peerswap at 816a5bb).
 ";
 
 /// Holds the page against what was found.
-pub fn is_fresh(rows: &[Row]) {
+pub fn compare(rows: &[Row]) {
     let generated = generate(rows);
     if env::var_os("BLESS").is_some() {
         fs::create_dir_all(Path::new(PAGE).parent().unwrap()).unwrap();
@@ -41,11 +41,7 @@ fn generate(rows: &[Row]) -> String {
     let mut page = INTRODUCTION.to_owned();
     write_invariants(&mut page, rows);
     for (title, role) in [("Taker", Role::Taker), ("Maker", Role::Maker)] {
-        write!(
-            page,
-            "\n## {title}\n\n| mutation | world | broken | moves |\n|---|---|---|---|\n"
-        )
-        .unwrap();
+        write!(page, "\n## {title}\n\n| mutation | world | broken |\n|---|---|---|\n").unwrap();
         for row in rows.iter().filter(|row| row.mutation.role == role) {
             write_row(&mut page, row);
         }
@@ -55,16 +51,12 @@ fn generate(rows: &[Row]) -> String {
 
 fn write_invariants(page: &mut String, rows: &[Row]) {
     page.push_str("\n| invariant | what holds in every state | mutations that break it |\n|---|---|---|\n");
-    let how_many = |broken: Option<Invariant>| rows.iter().filter(|row| is_broken(row) == broken).count();
+    let how_many = |broken: Option<Invariant>| rows.iter().filter(|row| row.broken == broken).count();
     for invariant in Invariant::ALL {
         let number = how_many(Some(invariant));
         writeln!(page, "| {invariant:?} | {} | {number} |", invariant.words()).unwrap();
     }
     writeln!(page, "| none: harmless | | {} |", how_many(None)).unwrap();
-}
-
-fn is_broken(row: &Row) -> Option<Invariant> {
-    row.broken.map(|(invariant, _)| invariant)
 }
 
 fn write_row(page: &mut String, row: &Row) {
@@ -83,13 +75,11 @@ fn write_row(page: &mut String, row: &Row) {
         Asset::Btc => "BTC",
         Asset::Lbtc => "L-BTC",
     };
-    let (broken, moves) = row.broken.map_or(("none".into(), String::new()), |(invariant, moves)| {
-        (format!("{invariant:?}"), moves.to_string())
-    });
+    let broken = row.broken.map_or("none".into(), |invariant| format!("{invariant:?}"));
     let faults = match bounds.faults {
         0 => "no fault",
         1 => "1 fault",
         _ => "several faults",
     };
-    writeln!(page, "| {name} | {kind} of {asset}, {faults} | {broken} | {moves} |").unwrap();
+    writeln!(page, "| {name} | {kind} of {asset}, {faults} | {broken} |").unwrap();
 }

@@ -3,8 +3,10 @@
 use sluice::swap::event::{
     ChainView, EffectKind, Event, Failure, InvoiceKind, OpeningView, PaymentStatus, PeerMessage, TxKind, Verdict,
 };
+use sluice::swap::progress::Progress;
 use sluice::swap::state::{Attempt, Offer, Outcome, Paying, State, Swap, Taker};
 use sluice::swap::{Effect, Now, Outgoing, Payee, Step, step, wants};
+use sluice::units::Height;
 
 use crate::fixtures::{due, opening_tx};
 
@@ -75,9 +77,12 @@ pub fn key_on_failure(swap: &Swap, now: Now, event: &Event) -> Step {
 }
 
 pub fn key_on_refused_claim(swap: &Swap, now: Now, event: &Event) -> Step {
-    key_on(swap, now, event, |_, event| {
-        matches!(event, Event::Refused(EffectKind::MakeClaim, _))
-    })
+    match (&swap.state, event) {
+        (State::Taker(_, Taker::ClaimingInvoice { offer, .. }), Event::Refused(EffectKind::MakeClaim, _)) => {
+            give_key(swap, offer)
+        }
+        _ => step(swap, now, event),
+    }
 }
 
 pub fn key_on_start(swap: &Swap, now: Now, event: &Event) -> Step {
@@ -247,15 +252,23 @@ pub fn payment_ignored_after_abandoning(swap: &Swap, now: Now, event: &Event) ->
     }
 }
 
-pub fn one_claim_only(swap: &Swap) -> Vec<Effect> {
-    let is_claiming = matches!(&swap.state, State::Taker(_, Taker::ClaimingInvoice { .. }));
-    let is_make = |effect: &Effect| matches!(effect, Effect::MakeClaim(..));
-    let all = wants(swap).into_iter();
-    all.filter(|effect| !(is_claiming && is_make(effect))).collect()
+/// The claim is made once it is paid for, and only one attempt is made at it.
+pub fn claim_made_late_and_once(swap: &Swap, now: Now, event: &Event) -> Step {
+    let Step::To(mut next) = step(swap, now, event) else {
+        return Step::Stay;
+    };
+    if let State::Taker(_, Taker::ClaimingInvoice { claims, progress, .. }) = &mut next.state {
+        if unpaid(swap).is_some() {
+            claims.clear();
+        }
+        if matches!(event, Event::Refused(EffectKind::MakeClaim, _)) {
+            *progress = Progress::Waiting(Height(u32::MAX));
+        }
+    }
+    Step::To(next)
 }
 
 pub fn claim_published_until_the_next_look(swap: &Swap) -> Vec<Effect> {
-    use sluice::swap::progress::Progress;
     let State::Taker(_, Taker::ClaimingInvoice { progress, .. }) = &swap.state else {
         return wants(swap);
     };
@@ -310,7 +323,7 @@ pub fn one_confirmation_too_few(swap: &Swap, now: Now, event: &Event) -> Step {
         (State::Taker(_, Taker::AwaitingConfirmation { .. }), Event::Chain(view))
             if matches!(view.opening, OpeningView::Confirmed { .. }) =>
         {
-            let tip = sluice::units::Height(view.tip.0 + 1);
+            let tip = Height(view.tip.0 + 1);
             step(swap, now, &Event::Chain(ChainView { tip, ..view.clone() }))
         }
         _ => step(swap, now, event),

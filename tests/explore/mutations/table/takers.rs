@@ -118,9 +118,9 @@ pub fn rows() -> Vec<Mutation> {
             taker::payment_ignored_after_abandoning,
             NeverPoorer,
         ),
-        taker_wants(
-            "Go: a claim that could not be made is given up",
-            taker::one_claim_only,
+        taker_steps(
+            "Go: the claim is made once it is paid for, and given up if it cannot be made then",
+            taker::claim_made_late_and_once,
             NeverPoorer,
         ),
         taker_wants(

@@ -24,7 +24,7 @@ pub const AMOUNT: u64 = 1_000_000;
 const PUBLISH: &str = "sendrawtransaction";
 
 /// What an operator has kept off-site.
-struct Kept {
+pub struct Kept {
     words: String,
     file: PathBuf,
 }
@@ -39,9 +39,13 @@ impl Kept {
 
 async fn sluice(arguments: &[&str], input: &str) -> Result<Output> {
     let program = build::sluiced().await?.with_file_name("sluice");
-    let mut command = Command::new(program);
+    run(Command::new(program), arguments, input).await
+}
+
+async fn run(mut command: Command, arguments: &[&str], input: &str) -> Result<Output> {
     command
         .args(arguments)
+        .env("NO_COLOR", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -58,7 +62,7 @@ pub fn rescue_file(operator: &Operator, swap: SwapId) -> PathBuf {
 }
 
 /// Copies the words and the swap's file away, once the file is as wanted.
-async fn keep(world: &World, operator: &Operator, swap: SwapId, wanted: impl Fn(&Record) -> bool) -> Result<Kept> {
+pub async fn keep(world: &World, operator: &Operator, swap: SwapId, wanted: impl Fn(&Record) -> bool) -> Result<Kept> {
     let data_dir = operator.daemon.data_dir().display().to_string();
     let shown = sluice(
         &["--json", "--data-dir", &data_dir, "seed", "backup", "--yes", "--again"],
@@ -96,8 +100,8 @@ fn lose(world: &mut World, loser: &str) -> Result<()> {
     Ok(std::fs::remove_dir_all(operator.daemon.data_dir())?)
 }
 
-/// `sluice rescue` with what was kept, against the node of the chain.
-async fn rescue(world: &World, asset: Asset, kept: &Kept, more: &[&str]) -> Result<Output> {
+/// The arguments of `sluice` that rescue what was kept, against the node of the chain.
+fn arguments(world: &World, asset: Asset, kept: &Kept, more: &[&str]) -> Result<Vec<String>> {
     let access = match asset {
         Asset::Lbtc => world.liquid.access()?,
         Asset::Btc => world.bitcoin_chain()?.access(),
@@ -108,7 +112,33 @@ async fn rescue(world: &World, asset: Asset, kept: &Kept, more: &[&str]) -> Resu
     let mut arguments = vec!["rescue", &file, "--node-url", &access.rpc_url];
     arguments.extend(["--node-user", &access.user, "--node-password-file", &password]);
     arguments.extend(more);
+    Ok(arguments.into_iter().map(str::to_owned).collect())
+}
+
+async fn rescue(world: &World, asset: Asset, kept: &Kept, more: &[&str]) -> Result<Output> {
+    let arguments = arguments(world, asset, kept, more)?;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     sluice(&arguments, &kept.words).await
+}
+
+/// The same by somebody who sits before a terminal and types. None: this machine has no `script`, which makes one.
+async fn rescue_typed(world: &World, kept: &Kept, more: &[&str], typed: &str) -> Result<Option<Output>> {
+    let program = build::sluiced().await?.with_file_name("sluice").display().to_string();
+    let line = arguments(world, Asset::Btc, kept, more)?;
+    let line: Vec<String> = std::iter::once(program)
+        .chain(line)
+        .map(|word| format!("'{word}'"))
+        .collect();
+    let arguments = ["--quiet", "--return", "--command", &line.join(" "), "/dev/null"];
+    match run(Command::new("script"), &arguments, &format!("{}\n{typed}", kept.words)).await {
+        Ok(output) => Ok(Some(output)),
+        Err(error) if error.downcast_ref().is_some_and(is_missing) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_missing(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::NotFound
 }
 
 fn said(output: &Output) -> String {
@@ -120,7 +150,7 @@ fn said(output: &Output) -> String {
 }
 
 /// The coins are where the file says, and a second rescue finds that out.
-async fn is_rescued(world: &World, asset: Asset, kept: &Kept) -> Result<()> {
+pub async fn is_rescued(world: &World, asset: Asset, kept: &Kept) -> Result<()> {
     let made = rescue(world, asset, kept, &["--yes", "--json"]).await?;
     ensure!(made.status.success(), "{}", said(&made));
     let answer: Value = serde_json::from_slice(&made.stdout)?;
@@ -264,5 +294,66 @@ async fn a_taker_that_paid_and_lost_everything_claims_from_words_and_file() -> R
     let paid = world.wait_for_swap(&world.bob, swap, "over", |view| view.outcome.is_some());
     let paid = paid.await?;
     ensure!(outcome(&paid) == Some(OutcomeKind::ClaimPaid), "{paid:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rescue_is_broadcast_by_whoever_types_yes_and_by_nobody_else() -> Result<()> {
+    let (mut world, swap) = opened(Asset::Btc).await?;
+    let kept = keep(&world, &world.bob, swap, |record| record.signed.len() == 1).await?;
+    lose(&mut world, "bob")?;
+    world.mine(Asset::Btc, 1_008).await?;
+    let waiting = async || world.chains().waiting(Asset::Btc).await;
+
+    // what comes through a pipe is no consent
+    let folder = world.folder().join("restored").display().to_string();
+    let restored = sluice(&["--data-dir", &folder, "seed", "restore"], &kept.words).await?;
+    ensure!(restored.status.success(), "{}", said(&restored));
+    let seed = format!("{folder}/seed");
+    let line = arguments(&world, Asset::Btc, &kept, &["--seed-file", &seed])?;
+    let line: Vec<&str> = line.iter().map(String::as_str).collect();
+    let unasked = sluice(&line, "yes\n").await?;
+    let text = said(&unasked);
+    ensure!(unasked.status.code() == Some(2), "{text}");
+    ensure!(
+        text.contains("nothing was broadcast, since there is nobody to ask"),
+        "{text}"
+    );
+    ensure!(waiting().await? == 0, "{text}");
+
+    for typed in ["no\n", "\n", "", "perhaps\n", "y\nno\nyes\n"] {
+        let Some(refused) = rescue_typed(&world, &kept, &[], typed).await? else {
+            eprintln!("SKIPPED: there is no `script` to make a terminal");
+            return Ok(());
+        };
+        let text = said(&refused);
+        ensure!(refused.status.code() == Some(1), "{typed:?}: {text}");
+        ensure!(text.contains("Broadcast it? [yes/no]"), "{typed:?}: {text}");
+        ensure!(text.contains("error: nothing was broadcast"), "{typed:?}: {text}");
+        ensure!(waiting().await? == 0, "{typed:?}: {text}");
+    }
+    let program = rescue_typed(&world, &kept, &["--json"], "yes\n")
+        .await?
+        .context("a terminal")?;
+    ensure!(
+        program.status.code() == Some(2),
+        "programs are not asked: {}",
+        said(&program)
+    );
+    ensure!(waiting().await? == 0, "{}", said(&program));
+
+    let agreed = rescue_typed(&world, &kept, &[], "sure\nyes\n")
+        .await?
+        .context("a terminal")?;
+    let text = said(&agreed);
+    ensure!(agreed.status.success() && text.contains("broadcast: "), "{text}");
+    ensure!(
+        text.matches("Broadcast it? [yes/no]").count() == 2,
+        "asked until it is said: {text}"
+    );
+    ensure!(waiting().await? == 1, "{text}");
+    world.mine(Asset::Btc, 1).await?;
+    let again = said(&rescue(&world, Asset::Btc, &kept, &[]).await?);
+    ensure!(again.contains("nothing is left to do"), "{again}");
     Ok(())
 }

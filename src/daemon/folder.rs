@@ -7,6 +7,7 @@ use tracing::error;
 use super::DaemonError;
 use super::seams::Seams;
 use crate::keys::Seed;
+use crate::rescue::Folder;
 use crate::store::{self, Loaded, Store, StoreError, StoreIdentity};
 use crate::units::Timestamp;
 
@@ -96,11 +97,18 @@ fn open_saved(
         "the database is damaged: what can be read of it is in a new one, swaps in it go on, and no new ones begin until \
          `sluice chain resume`"
     );
+    error!("saved: {}", saved.report.holds());
     for complaint in saved.report.complaints().take(COMPLAINTS) {
         error!("{complaint}");
     }
+    let folder = Folder::own(dir.join("rescue"));
     for swap in &saved.lost {
-        error!(%swap, "it was under way and cannot be read: get its coins by `sluice rescue` of its file in the folder rescue");
+        let file = folder.file(*swap);
+        if file.exists() {
+            error!(%swap, file = %file.display(), "it was under way and cannot be read: `sluice rescue` of its file gets its coins");
+        } else {
+            error!(%swap, "it was under way and cannot be read; it has no rescue file: none of its coins were at stake");
+        }
     }
     Ok(open_whole(dir, identity, seams)?)
 }

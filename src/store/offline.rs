@@ -47,6 +47,14 @@ impl Report {
         self.sound && self.tables.iter().all(TableReport::is_good)
     }
 
+    /// How many rows of each table are good, in words: `2 swaps, 7 journal`.
+    #[must_use]
+    pub fn holds(&self) -> String {
+        let tables = self.tables.iter();
+        let counts = tables.map(|table| format!("{} {}", table.good, table.table));
+        counts.collect::<Vec<_>>().join(", ")
+    }
+
     /// What is wrong, one fact after the other.
     pub fn complaints(&self) -> impl Iterator<Item = String> + '_ {
         let pages = (!self.sound).then(|| "its pages are not as they were written".to_owned());

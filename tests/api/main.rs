@@ -6,6 +6,7 @@ mod bump;
 mod cancel;
 mod choices;
 mod cli;
+mod database;
 mod docs;
 mod fake;
 mod fixtures;

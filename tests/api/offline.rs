@@ -23,10 +23,10 @@ const SEED_FILE: &str = "sluice-seed-1:7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f:6f1c4b13
 const FINGERPRINT: &str = "26a27a2dd69d0883349e9f7b5d282e5a";
 
 /// A data folder, and what else lies around.
-struct Place(TempDir);
+pub struct Place(TempDir);
 
 impl Place {
-    fn empty() -> Place {
+    pub fn empty() -> Place {
         Place(TempDir::new().unwrap())
     }
 
@@ -38,7 +38,7 @@ impl Place {
         place
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -47,7 +47,7 @@ impl Place {
         self.path(name).display().to_string()
     }
 
-    async fn sluice(&self, args: &[&str], input: &str) -> Ran {
+    pub async fn sluice(&self, args: &[&str], input: &str) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
         command
             .env("SLUICE_DATA_DIR", self.0.path())
@@ -63,23 +63,23 @@ impl Place {
     }
 }
 
-struct Ran(Output);
+pub struct Ran(Output);
 
 impl Ran {
-    fn code(&self) -> i32 {
+    pub fn code(&self) -> i32 {
         self.0.status.code().unwrap()
     }
 
-    fn out(&self) -> String {
+    pub fn out(&self) -> String {
         String::from_utf8(self.0.stdout.clone()).unwrap()
     }
 
-    fn err(&self) -> String {
+    pub fn err(&self) -> String {
         String::from_utf8(self.0.stderr.clone()).unwrap()
     }
 
     #[track_caller]
-    fn fails(&self, code: i32, facts: &[&str]) {
+    pub fn fails(&self, code: i32, facts: &[&str]) {
         let text = self.err();
         assert_eq!(self.code(), code, "{text}");
         for fact in facts {

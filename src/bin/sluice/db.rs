@@ -1,13 +1,11 @@
 //! The database without its daemon: whether it is sound, and what is in it, without secrets.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use sluice::api::view::text::grouped;
-use sluice::store::{
-    FILE_NAME,
-    offline::{self, Report},
-};
+use sluice::store::offline::{self, Report};
+use sluice::store::{FILE_NAME, StoreError};
 
 use crate::args::{DbCommand, Global};
 use crate::connect::data_dir;
@@ -15,7 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::screen::Screen;
 
 pub fn run(command: DbCommand, global: &Global, screen: Screen) -> Result<Exit, Failure> {
-    let other = |error: sluice::store::StoreError| Failure::Other(error.to_string());
+    let other = |error: StoreError| Failure::Other(error.to_string());
     let report = match command {
         DbCommand::Check { file } => {
             let report = offline::check(&path(file, global)?).map_err(other)?;
@@ -24,9 +22,14 @@ pub fn run(command: DbCommand, global: &Global, screen: Screen) -> Result<Exit, 
         }
         DbCommand::Export { file } => {
             let mut out = BufWriter::new(std::io::stdout().lock());
-            let report = offline::export(&path(file, global)?, &mut out).map_err(other)?;
-            out.flush()
-                .map_err(|error| Failure::Other(format!("standard output: {error}")))?;
+            let report = match offline::export(&path(file, global)?, &mut out) {
+                Err(StoreError::Io { source, .. }) if has_gone(&source) => return Ok(Exit::Done),
+                written => written.map_err(other)?,
+            };
+            match out.flush() {
+                Err(error) if has_gone(&error) => return Ok(Exit::Done),
+                flushed => flushed.map_err(|error| Failure::Other(format!("standard output: {error}")))?,
+            }
             report
         }
     };
@@ -38,6 +41,11 @@ pub fn run(command: DbCommand, global: &Global, screen: Screen) -> Result<Exit, 
         "the database is damaged: {}; keep a copy of it, and the rescue files",
         facts.join("; ")
     )))
+}
+
+/// Whether a reader has gone (`sluice db export | head`), which ends the command quietly.
+fn has_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
 }
 
 fn path(file: Option<PathBuf>, global: &Global) -> Result<PathBuf, Failure> {

@@ -26,6 +26,7 @@ mod rescue_folders;
 mod secrets;
 mod switch;
 mod taken_back;
+mod unpaid;
 mod upgrade;
 mod versions;
 mod voids;

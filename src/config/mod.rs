@@ -25,7 +25,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 pub use error::ConfigError;
-pub use sources::{DEFAULT_DATA_DIR, Sources, expand_home};
+pub use sources::{DEFAULT_DATA_DIR, Sources, expand_home, keys_of};
 
 use crate::units::FeeRate;
 

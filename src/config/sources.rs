@@ -13,8 +13,8 @@ const DATA_DIR: &str = "SLUICE_DATA_DIR";
 /// Where the data folder is unless another is given.
 pub const DEFAULT_DATA_DIR: &str = "~/.sluice";
 
-/// What to read.
-#[derive(Debug, Default, Clone)]
+/// What to read. Values do not print: one may be a password.
+#[derive(Default, Clone)]
 pub struct Sources {
     /// The file; None: `sluice.toml` in the data folder, if it is there.
     pub file: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Sources {
 }
 
 /// A value with its origin.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Given {
     pub(super) kind: ValueKind,
     pub(super) origin: Origin,
@@ -54,6 +54,28 @@ impl std::fmt::Display for Origin {
 pub(super) struct Collected {
     pub(super) values: BTreeMap<String, Given>,
     pub(super) home: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Sources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.environment.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Sources")
+            .field("file", &self.file)
+            .field("environment", &names)
+            .field("overrides", &keys_of(&self.overrides))
+            .finish()
+    }
+}
+
+/// The keys that flags set, without what they are set to.
+#[must_use]
+pub fn keys_of(flags: &[String]) -> Vec<&str> {
+    flags.iter().map(|flag| key(flag)).collect()
+}
+
+/// What stands before the sign: behind it may be a password.
+fn key(flag: &str) -> &str {
+    flag.split('=').next().unwrap_or_default()
 }
 
 impl Sources {
@@ -87,8 +109,7 @@ impl Sources {
         };
         let flags = self.overrides.iter();
         flags
-            // what stands behind the sign may be a password
-            .map(|flag| part(flag).ok_or_else(|| ConfigError::Flag(flag.split('=').next().unwrap_or("").into())))
+            .map(|flag| part(flag).ok_or_else(|| ConfigError::Flag(key(flag).into())))
             .collect()
     }
 

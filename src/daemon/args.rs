@@ -1,13 +1,14 @@
 //! What the daemon is told on its command line.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::config::Sources;
+use crate::config::{Sources, keys_of};
 
-/// The daemon's command line.
-#[derive(Debug, clap::Args)]
+/// The daemon's command line. What keys are set to does not print: one may be a password.
+#[derive(clap::Args)]
 pub struct Args {
     /// The configuration file [default: sluice.toml in the data folder, if it is there]
     #[arg(long, env = "SLUICE_CONFIG", value_name = "FILE")]
@@ -35,6 +36,18 @@ pub enum Format {
     Human,
     /// One JSON object a line
     Json,
+}
+
+impl fmt::Debug for Args {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Args")
+            .field("config", &self.config)
+            .field("data_dir", &self.data_dir)
+            .field("new_database", &self.new_database)
+            .field("log_format", &self.log_format)
+            .field("overrides", &keys_of(&self.overrides))
+            .finish()
+    }
 }
 
 impl Args {

@@ -6,6 +6,7 @@
 pub(crate) mod untaken;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -315,8 +316,8 @@ pub trait LightningNode: Send + Sync {
 /// What nodes call themselves.
 pub type Aliases = BTreeMap<NodeId, String>;
 
-/// A custom message (BOLT 1) from a peer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A custom message (BOLT 1) from a peer. Its payload does not print: it may be a key.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Incoming {
     /// Who sent it.
     pub from: NodeId,
@@ -324,6 +325,13 @@ pub struct Incoming {
     pub kind: u16,
     /// Its payload.
     pub payload: Vec<u8>,
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Incoming { from, kind, payload } = self;
+        write!(f, "Incoming({from}, {kind}, {} bytes)", payload.len())
+    }
 }
 
 /// What the messenger yields.

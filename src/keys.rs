@@ -32,6 +32,7 @@
 //! * **File**: one line of ASCII, `sluice-seed-1:` + entropy in hex + `:` + the first four bytes of
 //!   SHA256("sluice/seed" ‖ entropy) in hex + line feed. Mode 0600.
 
+mod memory;
 mod words;
 
 use std::fs::{self, File, OpenOptions};
@@ -49,6 +50,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::swap::terms::{KeyPath, Kind, Role, SwapKeys};
 use crate::units::{Asset, Preimage, SeedFingerprint, SwapSecret};
 
+pub use memory::forbid_core_dumps;
 pub use words::{Words, WordsError};
 
 /// PeerSwap's first message type, so that no wallet walks into our branch by chance.

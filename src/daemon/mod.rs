@@ -33,6 +33,7 @@ use crate::api::service::{Service, Startup};
 use crate::api::token::Token;
 use crate::config::Config;
 use crate::engine::{Engine, Pace, Parts, RescueFolders};
+use crate::keys::forbid_core_dumps;
 use crate::node::READ_WITHIN;
 use crate::store::StoreIdentity;
 use chains::Connector;
@@ -47,6 +48,8 @@ const GRACE: Duration = Duration::from_millis(300);
 /// Runs the daemon as a process: until SIGTERM or SIGINT, until it is asked to stop, or until it cannot go on.
 /// Tells what is wrong on standard error.
 pub fn main(args: Args, seams: &impl Seams) -> ExitCode {
+    // before anything that is secret is read
+    let undumped = forbid_core_dumps();
     let new_database = args.new_database;
     let config = match Config::load(&args.sources()) {
         Ok(config) => config,
@@ -58,6 +61,9 @@ pub fn main(args: Args, seams: &impl Seams) -> ExitCode {
     if let Err(error) = log::begin(&config.log) {
         eprintln!("sluiced: {error}");
         return ExitCode::from(2);
+    }
+    if let Err(error) = undumped {
+        warn!(%error, "core dumps cannot be forbidden: after a crash a file may hold keys");
     }
     // Two workers: the work is waiting for others, and blinding, which has threads of its own. Few of these: a hundred
     // claims that are made in the same second would take a hundred threads, and be made no sooner. Calls to bitcoind

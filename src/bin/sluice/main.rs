@@ -20,6 +20,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use sluice::keys::forbid_core_dumps;
 
 use args::{Asked, ChainCommand, Cli, Command};
 use connect::Daemon;
@@ -27,6 +28,10 @@ use exit::{Exit, Failure};
 use screen::Screen;
 
 fn main() -> ExitCode {
+    // it reads the token, and for some commands the seed
+    if let Err(error) = forbid_core_dumps() {
+        eprintln!("note: core dumps cannot be forbidden ({error}): after a crash a file may hold keys");
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

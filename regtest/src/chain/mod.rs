@@ -54,6 +54,17 @@ pub enum Auth {
     },
 }
 
+impl Auth {
+    /// A password that no other chain has.
+    #[must_use]
+    pub fn random() -> Auth {
+        Auth::User {
+            user: "regtest".into(),
+            password: hex::encode(rand::random::<[u8; 16]>()),
+        }
+    }
+}
+
 /// How to start a chain.
 #[derive(Clone, Debug)]
 pub struct Options<L: Ledger> {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use super::bitcoind::RealBitcoin;
 use super::liquid::Access;
 use crate::bitcoin::{BitcoinChain, Daemon, Gate, Options, Orphans};
+use crate::chain::Auth;
 
 /// Which Bitcoin a world has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -35,6 +36,7 @@ impl Bitcoin {
         match kind {
             Kind::Embedded => {
                 let options = Options {
+                    auth: Auth::random(),
                     release: daemon,
                     state_file: state.map(Path::to_owned),
                     ..Options::default()

@@ -7,6 +7,7 @@ use bitcoin::Amount;
 use elements::{Address, Transaction, Txid};
 
 use super::elementsd::RealLiquid;
+use crate::chain::Auth;
 use crate::liquid::{Gate, LiquidChain, Options, Orphans};
 
 /// Which Liquid a world has.
@@ -253,6 +254,7 @@ impl Liquid {
 /// A chain that begins with the state file, if it exists. A file that cannot be written is known at once.
 async fn start_embedded(state: Option<&Path>) -> Result<LiquidChain> {
     let options = Options {
+        auth: Auth::random(),
         state_file: state.map(Path::to_owned),
         ..Options::default()
     };

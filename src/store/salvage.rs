@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, Key, ReadTransaction, ReadableDatabase, WriteTransaction};
@@ -49,19 +50,31 @@ impl Store {
         }
         let mut copy = Copy::of(&path)?;
         let (tables, lost) = move_all(&copy.db, &path, &fresh, identity, now)?;
-        let saved = Saved {
-            kept: dir.join(format!("{FILE_NAME}.damaged-{}", now.0)),
-            report: Report {
-                sound: copy.is_sound(),
-                tables,
-            },
-            lost,
+        let report = Report {
+            sound: copy.is_sound(),
+            tables,
         };
         drop(copy);
-        fs::hard_link(&path, &saved.kept).map_err(io)?;
+        let kept = set_aside(&path, now).map_err(io)?;
         fs::rename(&fresh, &path).map_err(io)?;
         fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io)?;
-        Ok(saved)
+        Ok(Saved { kept, report, lost })
+    }
+}
+
+/// Gives the damaged database a second name, which no earlier one has. Its first one is then taken by the new database.
+fn set_aside(path: &Path, now: Timestamp) -> io::Result<PathBuf> {
+    let mut kept = path.with_file_name(format!("{FILE_NAME}.damaged-{}", now.0));
+    let mut number = 1;
+    loop {
+        match fs::hard_link(path, &kept) {
+            // an earlier one in the same second, as the clock has it
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                number += 1;
+                kept = path.with_file_name(format!("{FILE_NAME}.damaged-{}-{number}", now.0));
+            }
+            linked => return linked.map(|()| kept),
+        }
     }
 }
 

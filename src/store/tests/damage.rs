@@ -151,6 +151,23 @@ fn a_swap_under_way_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn what_is_damaged_again_in_the_same_second_is_saved_again_and_each_is_kept() {
+    let (dir, file, [first, second]) = folder();
+    let mut kept = Vec::new();
+    for swap in [&first, &second] {
+        spoil(&dir, swap.id.0);
+        let damaged = fs::read(&file).unwrap();
+        let saved = Store::salvage(dir.path(), &identity(), LATER).unwrap();
+        kept.push((saved.kept, damaged));
+    }
+    assert_eq!(files(&dir), 3);
+    for (kept, damaged) in kept {
+        assert_eq!(fs::read(kept).unwrap(), damaged);
+    }
+    open(dir.path()).load().unwrap();
+}
+
+#[test]
 fn the_damaged_database_of_another_node_is_not_touched() {
     let (dir, file, _) = folder();
     let before = fs::read(&file).unwrap();

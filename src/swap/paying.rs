@@ -195,11 +195,9 @@ pub(super) fn abandoning(scene: &Scene, state: &Taker, event: &Event) -> Option<
 }
 
 pub(super) fn wants(swap: &Swap, limits: &Timelocks, paying: &Paying, attempt: Attempt) -> Vec<Effect> {
-    let claim = paying
-        .claim
-        .is_none()
-        .then_some(Effect::MakeClaim(SpendPath::Preimage, None));
-    let pay = match attempt {
+    let step = match attempt {
+        // A node that takes no fee within the ceiling refuses the claim: it must have been signed before it is paid for.
+        Attempt::Calling(_) if paying.claim.is_none() => Effect::MakeClaim(SpendPath::Preimage, None),
         Attempt::Calling(number) => Effect::Pay(Payee {
             kind: InvoiceKind::Claim,
             invoice: payable(swap, limits, &paying.offer.invoice),
@@ -209,7 +207,7 @@ pub(super) fn wants(swap: &Swap, limits: &Timelocks, paying: &Paying, attempt: A
         }),
         Attempt::Pausing { until, .. } => Effect::WakeAt(until),
     };
-    claim.into_iter().chain([pay, Effect::WatchChain]).collect()
+    vec![step, Effect::WatchChain]
 }
 
 /// The invoice as it may be paid: its maker chooses how long it lives, but not how long we pay for it. A call may begin

@@ -77,6 +77,8 @@ pub struct Watch {
     pub script: ScriptBuf,
     /// The opening transaction, once it is known. Before that nothing is looked for.
     pub opening: Option<TxId>,
+    /// That transaction, where the swap has it: a node may have pruned the block that holds it.
+    pub tx: Option<RawTx>,
     /// Maker: the opening's inputs, whose other spends matter.
     pub inputs: Vec<OutPoint>,
     /// Blocks before this height cannot hold anything of this swap.

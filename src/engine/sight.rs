@@ -15,6 +15,7 @@ pub(super) struct Sought<'a> {
     deal: &'a Deal,
     hash: PaymentHash,
     txid: TxId,
+    tx: Option<&'a RawTx>,
     blinding_key: Option<&'a SwapSecret>,
     own: Option<&'a Opening>,
 }
@@ -28,6 +29,7 @@ pub(super) fn sought(swap: &Swap) -> Option<Sought<'_>> {
                 deal,
                 hash,
                 txid: opening.outpoint.txid,
+                tx: Some(&opening.tx),
                 blinding_key: None,
                 own: Some(opening),
             })
@@ -39,6 +41,7 @@ pub(super) fn sought(swap: &Swap) -> Option<Sought<'_>> {
                 deal,
                 hash: offer.invoice.hash,
                 txid: offer.txid,
+                tx: taker.opening(),
                 blinding_key,
                 own: None,
             })
@@ -64,6 +67,7 @@ pub(super) fn watch(swap: &Swap) -> Option<Watch> {
         swap: swap.id,
         script: script(swap, sought.deal, sought.hash)?.to_p2wsh(),
         opening: Some(sought.txid),
+        tx: sought.tx.cloned(),
         inputs: sought.own.map(|opening| opening.inputs.clone()).unwrap_or_default(),
         since: swap.anchor,
     })

@@ -3,6 +3,7 @@
 use super::progress::Progress;
 use super::state::{Claim, Maker, Offer, Opened, Opening, State, Swap, Taker, TxCost, Voiding};
 use super::terms::{Deal, Kind, Role};
+use crate::units::RawTx;
 
 impl Swap {
     /// Whether this node made the request.
@@ -99,6 +100,19 @@ impl Maker {
 }
 
 impl Taker {
+    /// The opening, once it is verified.
+    #[must_use]
+    pub fn opening(&self) -> Option<&RawTx> {
+        match self {
+            Taker::PayingClaim { paying, .. } | Taker::AbandoningPayment { paying, .. } => Some(&paying.opening),
+            Taker::ClaimingInvoice { opening, .. } => Some(opening),
+            Taker::PayingFee { .. }
+            | Taker::AwaitingOpening
+            | Taker::AwaitingConfirmation { .. }
+            | Taker::CoopClosing { .. } => None,
+        }
+    }
+
     /// What the maker announced, once it has.
     #[must_use]
     pub fn offer(&self) -> Option<&Offer> {

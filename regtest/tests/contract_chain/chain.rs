@@ -266,6 +266,7 @@ pub async fn a_block_costs_the_same_calls_whatever_is_watched<B: Bench>(world: W
                 swap,
                 script: script.clone(),
                 opening: opening_of,
+                tx: None,
                 inputs: vec![],
                 since,
             };
@@ -283,6 +284,7 @@ pub async fn a_block_costs_the_same_calls_whatever_is_watched<B: Bench>(world: W
                         swap,
                         script: script.clone(),
                         opening,
+                        tx: None,
                         inputs: vec![],
                         since,
                     };

@@ -196,6 +196,7 @@ pub fn watch(number: u8, script: &ScriptBuf, opening: &Opening, since: Height) -
         swap: SwapId([number; 32]),
         script: script.clone(),
         opening: Some(opening.outpoint.txid),
+        tx: None,
         inputs: opening.inputs.clone(),
         since,
     }

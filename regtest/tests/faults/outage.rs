@@ -2,14 +2,17 @@
 
 use anyhow::{Result, ensure};
 use sluice::api::SluiceApiClient;
+use sluice::api::types::SwapView;
+use sluice::swap::Kind;
+use sluice_regtest::daemons::proxy::Fault;
 use sluice_regtest::daemons::wait_for;
 use sluice_regtest::liquid::Gate;
-use sluice_regtest::world::PATIENCE;
 use sluice_regtest::world::operator::Operator;
+use sluice_regtest::world::{Options, PATIENCE, World};
 
 use super::books::Books;
 use super::moments::Moments;
-use super::orders::{chain, node};
+use super::orders::{chain, node, order};
 
 /// Waits until a daemon knows that its chain's node is away, or is there again.
 async fn wait_for_chain(operator: &Operator, away: bool) -> Result<()> {
@@ -77,4 +80,25 @@ async fn the_initiators_lnd_is_away_for_some_blocks_in_every_state_and_the_swaps
 #[tokio::test(flavor = "multi_thread")]
 async fn the_responders_lnd_is_away_for_some_blocks_in_every_state_and_the_swaps_continue() -> Result<()> {
     without_the_node_of(1).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_maker_whose_node_has_pruned_the_openings_block_still_sees_its_opening() -> Result<()> {
+    let options = Options {
+        proxied: true,
+        ..Options::default()
+    };
+    let mut world = World::start(options).await?;
+    let swap = order(&world.alice, Kind::In, world.channels[0], 500_000).await?;
+    let opened = |view: &SwapView| view.timings_ms.opening_published.is_some();
+    world.wait_for_swap(&world.alice, swap, "opened", opened).await?;
+    world.bob.daemon.kill();
+    world.alice.daemon.kill();
+    world.liquid.mine(3).await?;
+    // as a node answers that has the output, and no more the block
+    world.ways[0].liquid.suffer_in("getrawtransaction", Fault::Status(500));
+    world.alice.daemon.begin().await?;
+    let confirmed = |view: &SwapView| view.state.starts_with("opening confirmed");
+    world.wait_for_swap(&world.alice, swap, "confirmed", confirmed).await?;
+    Ok(())
 }

@@ -9,7 +9,7 @@ use bitcoin::BlockHash;
 use super::Ledger;
 use crate::chain::watch::{Block, Source, UnspentOutput};
 use crate::ports::{PortError, Tip};
-use crate::units::{Height, OutPoint, TxId};
+use crate::units::{Height, OutPoint, RawTx, TxId};
 
 /// The node, and the chain that it had when we met it.
 #[derive(Debug)]
@@ -58,6 +58,11 @@ impl<L: Ledger> Source for Node<L> {
             best: found.bestblock,
             confirmations: found.confirmations,
         }))
+    }
+
+    fn read(&self, tx: &RawTx) -> Result<L::Tx, PortError> {
+        let daemon = self.daemon();
+        L::decode(&tx.0).map_err(|error| PortError::Broken(format!("{daemon}: the swap's own opening: {error}")))
     }
 
     async fn confirmed_tx(&self, txid: TxId, block: BlockHash) -> Result<L::Tx, PortError> {

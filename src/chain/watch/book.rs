@@ -80,8 +80,12 @@ impl Book {
 
     /// Takes a watch up, or notices that it looks for something else now.
     pub(super) fn register(&mut self, watch: &Watch, tip: Tip) {
-        if self.entries.get(&watch.swap).is_some_and(|entry| entry.watch == *watch) {
-            return;
+        if let Some(entry) = self.entries.get_mut(&watch.swap) {
+            // what is sought stays the same when its bytes become known
+            entry.watch.tx.clone_from(&watch.tx);
+            if entry.watch == *watch {
+                return;
+            }
         }
         self.generation += 1;
         // nothing to look for is known at once

@@ -100,10 +100,13 @@ impl<S: Source> Shared<S> {
             height,
             hash: self.hash_at(height).await?,
         };
-        let tx = match self.source.confirmed_tx(opening, block.hash).await {
-            Ok(tx) => tx,
-            Err(PortError::Refused(_)) => return Ok(Quick::Moved),
-            Err(error @ (PortError::Unreachable(_) | PortError::Broken(_))) => return Err(error),
+        let tx = match &watch.tx {
+            Some(known) => self.source.read(known)?,
+            None => match self.source.confirmed_tx(opening, block.hash).await {
+                Ok(tx) => tx,
+                Err(PortError::Refused(_)) => return Ok(Quick::Moved),
+                Err(error @ (PortError::Unreachable(_) | PortError::Broken(_))) => return Err(error),
+            },
         };
         let role = Role::Opening(tx.outputs_to(&watch.script));
         let hit = Hit {

@@ -48,6 +48,8 @@ pub trait Source: Send + Sync + 'static {
 
     /// Its name, for errors.
     fn daemon(&self) -> &'static str;
+    /// Reads a transaction; no call.
+    fn read(&self, tx: &RawTx) -> Result<Self::Tx, PortError>;
     /// Fails with `Broken` if the node has become another one: another chain at the same address.
     async fn verify(&self) -> Result<(), PortError>;
     /// The tip, as soon as it is at least that high or the node's patience is over.

@@ -177,6 +177,7 @@ impl Node {
             swap: record.swap_id,
             script,
             opening: Some(outpoint.txid),
+            tx: None,
             inputs: record.opening.inputs.clone(),
             since: record.anchor,
         };

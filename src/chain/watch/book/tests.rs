@@ -53,6 +53,7 @@ fn watch() -> Watch {
         swap: SwapId([9; 32]),
         script: ScriptBuf::new(),
         opening: Some(txid(OPENING)),
+        tx: None,
         inputs: vec![output(7, 0)],
         since: Height(1),
     }

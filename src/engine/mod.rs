@@ -28,9 +28,11 @@ mod switch;
 mod versions;
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tracing::{Instrument, error, info, info_span};
 
@@ -208,7 +210,18 @@ impl Shared {
             Role::Taker => "taker",
         };
         let span = info_span!("swap", id = swap.id.short(), side);
-        tokio::spawn(driver::drive(self.clone(), current, resumed, received).instrument(span));
+        self.run(driver::drive(self.clone(), current, resumed, received).instrument(span));
+    }
+
+    /// Has work done beside everything else. If it panics the daemon ends: it would live on deaf, or with a swap that
+    /// nobody looks after, and its next start takes up everything from the disk.
+    fn run(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        let shared = self.clone();
+        tokio::spawn(async move {
+            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+                shared.fail("a part of it panicked, which is a bug of Sluice".into());
+            }
+        });
     }
 }
 
@@ -259,16 +272,16 @@ impl Engine {
             changes,
             failed: watch::channel(None).0,
         });
-        tokio::spawn(rescue::look_after(shared.clone()));
+        shared.run(rescue::look_after(shared.clone()));
         info!(open = open.len(), "taking up the open swaps");
         for swap in open {
             shared.spawn(swap, true);
         }
         for side in shared.sides.here() {
-            tokio::spawn(side::look_after(shared.clone(), side));
+            shared.run(side::look_after(shared.clone(), side));
         }
-        tokio::spawn(inbox::listen(shared.clone()));
-        tokio::spawn(peers::keep_polling(shared.clone()));
+        shared.run(inbox::listen(shared.clone()));
+        shared.run(peers::keep_polling(shared.clone()));
         Engine { shared }
     }
 

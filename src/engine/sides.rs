@@ -117,7 +117,7 @@ impl Engine {
         bound?;
         let joining = Arc::new(joining);
         self.shared.sides.put(asset, Ok(joining.clone()));
-        tokio::spawn(side::look_after(self.shared.clone(), joining));
+        self.shared.run(side::look_after(self.shared.clone(), joining));
         self.shared.peers.poll_now();
         Ok(())
     }

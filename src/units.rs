@@ -191,6 +191,12 @@ impl Msat {
     pub fn floor(self) -> Amount {
         Amount::from_sat(self.0 / 1000)
     }
+
+    /// Whole satoshi, rounded up.
+    #[must_use]
+    pub fn ceil(self) -> Amount {
+        Amount::from_sat(self.0.div_ceil(1000))
+    }
 }
 
 impl fmt::Display for Msat {

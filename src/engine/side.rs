@@ -117,6 +117,11 @@ impl Side {
         })
     }
 
+    /// What a second node shows otherwise; None: they agree, or there is none.
+    pub(super) fn doubt(&self) -> Option<String> {
+        self.health().doubt.clone()
+    }
+
     /// Since when there is a problem; None when all is well, or when it has come this moment.
     #[must_use]
     pub fn problem_since(&self) -> Option<Timestamp> {

@@ -72,7 +72,7 @@ pub(super) fn fit(shared: &Shared, asset: Asset) -> Result<Arc<Side>, Denial> {
     shared.hindrance(asset).map_or(side, |reason| Err(unfit(reason)))
 }
 
-/// Checks that channel and wallet can carry the swap.
+/// Checks that channel and wallet can carry the swap: in a swap-out the channel carries the opening's fee as well.
 pub(super) async fn check_money(
     shared: &Shared,
     side: &Side,
@@ -82,7 +82,12 @@ pub(super) async fn check_money(
     rate: FeeRate,
 ) -> Result<(), StartError> {
     let amounts = terms::amounts(kind, amount, premium).ok_or(Denial::NothingLeft { amount, premium })?;
-    admit::balance(channel, role == Role::Taker, amounts.claim)?;
+    let fee = match kind {
+        Kind::Out => opening_fee::expected(side.chain.asset(), rate),
+        Kind::In => Amount::ZERO,
+    };
+    let needed = amounts.claim.checked_add(fee).unwrap_or(Amount::MAX_MONEY);
+    admit::balance(channel, role == Role::Taker, needed)?;
     if role == Role::Maker {
         let balance = side.wallet.balance().await?;
         let asset = side.chain.asset();

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use bitcoin::Amount;
 use futures::StreamExt;
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{OutcomeKind, Stage, SwapRef};
+use sluice::api::types::{OutcomeKind, PeerRef, Stage, SwapRef};
 use sluice::chain::backend::BackendConfig;
 use sluice::chain::elements_rpc::{Auth, Endpoint};
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE, LIQUID_FEE_FLOOR};
@@ -22,7 +22,7 @@ use sluice_regtest::world::peer::RawPeer;
 use sluice_regtest::world::{Options, PATIENCE, World};
 
 use super::messages::{public, secret};
-use super::orders::{chain, look, network, node, order, outcome};
+use super::orders::{chain, look, network, node, order, outcome, tails};
 
 const SWAPPED: Amount = Amount::from_sat(500_000);
 
@@ -73,14 +73,20 @@ impl GoMaker {
         Ok(self.peer.lnd.ensure_invoice(&spec).await?)
     }
 
-    /// Agrees, and waits until the opening's fee is paid.
-    pub async fn agree(&self, swap_id: &str) -> Result<()> {
+    /// Agrees, and asks for the opening's fee.
+    async fn ask_for_the_fee(&self, swap_id: &str) -> Result<String> {
         let fee = self.invoice([1; 32], 100, None).await?;
         let pubkey = public(&secret());
         let agreement = format!(
             "{{\"protocol_version\":7,\"swap_id\":\"{swap_id}\",\"pubkey\":\"{pubkey}\",\"Payreq\":\"{fee}\",\"premium\":0}}"
         );
         self.peer.say(MessageType::SwapOutAgreement, agreement).await?;
+        Ok(fee)
+    }
+
+    /// Agrees, and waits until the opening's fee is paid.
+    pub async fn agree(&self, swap_id: &str) -> Result<()> {
+        let fee = self.ask_for_the_fee(swap_id).await?;
         let hash = invoice::read_invoice(&fee, "regtest")?.hash;
         let mut states = self.peer.lnd.watch_invoice(hash).await?;
         while let Some(status) = states.next().await {
@@ -181,5 +187,32 @@ async fn a_silent_peers_swap_is_asked_for_once_and_can_be_canceled_after_a_resta
         Ok(Some(again))
     })
     .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_fee_is_paid_from_a_channel_that_cannot_carry_the_claim_after_it() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    let go = GoMaker::join(&world).await?;
+    let peer = PeerRef { peer: go.peer.id() };
+    let channels = world.alice.client()?.peer_get(peer).await?.channels;
+    let spendable = channels.first().context("a channel")?.spendable_sat;
+
+    let refused = order(&world.alice, Kind::Out, go.peer.scid, spendable).await;
+    let refused = format!("{:#}", refused.err().context("the fee is not counted")?);
+    ensure!(refused.contains("can send"), "{refused}");
+
+    // enough for the fee that we expect, but it asks for more
+    let swap = order(&world.alice, Kind::Out, go.peer.scid, spendable - 50).await?;
+    let swap_id = swap.to_string();
+    go.peer.hear_of(MessageType::SwapOutRequest, &swap_id).await?;
+    go.ask_for_the_fee(&swap_id).await?;
+    let cancelled = go.peer.hear_of(MessageType::Cancel, &swap_id).await;
+    cancelled.with_context(|| tails(&world))?;
+    let view = world
+        .wait_for_swap(&world.alice, swap, "closed", |view| view.outcome.is_some())
+        .await?;
+    assert_eq!(outcome(&view), Some(OutcomeKind::Canceled));
+    assert_eq!(node(&world, 0).payments().len(), 0);
     Ok(())
 }

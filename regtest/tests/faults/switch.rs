@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{ChainPause, ChainRef, ChainStatus, PolicyChange};
+use sluice::api::types::{ChainPause, ChainRef, ChainStatus, PolicyChange, Stage, SwapView};
 use sluice::policy::PausedBy;
 use sluice::swap::Kind;
 use sluice::units::Asset;
@@ -10,7 +10,7 @@ use sluice_regtest::liquid::{self, LiquidChain};
 use sluice_regtest::world::operator::Operator;
 use sluice_regtest::world::{Options, World};
 
-use super::orders::{finish, order, request, wait_for_height};
+use super::orders::{chain, finish, node, order, request, wait_for_height};
 
 async fn lbtc(operator: &Operator) -> Result<ChainStatus> {
     let chains = operator.client()?.chain_list().await?.chains;
@@ -106,7 +106,7 @@ async fn a_reorg_deeper_than_the_confirmations_pauses_the_chain() -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_new_swaps_are_made_while_a_chains_two_nodes_differ() -> Result<()> {
+async fn no_new_swaps_are_made_and_nothing_is_paid_for_while_a_chains_two_nodes_differ() -> Result<()> {
     let witness = LiquidChain::start(liquid::Options::default()).await?;
     let arguments = vec![
         format!("--set=liquid.witness_rpc_url={}", witness.rpc_url()),
@@ -126,15 +126,22 @@ async fn no_new_swaps_are_made_while_a_chains_two_nodes_differ() -> Result<()> {
     let blocks = witness.mine(4);
     world.liquid.mine(1).await?;
     offered(&world.alice, &world.bob, false).await?;
-    let chain = lbtc(&world.bob).await?;
-    let problem = chain.problem.context("a problem")?;
+    let differing = lbtc(&world.bob).await?;
+    let problem = differing.problem.context("a problem")?;
     ensure!(problem.contains("show different chains: block"), "{problem}");
-    ensure!(chain.problem_since.is_some(), "since when");
-    finish(&world, &[swap]).await?;
+    ensure!(differing.problem_since.is_some(), "since when");
+    // The swap under way goes on, but what one of two nodes shows is nothing to pay for.
+    world.liquid.mine(1).await?;
+    let paying = |view: &SwapView| view.stage == Stage::Paying;
+    world.wait_for_swap(&world.alice, swap, "paying", paying).await?;
+    world.liquid.mine(1).await?;
+    wait_for_height(&world.alice, chain(&world).tip().height).await?;
+    ensure!(node(&world, 0).payments().len() == 1, "the fee alone is paid");
 
     ensure!(witness.invalidate(&blocks[0]), "it is in the best chain");
     world.liquid.mine(1).await?;
-    offered(&world.alice, &world.bob, true).await
+    offered(&world.alice, &world.bob, true).await?;
+    finish(&world, &[swap]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,7 +20,7 @@ pub struct ChannelView {
     pub local_sat: u64,
     /// Their side, with the reserve.
     pub remote_sat: u64,
-    /// The most that can be sent over it now: the limit of a swap-out.
+    /// The most that can be sent over it now: a swap-out takes its amount, premium and fee from it.
     pub spendable_sat: u64,
     /// The most that can be received over it now: the limit of a swap-in.
     pub receivable_sat: u64,

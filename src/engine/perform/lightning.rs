@@ -1,13 +1,15 @@
 //! Invoices and payments.
 
+use bitcoin::Amount;
 use futures::StreamExt;
 use tracing::{debug, info};
 
 use super::{Task, until_answered};
-use crate::ports::{InvoiceSpec, PaymentSpec, PortError};
+use crate::engine::admit::{self, Denial};
+use crate::ports::{Channel, InvoiceSpec, PaymentSpec, PortError};
 use crate::swap::event::{EffectKind, InvoiceKind, InvoiceStatus, Made, PaymentStatus};
 use crate::swap::state::OwnInvoice;
-use crate::swap::{Effect, Event, Payee};
+use crate::swap::{Effect, Event, Payee, terms};
 use crate::units::{CltvDelta, Height, Msat, PaymentHash};
 
 pub(super) async fn make_invoice(
@@ -140,8 +142,26 @@ async fn begun_before(task: &Task, hash: PaymentHash, away: PortError) -> Result
     }
 }
 
+/// The chain's height, unless a second node shows another chain: what is seen then is nothing to pay for.
 async fn height(task: &Task) -> Result<Height, PortError> {
-    Ok(task.side_now()?.chain.tip().await?.height)
+    let side = task.side_now()?;
+    match side.doubt() {
+        Some(doubt) => Err(PortError::Unreachable(doubt)),
+        None => Ok(side.chain.tip().await?.height),
+    }
+}
+
+/// Why the channel cannot carry the claim after its fee, which is lost then.
+async fn carries_too_little(task: &Task, fee: &PaymentSpec) -> Result<Option<Denial>, PortError> {
+    let swap = task.swap();
+    let channels = task.shared.node.channels().await?;
+    let named = |channel: &&Channel| channel.scid == fee.scid || channel.aliases.contains(&fee.scid);
+    let (Some(deal), Some(channel)) = (swap.deal(), channels.iter().find(named)) else {
+        return Ok(None);
+    };
+    let amounts = terms::amounts(swap.kind, swap.terms.amount, deal.premium);
+    let needed = amounts.and_then(|amounts| amounts.claim.checked_add(fee.amount.ceil()));
+    Ok(admit::balance(channel, true, needed.unwrap_or(Amount::MAX_MONEY)).err())
 }
 
 /// One call. It begins a payment only before the tip that the effect names: after an outage the state's permission
@@ -149,16 +169,30 @@ async fn height(task: &Task) -> Result<Height, PortError> {
 /// that was waited for, has given up paying.
 async fn attempt(task: &Task, effect: &Effect, payee: &Payee, spec: &PaymentSpec) -> Result<Attempted, PortError> {
     let (shared, invoice) = (&task.shared, &payee.invoice);
-    let height = match height(task).await {
-        Ok(height) => height,
-        Err(away) => return begun_before(task, invoice.hash, away).await,
+    let expired = || shared.clock.now() >= invoice.expires_at;
+    let in_time = match height(task).await {
+        Ok(height) => height < payee.before,
+        Err(away) if !expired() => return begun_before(task, invoice.hash, away).await,
+        Err(_) => false,
     };
     let kept = payee.kind == InvoiceKind::Fee || task.is_kept().await;
-    let late = height >= payee.before || shared.clock.now() >= invoice.expires_at;
+    let late = !in_time || expired();
     let wanted = task.is_wanted(effect);
     let status = if late || !kept || !wanted {
         shared.node.payment_status(invoice.hash).await?
     } else {
+        if payee.kind == InvoiceKind::Fee
+            && let Some(denial) = carries_too_little(task, spec).await?
+        {
+            // it has less also once the fee is paid
+            return match shared.node.payment_status(invoice.hash).await? {
+                PaymentStatus::Absent | PaymentStatus::Failed(_) => {
+                    Err(PortError::Refused(format!("{denial}, its fee included")))
+                }
+                PaymentStatus::InFlight => Ok(Attempted::InFlight),
+                status @ PaymentStatus::Paid(_) => Ok(Attempted::Certain(status)),
+            };
+        }
         let called = shared.node.ensure_payment(spec).await;
         if matches!(called, Err(PortError::Unreachable(_) | PortError::Broken(_))) {
             task.yield_event(Event::CallLost(payee.kind)).await;

@@ -77,9 +77,9 @@ async fn a_quarantine_leaves_running_swaps_alone() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_asks_and_never_pays_is_quarantined_and_each_try_leaves_a_few_kilobytes() -> Result<()> {
+async fn who_asks_and_never_pays_with_a_word_or_without_is_quarantined_and_each_try_leaves_a_few_kilobytes()
+-> Result<()> {
     let (world, mallory) = with_mallory().await?;
-    let scid = mallory.scid.to_string();
     let before = taken(&world)?[1];
     let tries = usize::try_from(Offence::Abandoned.threshold().count)?;
     for number in 1..=tries {
@@ -88,15 +88,19 @@ async fn who_asks_and_never_pays_is_quarantined_and_each_try_leaves_a_few_kiloby
             "after {number} of {tries}"
         );
         let swap_id = id(number);
-        mallory
-            .say(MessageType::SwapOutRequest, request(&swap_id, &scid, &[]))
-            .await?;
-        mallory.hear_of(MessageType::SwapOutAgreement, &swap_id).await?;
-        let cancel = format!("{{\"swap_id\":{swap_id:?},\"message\":\"too dear\"}}");
-        mallory.say(MessageType::Cancel, cancel).await?;
-        world
+        let bolt11 = agreed(&mallory, mallory.scid, &swap_id).await?;
+        if number.is_multiple_of(2) {
+            let cancel = format!("{{\"swap_id\":{swap_id:?},\"message\":\"too dear\"}}");
+            mallory.say(MessageType::Cancel, cancel).await?;
+        } else {
+            // not a word: the invoice is not paid, and its time passes
+            let fee = invoice::read_invoice(&bolt11, "regtest")?;
+            node(&world, 0).expire_invoice(fee.hash);
+        }
+        let view = world
             .wait_for_swap(&world.alice, swap_id.parse()?, "closed", |view| view.outcome.is_some())
             .await?;
+        assert_eq!(outcome(&view), Some(OutcomeKind::Canceled));
     }
     let view = quarantined(&world, &mallory).await?;
     assert_eq!(

@@ -28,11 +28,15 @@ use super::orders::{order, tails};
 
 /// Late, but not so late that the daemon gives a call up.
 const LATE: Duration = Duration::from_millis(1500);
-/// Calls that a fault befalls before it is over.
-const BEFALLEN: u64 = 6;
+/// So late that the daemon has given the call up, and asks again (it waits for 30 s).
+const TOO_LATE: Duration = Duration::from_secs(31);
+/// Calls that a fault befalls before it is over; one that comes too late is enough.
+fn befallen(fault: &Fault) -> u64 {
+    if *fault == Fault::Late(TOO_LATE) { 1 } else { 6 }
+}
 
 /// What befalls calls over HTTP.
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 10] = [
     Fault::Refused,
     Fault::Hanging,
     // in the head, and in the body
@@ -42,10 +46,19 @@ const FAULTS: [Fault; 8] = [
     Fault::Status(401),
     Fault::Status(503),
     Fault::Late(LATE),
+    Fault::Late(TOO_LATE),
+    Fault::Late(TOO_LATE),
 ];
 
 /// What befalls a connection whose content nobody sees.
-const WIRE: [Fault; 4] = [Fault::Refused, Fault::Hanging, Fault::Cut(40), Fault::Late(LATE)];
+const WIRE: [Fault; 6] = [
+    Fault::Refused,
+    Fault::Hanging,
+    Fault::Cut(40),
+    Fault::Late(LATE),
+    Fault::Late(TOO_LATE),
+    Fault::Late(TOO_LATE),
+];
 
 /// What stands behind a way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +107,7 @@ async fn round(moments: &mut Moments, asset: Asset, backend: Backend, faults: [&
             wait_until_missed(operators[side], backend).await?;
         } else {
             way(&moments.world, side, backend)?
-                .wait_for_befallen(BEFALLEN, PATIENCE)
+                .wait_for_befallen(befallen(fault), PATIENCE)
                 .await?;
         }
     }

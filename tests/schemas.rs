@@ -205,13 +205,13 @@ fn the_fixtures_hold_both_sides_both_assets_and_the_states_of_a_swaps_whole_life
 #[test]
 fn each_form_that_knows_how_coins_come_back_is_there_on_both_chains() {
     let databases = databases();
-    for form in UNPAID_SINCE..SCHEMAS.len() {
+    for (form, name) in SCHEMAS.iter().enumerate().skip(UNPAID_SINCE) {
         for unpaid in [false, true] {
-            let mut of_form = databases
+            let of_form = databases
                 .iter()
                 .filter(|opened| opened.form == form && opened.unpaid == unpaid);
-            let assets: BTreeSet<Asset> = of_form.by_ref().map(|opened| opened.swaps[0].terms.asset).collect();
-            assert_eq!(assets, BTreeSet::from(Asset::ALL), "{}", SCHEMAS[form]);
+            let assets: BTreeSet<Asset> = of_form.map(|opened| opened.swaps[0].terms.asset).collect();
+            assert_eq!(assets, BTreeSet::from(Asset::ALL), "{name}");
         }
     }
 }
@@ -229,7 +229,7 @@ fn an_opening_that_was_being_taken_back_still_is() {
             .iter()
             .fold((false, None), |(made, published), effect| match effect {
                 Effect::MakeVoid(_) => (true, published),
-                Effect::Broadcast { kind, tx, .. } => (made, Some((kind.clone(), tx.clone()))),
+                Effect::Broadcast { kind, tx, .. } => (made, Some((*kind, tx.clone()))),
                 _ => (made, published),
             });
         let void = voiding.voids.last().map(|void| (TxKind::Void, void.tx.clone()));

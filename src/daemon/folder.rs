@@ -6,8 +6,8 @@ use tracing::error;
 
 use super::DaemonError;
 use super::seams::Seams;
+use crate::engine::RescueFolders;
 use crate::keys::Seed;
-use crate::rescue::Folder;
 use crate::store::{self, Loaded, Store, StoreError, StoreIdentity};
 use crate::units::Timestamp;
 
@@ -101,9 +101,12 @@ fn open_saved(
     for complaint in saved.report.complaints().take(COMPLAINTS) {
         error!("{complaint}");
     }
-    let folder = Folder::own(dir.join("rescue"));
+    let folders = RescueFolders {
+        own: dir.join("rescue"),
+        copy: None,
+    };
     for swap in &saved.lost {
-        let file = folder.file(*swap);
+        let file = folders.file(*swap);
         if file.exists() {
             error!(%swap, file = %file.display(), "it was under way and cannot be read: `sluice rescue` of its file gets its coins");
         } else {

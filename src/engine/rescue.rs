@@ -43,6 +43,14 @@ pub struct RescueFolders {
     pub copy: Option<PathBuf>,
 }
 
+impl RescueFolders {
+    /// Where a swap's file is, if it has one, in the daemon's own folder.
+    #[must_use]
+    pub fn file(&self, swap: SwapId) -> PathBuf {
+        Folder::own(self.own.clone()).file(swap)
+    }
+}
+
 /// What is wrong with the folders now; None: nothing.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RescueHealth {

@@ -64,6 +64,8 @@ pub struct RescueHealth {
 pub(super) struct Rescue {
     key: Arc<Key>,
     folders: RescueFolders,
+    /// The swaps that had a file when the engine began.
+    found: Vec<SwapId>,
     /// Why files cannot be written to the daemon's own folder.
     problem: Mutex<Option<String>>,
     copies: Option<Copies>,
@@ -78,9 +80,12 @@ impl Rescue {
             let is_over = move |id| store.upgrade().is_some_and(|store| is_over(&store, id));
             Copies::begin(Folder::given(path), clock, is_over)
         });
+        // This takes away drafts that a crash has left: later they would be those of swaps that run.
+        let found = Folder::own(folders.own.clone()).swaps().unwrap_or_default();
         Rescue {
             key: Arc::new(Key::of(seed)),
             folders,
+            found,
             problem: Mutex::default(),
             copies,
         }
@@ -357,9 +362,9 @@ pub(super) async fn look_after(shared: Arc<Shared>) {
 
 /// Takes away files of swaps that ended while that was not possible, and tries the folder again and again.
 async fn look_after_own(shared: &Shared) {
-    for id in shared.rescue.on(Folder::swaps).await.unwrap_or_default() {
-        if is_over(&shared.store, id) {
-            remove(shared, id).await;
+    for id in &shared.rescue.found {
+        if is_over(&shared.store, *id) {
+            remove(shared, *id).await;
         }
     }
     loop {

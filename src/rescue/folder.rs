@@ -90,7 +90,7 @@ impl Folder {
         }
     }
 
-    /// The swaps that have a file. Drafts of a crash are taken away on the way.
+    /// The swaps that have a file. Drafts of a crash are taken away on the way, so nobody may write meanwhile.
     ///
     /// # Errors
     /// What the system says.

@@ -34,7 +34,7 @@ const LOG: u64 = 128 * 1024;
 /// Between two calls of the API that are timed.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 /// A swap that the flood does not slow may still take so many times as long: what sends the flood works on the same cores.
-const SLOWER: u32 = 5;
+const SLOWER: u32 = 10;
 /// The longest that the API may take to answer while all that goes on, on a machine that builds beside it.
 const ANSWER: Duration = Duration::from_secs(5);
 

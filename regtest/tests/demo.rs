@@ -239,7 +239,7 @@ async fn an_amount_that_the_channel_does_not_carry_is_a_failure_with_both_number
     let error = error.to_string();
     assert!(error.contains("exit status: 1"), "{error}");
     assert!(
-        error.contains("can send 4892000 sat now") && error.contains("needs 9013500 sat"),
+        error.contains("can send 4892000 sat now") && error.contains("needs 9013530 sat"),
         "{error}"
     );
     Ok(())

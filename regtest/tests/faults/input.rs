@@ -125,7 +125,7 @@ async fn a_wrong_order_is_one_clear_error_and_leaves_nothing_behind() -> Result<
             "swap_out",
             order_of(&one, json!(6_000_000)),
             -32024,
-            json!({"needed_sat": 6_006_000, "available_sat": channel.spendable_sat}),
+            json!({"needed_sat": 6_006_030, "available_sat": channel.spendable_sat}),
         ),
         (
             "swap_in",

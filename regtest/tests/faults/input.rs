@@ -223,7 +223,7 @@ async fn the_command_line_says_in_one_sentence_what_was_wrong_and_tells_scripts_
         (
             &["--channel", &one, "--amount", "6_000_000", "--asset", "lbtc"],
             1,
-            "6000000 sat",
+            "6000030 sat",
         ),
         (&["--channel", &one, "--amount", "1.5"], 2, "1.5"),
         (&["--channel", "one", "--amount", "500000"], 2, "one"),

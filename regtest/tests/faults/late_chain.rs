@@ -5,6 +5,7 @@ use jsonrpsee::core::ClientError;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{ChainStatus, PeerView, SwapRequest, WalletRef};
 use sluice::units::{Asset, AssetChoice};
+use sluice_regtest::bitcoin::{BitcoinChain, Options as BitcoinOptions};
 use sluice_regtest::daemons::proxy::Fault;
 use sluice_regtest::daemons::wait_for;
 use sluice_regtest::world::operator::Operator;
@@ -13,7 +14,8 @@ use sluice_regtest::world::{Options, PATIENCE, World, bitcoin};
 
 use super::books::Books;
 use super::moments::Moments;
-use super::orders::request;
+use super::orders::{chain, request};
+use super::proxy_tips::same_auth;
 
 const AWAITED: &str = "not there since the start: elementsd at ";
 
@@ -150,11 +152,15 @@ async fn a_bitcoind_in_the_place_of_elementsd_keeps_only_swaps_of_lbtc_waiting_u
         ..Options::default()
     };
     let mut world = World::start(options).await?;
-    let wrong = world.bitcoin_chain()?.access().rpc_url;
-    let wrong = wrong.strip_prefix("http://").context("an address")?.to_owned();
-    let lbtc = start_with_elementsd_that(Fault::Elsewhere(wrong), "", &mut world.alice, &world.ways[0]).await?;
+    let bitcoind = BitcoinChain::start(BitcoinOptions {
+        auth: same_auth(chain(&world)),
+        ..BitcoinOptions::default()
+    })
+    .await?;
+    let (alice, ways) = (&mut world.alice, &world.ways[0]);
+    let elsewhere = Fault::Elsewhere(bitcoind.address().to_string());
+    let lbtc = start_with_elementsd_that(elsewhere, "getsidechaininfo: Method not found", alice, ways).await?;
     ensure!(lbtc.chain.is_none() && !lbtc.new_swaps, "{lbtc:?}");
-    println!("{lbtc:?}");
     let client = world.alice.client()?;
     let balance = client.wallet_balance(WalletRef { asset: Asset::Btc }).await?;
     ensure!(balance.spendable_sat > 0, "{balance:?}");

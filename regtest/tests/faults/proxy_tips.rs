@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use sluice::api::SluiceApiClient;
 use sluice::api::types::ChainRef;
 use sluice::units::Asset;
+use sluice_regtest::chain::Auth;
 use sluice_regtest::daemons::proxy::Fault;
 use sluice_regtest::daemons::wait_for;
 use sluice_regtest::liquid::{LiquidChain, Options as ChainOptions, Orphans};
@@ -33,10 +34,19 @@ async fn second(world: &World, name: &str) -> Result<LiquidChain> {
     let file = world.folder().join(name);
     chain(world).save_to(&file)?;
     let options = ChainOptions {
+        auth: same_auth(chain(world)),
         state_file: Some(file),
         ..ChainOptions::default()
     };
     Ok(LiquidChain::start(options).await?)
+}
+
+/// Whoever is led elsewhere brings the password along.
+pub fn same_auth(chain: &LiquidChain) -> Auth {
+    Auth::User {
+        user: chain.user().into(),
+        password: chain.password().into(),
+    }
 }
 
 async fn lead_to(world: &World, side: usize, node: &LiquidChain) -> Result<()> {

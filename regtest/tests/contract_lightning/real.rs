@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use async_trait::async_trait;
-use serde_json::Value;
 use sluice::node::lnd::LndConfig;
 use sluice::units::{Msat, PaymentHash, Preimage, Scid};
 use sluice_regtest::daemons::bitcoind::Bitcoind;
@@ -211,7 +210,7 @@ impl Bench for Real {
 
     async fn disconnect(&mut self) {
         let id = self.payee.id().await.unwrap();
-        let _: Value = self.payer.cli(&["disconnect", &id]).await.unwrap();
+        self.payer.disconnect(&id).await.unwrap();
     }
 
     async fn reconnect(&mut self) {

@@ -15,6 +15,8 @@ use super::{Process, free_port, wait_for};
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const CHANNEL_LIMIT: Duration = Duration::from_secs(20);
+/// How long a request for a connection may take before it is made again.
+const ASK_AGAIN: Duration = Duration::from_secs(3);
 /// A thousand blocks take 5 s, and several times that where others want the processors too.
 const SYNC_LIMIT: Duration = Duration::from_secs(150);
 
@@ -216,17 +218,38 @@ impl Lnd {
     /// With lncli's own, or when they do not come to be connected.
     pub async fn connect_to(&self, id: &str, port: u16) -> Result<()> {
         let address = format!("{id}@127.0.0.1:{port}");
-        match self.cli(&["connect", "--perm", &address]).await {
-            Err(e) if !format!("{e:#}").contains("already connected") => return Err(e),
-            Ok(_) | Err(_) => {}
-        }
-        // `--perm` answers before it has dialled, and a channel is opened only with a peer that is there.
+        // `--perm` answers before it has dialled, and a channel is opened only with a peer that is there. A request that
+        // meets the end of an earlier connection is thrown away with it (`peerTerminationWatcher` in lnd's server.go), so
+        // that it is made again until one has lasted.
         wait_for("lnd to be connected", CHANNEL_LIMIT, || async {
-            let answer = self.cli(&["listpeers"]).await?;
-            let mut peers = answer["peers"].as_array().into_iter().flatten();
-            Ok(peers.any(|peer| peer["pub_key"] == id).then_some(()))
+            match self.cli(&["connect", "--perm", &address]).await {
+                Err(e) if !format!("{e:#}").contains("already connected") => return Err(e),
+                Ok(_) | Err(_) => {}
+            }
+            let there = wait_for("its peer", ASK_AGAIN, || async {
+                Ok(self.has_peer(id).await?.then_some(()))
+            });
+            Ok(there.await.ok())
         })
         .await
+    }
+
+    /// Ends its connection to this node, and waits until it is gone.
+    ///
+    /// # Errors
+    /// With lncli's own, or when they stay connected.
+    pub async fn disconnect(&self, id: &str) -> Result<()> {
+        self.cli(&["disconnect", id]).await?;
+        wait_for("lnd to be disconnected", CHANNEL_LIMIT, || async {
+            Ok((!self.has_peer(id).await?).then_some(()))
+        })
+        .await
+    }
+
+    async fn has_peer(&self, id: &str) -> Result<bool> {
+        let answer = self.cli(&["listpeers"]).await?;
+        let mut peers = answer["peers"].as_array().into_iter().flatten();
+        Ok(peers.any(|peer| peer["pub_key"] == id))
     }
 
     /// Funds its wallet by mining.

@@ -1,7 +1,8 @@
 //! The rows: JSON with the number of their schema, made to be read by every later release.
 //!
-//! A release that changes what a row holds raises [`SCHEMA`] and keeps the reader of the older form beside the new
-//! one; `tests/data/` keeps a row of every schema.
+//! A change of what a row holds raises [`SCHEMA`], so that an older build refuses the database in one sentence rather than
+//! take what it does not know for damage, and the older form goes on being read. `tests/data/` keeps rows of every schema;
+//! a row that is written otherwise than there fails a test.
 
 use bitcoin::{Amount, SignedAmount};
 use serde::de::DeserializeOwned;
@@ -12,8 +13,8 @@ use crate::protocol::Capability;
 use crate::swap::{Event, Kind, Maker, Now, Outcome, Role, State, Swap, Taker};
 use crate::units::{Asset, Height, NodeId, Scid, SwapId, Timestamp};
 
-/// The schema of the rows that this release writes, and the newest that it reads.
-pub const SCHEMA: u32 = 1;
+/// The schema of the rows that this release writes, and the newest that it reads. All forms before 2 were called 1.
+pub const SCHEMA: u32 = 2;
 
 #[derive(Serialize)]
 struct RowOut<'a, T> {
@@ -54,8 +55,8 @@ pub(super) fn decode<T: DeserializeOwned>(
                 head.schema
             }
         };
-        if schema != SCHEMA {
-            return Err(format!("schema {schema}, this release reads {SCHEMA}"));
+        if !(1..=SCHEMA).contains(&schema) {
+            return Err(format!("schema {schema}, this release reads 1 to {SCHEMA}"));
         }
         row.map(|row| row.record).map_err(|error| describe(&error))
     };

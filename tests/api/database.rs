@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
-use sluice::store::{FILE_NAME, Store, StoreIdentity};
+use sluice::store::{FILE_NAME, SCHEMA, Store, StoreIdentity};
 use sluice::swap::event::InvoiceStatus;
 use sluice::swap::{Kind, Maker, Outcome, Role, State, Swap};
 use sluice::units::Scid;
@@ -13,7 +13,7 @@ use crate::offline::Place;
 
 /// How the row of a swap begins, wherever it stands in the file.
 fn row(swap: &Swap) -> String {
-    format!(r#"{{"schema":1,"record":{{"id":"{}","peer""#, swap.id)
+    format!(r#"{{"schema":{SCHEMA},"record":{{"id":"{}","peer""#, swap.id)
 }
 
 fn open(place: &Place) -> Store {

@@ -8,7 +8,7 @@ use sluice::api::SluiceApiClient;
 use sluice::api::types::{OutcomeKind, PolicyChange, SwapFilter};
 use sluice::policy::PausedBy;
 use sluice::protocol::MessageType;
-use sluice::store::FILE_NAME;
+use sluice::store::{FILE_NAME, SCHEMA};
 use sluice::swap::Kind;
 use sluice::units::Asset;
 use sluice_regtest::daemons::wait_for;
@@ -22,14 +22,16 @@ use super::moments::Moments;
 use super::orders::{chain, look, network, node, order, outcome, request, tails, wait_for_height};
 use super::rescue::{AMOUNT, is_rescued, keep, opening_is_known, rescue_file};
 
-/// How the row of the policy begins.
-const POLICY: &str = r#"{"schema":1,"record":{"accept_new_swaps""#;
+/// How the record of the policy begins.
+const POLICY: &str = r#""accept_new_swaps""#;
 
-/// Spoils every row of a database that begins so, wherever it stands in the file.
-pub fn spoil(file: &Path, row: &str) -> Result<()> {
-    let (mut bytes, row) = (fs::read(file)?, row.as_bytes());
-    let places: Vec<usize> = (0..bytes.len().saturating_sub(row.len()))
-        .filter(|place| bytes[*place..].starts_with(row))
+/// Spoils every row of a database whose record begins so, of whichever schema and wherever it stands in the file.
+pub fn spoil(file: &Path, record: &str) -> Result<()> {
+    let mut bytes = fs::read(file)?;
+    let rows = (1..=SCHEMA).map(|schema| format!(r#"{{"schema":{schema},"record":{{{record}"#));
+    let rows: Vec<String> = rows.collect();
+    let places: Vec<usize> = (0..bytes.len())
+        .filter(|place| rows.iter().any(|row| bytes[*place..].starts_with(row.as_bytes())))
         .collect();
     ensure!(!places.is_empty(), "the database has such a row");
     for place in places {
@@ -122,8 +124,8 @@ async fn a_running_swap_that_is_lost_is_named_with_its_rescue_file_and_the_other
     world.alice.daemon.kill();
     world.bob.daemon.kill();
     let since = said(&world.bob, 0)?.len();
-    let row = format!(r#"{{"schema":1,"record":{{"id":"{lost}","peer""#);
-    spoil(&world.bob.daemon.data_dir().join(FILE_NAME), &row)?;
+    let record = format!(r#""id":"{lost}","peer""#);
+    spoil(&world.bob.daemon.data_dir().join(FILE_NAME), &record)?;
     world.bob.daemon.begin().await?;
 
     let log = said(&world.bob, since)?;

@@ -105,8 +105,8 @@ async fn take_over(asset: Asset) -> Result<()> {
     books.balance(&moments.world, &swaps).await
 }
 
-/// How the row of the premiums begins, wherever it stands in the file.
-const PREMIUMS: &str = r#"{"schema":1,"record":{"default""#;
+/// How the record of the premiums begins.
+const PREMIUMS: &str = r#""default""#;
 
 /// The same with coins on their way back; what alice is kept with also has a peer in quarantine, and was damaged once.
 async fn take_over_unpaid(asset: Asset) -> Result<()> {

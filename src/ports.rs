@@ -27,7 +27,7 @@ use crate::units::{
 };
 
 /// Why a call did not do what was asked, classed by what the caller does about it.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PortError {
     /// No answer, or not now: retry, for ever. Whether the call had an effect is not known.
     #[error("{0}")]
@@ -114,7 +114,8 @@ pub trait Chain: Send + Sync {
     fn asset(&self) -> Asset;
     /// What the node is.
     async fn info(&self) -> Result<ChainInfo, PortError>;
-    /// The newest tip seen, pushed; None until the node has answered, and again while it does not.
+    /// The newest tip seen, pushed; None until the node has answered, and again while it does not. Closed when nobody
+    /// looks any more, which is the end of the daemon.
     fn tips(&self) -> watch::Receiver<Option<Tip>>;
     /// Why the chain that the node shows may not be the one: a second node shows another. None: they agree, or there
     /// is no second node. An error means: not known now.

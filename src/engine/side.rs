@@ -196,11 +196,18 @@ impl Side {
 
 /// Looks after a chain's node for as long as the daemon runs: whenever it has come (back), what it is, and that the
 /// coins of unpublished openings are locked in its wallet, which may keep locks in memory only.
+///
+/// Ends the daemon when nobody follows the chain any more: it would take the last block for the newest one for ever, and
+/// the next start follows again.
 pub(super) async fn look_after(shared: Arc<Shared>, side: Arc<Side>) {
     tokio::select! {
         () = notice_absences(&side) => {}
         () = look(&shared, &side) => {}
     }
+    let asset = side.chain.asset();
+    shared.fail(format!(
+        "what follows the chain of {asset} has ended, which is a bug of Sluice"
+    ));
 }
 
 /// A node that was away may have forgotten its locks. Who is busy with the node would not notice an absence that is over

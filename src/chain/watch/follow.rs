@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::Shared;
@@ -19,11 +20,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Every so many blocks, and after a reorg, openings that no block holds are looked for in the mempool again.
 const MEMPOOL_EVERY: u32 = 30;
 
-pub(super) async fn follow<S: Source>(shared: Arc<Shared<S>>) {
+type Publisher = watch::Sender<Option<Tip>>;
+
+pub(super) async fn follow<S: Source>(shared: Arc<Shared<S>>, tips: Publisher) {
     let mut pause = FIRST_PAUSE;
     let mut away = false;
     loop {
-        match shared.advance().await {
+        match shared.advance(&tips).await {
             Ok(tip) => {
                 if away {
                     info!(height = tip.height.0, hash = %tip.hash, "{} answers again", shared.source.daemon());
@@ -31,7 +34,7 @@ pub(super) async fn follow<S: Source>(shared: Arc<Shared<S>>) {
                 (pause, away) = (FIRST_PAUSE, false);
             }
             Err(error) => {
-                shared.publish(None);
+                publish(&tips, None);
                 if away {
                     debug!(%error, "{} is still away", shared.source.daemon());
                 } else {
@@ -45,15 +48,14 @@ pub(super) async fn follow<S: Source>(shared: Arc<Shared<S>>) {
     }
 }
 
-impl<S: Source> Shared<S> {
-    pub(super) fn publish(&self, tip: Option<Tip>) {
-        self.tips
-            .send_if_modified(|published| std::mem::replace(published, tip) != tip);
-    }
+fn publish(tips: &Publisher, tip: Option<Tip>) {
+    tips.send_if_modified(|published| std::mem::replace(published, tip) != tip);
+}
 
+impl<S: Source> Shared<S> {
     /// Waits for the next tip, or for the node's patience to end.
-    async fn advance(&self) -> Result<Tip, PortError> {
-        let known = *self.tips.borrow();
+    async fn advance(&self, tips: &Publisher) -> Result<Tip, PortError> {
+        let known = *tips.borrow();
         let tip = match known {
             Some(tip) => self.source.wait_for(tip.height.plus(Blocks(1))).await?,
             // it was away, or we have just begun: any tip will do, at once
@@ -64,7 +66,7 @@ impl<S: Source> Shared<S> {
         };
         if known != Some(tip) {
             self.move_to(tip).await?;
-            self.publish(Some(tip));
+            publish(tips, Some(tip));
         }
         Ok(tip)
     }

@@ -3,7 +3,7 @@
 //! An opening that is unspent, or still in the mempool, costs a few calls. Blocks are read only for the others, for all
 //! of them in one pass.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -20,6 +20,9 @@ const PROBED_OUTPUTS: u32 = 3;
 /// A node has four threads for calls, and the long poll holds one.
 const LOOKUPS_AT_A_TIME: usize = 3;
 
+/// Watches of which the node does not tell, such as when it has pruned what must be read, each with its words.
+pub(super) type Refusals = BTreeMap<SwapId, String>;
+
 /// What a few calls told.
 enum Quick {
     Known(Answer),
@@ -27,18 +30,25 @@ enum Quick {
     Scan(Height),
     /// The chain moved between two calls.
     Moved,
+    /// The node's no.
+    Refused(String),
 }
 
 impl<S: Source> Shared<S> {
-    /// Looks up every watch that waits for it. Those under which the chain moved go on waiting.
-    pub(super) async fn look_up(&self) -> Result<(), PortError> {
+    /// Looks up every watch that waits for it. Those under which the chain moved go on waiting, and so do those that the
+    /// node refuses: one of them keeps no other waiting.
+    pub(super) async fn look_up(&self) -> Result<Refusals, PortError> {
         let (open, tip) = {
             let book = self.book();
             (book.unresolved(), book.tip())
         };
-        let Some(tip) = tip else { return Ok(()) };
+        let mut refused = Refusals::new();
+        let Some(tip) = tip else { return Ok(refused) };
         let asked = open.into_iter().map(|watch| async move {
-            let told = self.ask(&watch, tip).await?;
+            let told = match self.ask(&watch, tip).await {
+                Err(PortError::Refused(reason)) => Quick::Refused(reason),
+                told => told?,
+            };
             Ok::<_, PortError>((watch, told))
         });
         let mut answers = stream::iter(asked).buffer_unordered(LOOKUPS_AT_A_TIME);
@@ -50,9 +60,18 @@ impl<S: Source> Shared<S> {
                 }
                 Quick::Scan(since) => to_scan.push((watch, since)),
                 Quick::Moved => {}
+                Quick::Refused(reason) => {
+                    refused.insert(watch.swap, reason);
+                }
             }
         }
-        self.scan(to_scan, tip).await
+        while let Some((pruned, reason)) = self.scan(&to_scan, tip).await? {
+            let (lost, rest) = to_scan.into_iter().partition(|(_, since)| *since <= pruned);
+            to_scan = rest;
+            let lost: Vec<(Watch, Height)> = lost;
+            refused.extend(lost.into_iter().map(|(watch, _)| (watch.swap, reason.clone())));
+        }
+        Ok(refused)
     }
 
     async fn ask(&self, watch: &Watch, tip: Tip) -> Result<Quick, PortError> {
@@ -103,9 +122,10 @@ impl<S: Source> Shared<S> {
         let tx = match &watch.tx {
             Some(known) => self.source.read(known)?,
             None => match self.source.confirmed_tx(opening, block.hash).await {
-                Ok(tx) => tx,
-                Err(PortError::Refused(_)) => return Ok(Quick::Moved),
-                Err(error @ (PortError::Unreachable(_) | PortError::Broken(_))) => return Err(error),
+                Err(PortError::Refused(_)) if self.source.block_hash(height).await? != block.hash => {
+                    return Ok(Quick::Moved);
+                }
+                told => told?,
             },
         };
         let role = Role::Opening(tx.outputs_to(&watch.script));
@@ -132,10 +152,11 @@ impl<S: Source> Shared<S> {
         }
     }
 
-    /// Reads blocks up to `tip`, each once for all watches.
-    async fn scan(&self, watches: Vec<(Watch, Height)>, tip: Tip) -> Result<(), PortError> {
+    /// Reads blocks up to `tip`, each once for all watches. Resolves none if the node refuses a block: tells its height
+    /// and the node's words.
+    async fn scan(&self, watches: &[(Watch, Height)], tip: Tip) -> Result<Option<(Height, String)>, PortError> {
         let Some(start) = watches.iter().map(|(_, since)| *since).min() else {
-            return Ok(());
+            return Ok(None);
         };
         let index = Index::of(watches.iter().map(|(watch, _)| watch));
         let mut hits: Vec<Hit> = Vec::new();
@@ -144,12 +165,19 @@ impl<S: Source> Shared<S> {
         let heights = stream::iter((start.0..=tip.height.0).map(Height));
         let read = heights.map(|height| async move {
             let hash = self.hash_at(height).await?;
-            Ok::<_, PortError>((Tip { height, hash }, self.source.block(hash).await?))
+            match self.source.block(hash).await {
+                Err(PortError::Refused(reason)) => Ok(Err((height, reason))),
+                block => Ok::<_, PortError>(Ok((Tip { height, hash }, block?))),
+            }
         });
         let mut blocks = read.buffered(LOOKUPS_AT_A_TIME);
-        while let Some((at, block)) = blocks.try_next().await? {
+        while let Some(block) = blocks.try_next().await? {
+            let (at, block) = match block {
+                Ok(read) => read,
+                Err(refused) => return Ok(Some(refused)),
+            };
             if previous.is_some_and(|previous| previous != block.previous) {
-                return Ok(()); // a reorg came between two calls: the watches wait for the next try
+                return Ok(None); // a reorg came between two calls: the watches wait for the next try
             }
             previous = Some(at.hash);
             hits.extend(index.hits(at, &block.txs));
@@ -158,8 +186,13 @@ impl<S: Source> Shared<S> {
                 break;
             }
         }
+        self.resolve_scanned(watches, &hits, tip);
+        Ok(None)
+    }
+
+    fn resolve_scanned(&self, watches: &[(Watch, Height)], hits: &[Hit], tip: Tip) {
         let mut book = self.book();
-        for (watch, _) in &watches {
+        for (watch, _) in watches {
             let own = hits.iter().filter(|hit| hit.swap == watch.swap).cloned().collect();
             let answer = Answer {
                 swap: watch.swap,
@@ -169,6 +202,5 @@ impl<S: Source> Shared<S> {
             };
             book.resolve(watch, answer);
         }
-        Ok(())
     }
 }

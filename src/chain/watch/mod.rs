@@ -36,7 +36,8 @@ const SETTLE: Duration = Duration::from_secs(1);
 struct Shared<S> {
     source: S,
     book: Mutex<Book>,
-    tips: watch::Sender<Option<Tip>>,
+    /// Ends with the follower.
+    tips: watch::Receiver<Option<Tip>>,
     /// Blocks undone by the deepest reorg that was seen.
     deepest_reorg: AtomicU32,
     /// One lookup at a time: the others' watches are looked up along with it.
@@ -67,15 +68,16 @@ impl<S> Drop for Watcher<S> {
 impl<S: Source> Watcher<S> {
     /// Starts to follow.
     pub fn start(source: S) -> Self {
+        let (publisher, tips) = watch::channel(None);
         let shared = Arc::new(Shared {
             source,
             book: Mutex::default(),
-            tips: watch::channel(None).0,
+            tips,
             deepest_reorg: AtomicU32::new(0),
             turn: tokio::sync::Mutex::default(),
             mempool: tokio::sync::Mutex::default(),
         });
-        let task = tokio::spawn(follow::follow(Arc::clone(&shared)));
+        let task = tokio::spawn(follow::follow(Arc::clone(&shared), publisher));
         Self { shared, task }
     }
 
@@ -84,9 +86,9 @@ impl<S: Source> Watcher<S> {
         &self.shared.source
     }
 
-    /// The newest tip whose block is matched; None while the node does not answer.
+    /// The newest tip whose block is matched; None while the node does not answer. Closed when nobody follows any more.
     pub fn tips(&self) -> watch::Receiver<Option<Tip>> {
-        self.shared.tips.subscribe()
+        self.shared.tips.clone()
     }
 
     /// Blocks undone by the deepest reorg since this began to follow.
@@ -140,12 +142,12 @@ impl<S: Source> Watcher<S> {
                 return Ok(sighting);
             }
             tips.mark_unchanged();
-            self.shared.look_up().await.map_err(|error| match error {
-                // what the node says no to is not what this swap asked for: a block that it has pruned
-                PortError::Refused(reason) => PortError::Broken(reason),
-                error @ (PortError::Unreachable(_) | PortError::Broken(_)) => error,
-            })?;
+            let mut refused = self.shared.look_up().await?;
             drop(turn);
+            if let Some(reason) = refused.remove(&watch.swap) {
+                // what the node says no to is not what this swap asked for: a block that it has pruned
+                return Err(PortError::Broken(reason));
+            }
             if let Some(sighting) = self.peek(watch)? {
                 return Ok(sighting);
             }
@@ -168,3 +170,6 @@ impl<S: Source> Watcher<S> {
         Ok(book.sighting(watch))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Lookups at a node that has pruned its older blocks, and a follower that dies.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use bitcoin::hashes::Hash;
+use bitcoin::{BlockHash, ScriptBuf};
+
+use super::*;
+use crate::units::{Height, OutPoint, RawTx};
+
+const TIP: Height = Height(10);
+/// The oldest block that the node still has.
+const OLDEST: Height = Height(6);
+
+/// A transaction of one output, to the watched script.
+#[derive(Debug, Clone)]
+struct Tx(u8, Vec<OutPoint>);
+
+impl ChainTx for Tx {
+    fn txid(&self) -> TxId {
+        txid(self.0)
+    }
+    fn spends(&self) -> Vec<OutPoint> {
+        self.1.clone()
+    }
+    fn outputs_to(&self, _: &ScriptBuf) -> Vec<u32> {
+        vec![0]
+    }
+    fn raw(&self) -> RawTx {
+        RawTx::from(vec![self.0])
+    }
+}
+
+fn txid(number: u8) -> TxId {
+    TxId(bitcoin::Txid::from_byte_array([number; 32]))
+}
+
+fn hash(height: Height) -> BlockHash {
+    BlockHash::from_byte_array([u8::try_from(height.0).expect("small"); 32])
+}
+
+/// Number 1 opens in block 7 and number 2 claims it in block 8; number 3 opened in block 4, and is spent.
+#[derive(Debug, Default)]
+struct Pruned {
+    /// A bug of the follower, in the shape of a panic at the next block.
+    bug: tokio::sync::Notify,
+}
+
+#[async_trait]
+impl Source for Pruned {
+    type Tx = Tx;
+
+    fn daemon(&self) -> &'static str {
+        "pruned"
+    }
+    fn read(&self, tx: &RawTx) -> Result<Tx, PortError> {
+        Err(PortError::Refused(format!("{tx:?}")))
+    }
+    async fn verify(&self) -> Result<(), PortError> {
+        Ok(())
+    }
+    async fn wait_for(&self, height: Height) -> Result<Tip, PortError> {
+        if height > TIP {
+            self.bug.notified().await;
+            panic!("a bug");
+        }
+        Ok(Tip {
+            height: TIP,
+            hash: hash(TIP),
+        })
+    }
+    async fn block(&self, asked: BlockHash) -> Result<Block<Tx>, PortError> {
+        let height = Height(u32::from(asked.to_byte_array()[0]));
+        if height < OLDEST {
+            return Err(PortError::Refused(format!("block {} is pruned", height.0)));
+        }
+        let txs = match height.0 {
+            7 => vec![Tx(1, Vec::new())],
+            8 => vec![Tx(2, vec![OutPoint { txid: txid(1), vout: 0 }])],
+            _ => Vec::new(),
+        };
+        Ok(Block {
+            previous: hash(Height(height.0 - 1)),
+            txs,
+        })
+    }
+    async fn block_hash(&self, height: Height) -> Result<BlockHash, PortError> {
+        Ok(hash(height))
+    }
+    async fn unspent(&self, output: OutPoint) -> Result<Option<UnspentOutput>, PortError> {
+        Ok((output == OutPoint { txid: txid(5), vout: 0 }).then(|| UnspentOutput {
+            script: ScriptBuf::new(),
+            best: hash(TIP),
+            confirmations: 7,
+        }))
+    }
+    async fn confirmed_tx(&self, _: TxId, block: BlockHash) -> Result<Tx, PortError> {
+        Err(PortError::Refused(format!(
+            "block {} is pruned",
+            block.to_byte_array()[0]
+        )))
+    }
+    async fn mempool_tx(&self, _: TxId) -> Result<Option<Tx>, PortError> {
+        Ok(None)
+    }
+    async fn mempool(&self) -> Result<HashSet<TxId>, PortError> {
+        Ok(HashSet::new())
+    }
+}
+
+fn watch(swap: u8, opening: u8, since: u32) -> Watch {
+    Watch {
+        swap: SwapId([swap; 32]),
+        script: ScriptBuf::new(),
+        opening: Some(txid(opening)),
+        tx: None,
+        inputs: Vec::new(),
+        since: Height(since),
+    }
+}
+
+async fn follow() -> Watcher<Pruned> {
+    let watcher = Watcher::start(Pruned::default());
+    let mut tips = watcher.tips();
+    tips.wait_for(Option::is_some).await.expect("it runs");
+    watcher
+}
+
+#[tokio::test]
+async fn a_swap_whose_blocks_are_pruned_is_told_so_and_keeps_no_other_waiting() {
+    let watcher = follow().await;
+    for _again in 1..=2 {
+        let lost = watcher.view(&watch(3, 3, 4)).await;
+        assert_eq!(lost, Err(PortError::Broken("block 4 is pruned".into())));
+        let seen = watcher.view(&watch(1, 1, 6)).await.expect("its blocks are there");
+        let heights = [seen.opening, seen.spend].map(|found| found.and_then(|found| found.at));
+        assert_eq!(heights, [Some(Height(7)), Some(Height(8))]);
+    }
+}
+
+#[tokio::test]
+async fn an_unspent_opening_in_a_pruned_block_is_told_as_such_and_not_as_a_moving_chain() {
+    let watcher = follow().await;
+    let lost = watcher.view(&watch(5, 5, 1)).await;
+    assert_eq!(lost, Err(PortError::Broken("block 4 is pruned".into())));
+}
+
+#[tokio::test]
+async fn whoever_waits_for_blocks_is_told_when_nobody_follows_the_chain_any_more() {
+    let watcher = follow().await;
+    let mut tips = watcher.tips();
+    tips.mark_unchanged();
+    watcher.source().bug.notify_one();
+    assert!(tips.changed().await.is_err());
+}

@@ -75,6 +75,7 @@ macro_rules! whole_contract {
                 pushing what_cannot_be_pushed_is_refused_in_a_sentence
                 pushing a_push_undoes_no_other_transaction_of_the_wallet
                 voids a_void_takes_the_place_of_the_one_before
+                voids a_dear_void_takes_more_inputs_of_the_opening_and_no_other_coin
                 voids what_a_replacement_would_undo_is_counted
                 voids an_output_that_a_reorg_takes_away_is_gone
                 faults a_wrong_password_is_unreachable_and_names_the_method
@@ -128,6 +129,7 @@ macro_rules! wallet_contract {
                 wallet a_caller_that_goes_away_when_the_opening_is_made_leaves_no_coin_locked
                 wallet an_opening_can_be_voided
                 voids a_void_takes_the_place_of_the_one_before
+                voids a_dear_void_takes_more_inputs_of_the_opening_and_no_other_coin
                 wallet addresses_are_the_wallets_own_and_can_be_paid
                 faults locks_survive_the_restart_of_the_node
                 claims every_path_is_taken_by_the_node_and_a_refund_not_a_block_early

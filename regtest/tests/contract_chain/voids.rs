@@ -1,13 +1,14 @@
 //! Openings that are taken back: voids that replace one another, what stands on what they replace, and inputs that are gone.
 
 use bitcoin::Amount;
+use sluice::chain::backend::Ledger;
 use sluice::chain::watch::ChainTx;
 use sluice::ports::Chain;
 use sluice::swap::state::{Claim, Opening};
-use sluice::units::{FeeRate, OutPoint, RawTx, TxId};
+use sluice::units::{Asset, FeeRate, OutPoint, RawTx, TxId};
 
 use crate::bench::Bench;
-use crate::world::{World, decode, foreign_output, watch};
+use crate::world::{COIN, COINS, World, decode, foreign_output, watch};
 
 const AMOUNT: Amount = Amount::from_sat(200_000);
 
@@ -65,6 +66,27 @@ pub async fn a_void_takes_the_place_of_the_one_before<B: Bench>(world: World<B>)
         (conflict.at, decode::<B>(&conflict.tx).txid()),
         (Some(tip.height), third.txid)
     );
+}
+
+pub async fn a_dear_void_takes_more_inputs_of_the_opening_and_no_other_coin<B: Bench>(world: World<B>) {
+    let amount = COIN * (COINS - 2) + AMOUNT;
+    let opening = world.wallet.fund(&foreign_output::<B>(amount), B::RATE).await.unwrap();
+    assert_eq!(opening.inputs.len() as u64, COINS - 1, "one coin is left");
+    publish(&world, &opening.tx).await;
+    let cheap = void(&world, &opening, None, B::RATE).await;
+    assert_eq!(decode::<B>(&cheap.tx).spends().len(), 1, "one is enough");
+    // one input is less than its own fee, even without change; elementsd sets aside what undiscounted bytes would cost
+    let dearer = match B::Ledger::ASSET {
+        Asset::Lbtc => 1000,
+        Asset::Btc => 1500,
+    };
+    let rate = FeeRate(COIN.to_sat() * dearer / cheap.cost.discount_vsize);
+    let dear = void(&world, &opening, None, rate).await;
+    let spends = decode::<B>(&dear.tx).spends();
+    assert!(spends.len() > 1, "{spends:?}");
+    assert!(spends.iter().all(|spent| opening.inputs.contains(spent)), "{spends:?}");
+    publish(&world, &dear.tx).await;
+    assert_eq!(world.miner.mempool().await.unwrap(), [dear.txid]);
 }
 
 async fn standing<B: Bench>(world: &World<B>, txid: TxId) -> Option<u32> {

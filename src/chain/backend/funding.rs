@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bitcoin::Amount;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::Ledger;
 use crate::chain::watch::ChainTx;
@@ -72,34 +72,71 @@ impl<L: Ledger> Funder<L> {
         })
     }
 
-    /// A spend of the opening's first input to the wallet, at a fee that replaces the opening and the void before it.
+    /// A spend of as few of the opening's inputs as can pay for it to the wallet, at a fee that replaces the opening and the
+    /// void before it. Other coins of the wallet help where all inputs together are too little.
     pub(super) async fn void(
         &self,
         opening: &Opening,
         replaced: Option<&Claim>,
         rate: FeeRate,
     ) -> Result<Claim, PortError> {
+        // BIP 125 rule 4: a replacement pays for its own relay on top
+        let before = replaced
+            .map_or(Amount::ZERO, |void| void.cost.fee)
+            .max(opening.cost.fee);
+        let inputs = self.there(&opening.inputs).await?;
+        for few in 1..inputs.len() {
+            match self.void_with(&inputs[..few], before, rate).await {
+                Ok(built) if built.added.is_empty() => return Ok(built.into()),
+                Ok(built) => self.free(&built.added).await,
+                Err(PortError::Refused(reason)) => debug!(reason, few, "more inputs of the opening are taken"),
+                Err(error @ (PortError::Unreachable(_) | PortError::Broken(_))) => return Err(error),
+            }
+        }
+        let built = self.void_with(&inputs, before, rate).await?;
+        // the wallet may count the opening's change as its own, which the void would make nothing of
+        if built.added.iter().any(|coin| coin.txid == opening.outpoint.txid) {
+            self.free(&built.added).await;
+            let reason =
+                "the opening's inputs do not pay for taking it back, and what would help them is its own change";
+            return Err(PortError::Refused(reason.into()));
+        }
+        Ok(built.into())
+    }
+
+    /// Those of the inputs that are not gone.
+    async fn there(&self, inputs: &[OutPoint]) -> Result<Vec<OutPoint>, PortError> {
+        let mut there = Vec::new();
+        for input in inputs {
+            if !self.rpc.is_gone(*input).await? {
+                there.push(*input);
+            }
+        }
+        if there.is_empty() {
+            let reason = "none of the opening's inputs is there to be spent";
+            return Err(PortError::Refused(reason.into()));
+        }
+        Ok(there)
+    }
+
+    async fn void_with(&self, spent: &[OutPoint], before: Amount, rate: FeeRate) -> Result<Built<L::Tx>, PortError> {
         let own = L::new_address(&self.rpc, "").await?;
         let paying = OpeningOutput {
             script: own.script,
             blinding_key: own.blinding_key,
             amount: VOID_OUTPUT,
         };
-        let spent: Vec<OutPoint> = opening.inputs.iter().take(1).copied().collect();
-        let first = self.build(&spent, &paying, rate).await?;
-        // BIP 125 rule 4: a replacement pays for its own relay on top, and Elements takes its full size for that
-        let before = replaced
-            .map_or(Amount::ZERO, |void| void.cost.fee)
-            .max(opening.cost.fee);
+        let first = self.build(spent, &paying, rate).await?;
+        // Elements takes the full size for its own relay
         let least = before.checked_add(self.incremental.fee(first.cost.vsize));
         let least = least.ok_or_else(|| PortError::Broken("fee of a replacement leaves 64 bits".into()))?;
         if first.cost.fee >= least {
-            return Ok(first.into());
+            return Ok(first);
         }
         self.free(&first.added).await;
         let size = first.cost.size(self.ledger.discount());
         let rate = FeeRate(least.to_sat().saturating_mul(1000).div_ceil(size));
-        Ok(self.build(&spent, &paying, rate).await?.into())
+        self.build(spent, &paying, rate).await
     }
 
     /// Funds and signs. The inputs it added are locked after that, and free again if it fails.

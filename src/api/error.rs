@@ -84,7 +84,7 @@ codes! {
 #[serde(tag = "error", rename_all = "snake_case")]
 pub enum ApiError {
     /// A parameter is missing, unknown or has a value that is not allowed.
-    #[error("parameter {field}: {rule}{}", shown(value))]
+    #[error("parameter {}: {rule}{}", on_one_line(field), shown(value))]
     InvalidParams {
         /// Its name.
         field: String,
@@ -248,9 +248,17 @@ fn named(direction: Kind) -> &'static str {
     }
 }
 
+/// Characters of what a caller gave that an error repeats.
+const REPEATED: usize = 80;
+
+/// A name that nobody has checked, on one line.
+fn on_one_line(field: &str) -> String {
+    field.escape_debug().take(REPEATED).collect()
+}
+
 fn shown(value: &Option<serde_json::Value>) -> String {
     value.as_ref().map_or_else(String::new, |value| {
-        let text: String = value.to_string().chars().take(80).collect();
+        let text: String = value.to_string().chars().take(REPEATED).collect();
         format!(" (given: {text})")
     })
 }

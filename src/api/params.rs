@@ -229,6 +229,15 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_name_is_repeated_on_one_line_and_not_at_length() {
+        let name = format!("two\nlines{}", "x".repeat(5_000));
+        let error = check_params("swap_get", &serde_json::json!({ name: 1 })).expect_err("no such parameter");
+        let text = error.to_string();
+        assert!(text.starts_with("parameter two\\nlinesxxx"), "{text}");
+        assert!(!text.contains('\n') && text.len() < 300, "{text}");
+    }
+
+    #[test]
     fn rules_are_said_in_plain_words_and_do_not_repeat_the_value() {
         let cases = [
             (

@@ -19,7 +19,7 @@ use crate::play::Ending;
 use crate::world::side::Side;
 
 /// How often a cut is tried again whose boundary the run did not pass: runs differ by what two threads do at once.
-const TRIES: u32 = 3;
+const TRIES: u32 = 8;
 /// How long nothing may be seen in a world whose pace is not known yet.
 const UNKNOWN: Duration = Duration::from_secs(5);
 /// The shortest time after which nothing more is expected.

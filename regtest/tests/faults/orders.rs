@@ -1,9 +1,11 @@
 //! What every test does: reach into the world, order swaps, look at both sides.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{OutcomeKind, SwapRef, SwapRequest, SwapView};
-use sluice::swap::Kind;
+use sluice::api::types::{OutcomeKind, Stage, SwapRef, SwapRequest, SwapView};
+use sluice::swap::{Kind, Role};
 use sluice::units::{Asset, Scid, SwapId};
 use sluice_regtest::daemons::wait_for;
 use sluice_regtest::lightning::{Network, Node};
@@ -100,21 +102,15 @@ async fn is_idle(world: &World, swap: SwapId) -> Result<(bool, bool)> {
         return Ok((false, false));
     };
     let over = alice.outcome.is_some() && bob.outcome.is_some();
-    let taker = if alice.role == sluice::swap::Role::Taker {
-        &alice
-    } else {
-        &bob
-    };
+    let taker = if alice.role == Role::Taker { &alice } else { &bob };
     let published = match &taker.opening {
         Some(opening) => world.chains().knows(taker.asset, opening.txid).await?,
         None => false,
     };
     let waits = match taker.stage {
-        sluice::api::types::Stage::OpeningPublished | sluice::api::types::Stage::Confirming => {
-            published && taker.confirmations < taker.confirmations_needed
-        }
-        sluice::api::types::Stage::Claiming => taker.timings_ms.spend_published.is_some(),
-        sluice::api::types::Stage::Closed => true,
+        Stage::OpeningPublished | Stage::Confirming => published && taker.confirmations < taker.confirmations_needed,
+        Stage::Claiming => taker.timings_ms.spend_published.is_some(),
+        Stage::Closed => true,
         _ => false,
     };
     Ok((over || waits, over))
@@ -125,8 +121,10 @@ pub fn elements_txid(txid: sluice::units::TxId) -> elements::Txid {
     elements::Txid::from_byte_array(txid.0.to_byte_array())
 }
 
-/// More blocks than any swap needs that is neither refused nor refunded.
-const ENOUGH_BLOCKS: usize = 12;
+/// More blocks than any swap needs that is neither refused nor refunded, and fewer than its window has.
+const ENOUGH_BLOCKS: usize = 30;
+/// How long a block may take to show in the swaps, before another is mined all the same.
+const BLOCK_SHOWS: Duration = Duration::from_secs(3);
 
 /// Mines a block whenever nothing but a block can bring the swaps further, until all are over on both sides.
 pub async fn finish(world: &World, swaps: &[SwapId]) -> Result<()> {
@@ -155,12 +153,35 @@ pub async fn finish_of(world: &World, asset: Asset, swaps: &[SwapId]) -> Result<
         if all_over {
             return Ok(());
         }
+        let before = confirmations(world, swaps).await;
         mine(world, asset, 1).await?;
+        // a busy daemon knows the tip before its swaps do: they would miss block after block
+        let _ = wait_for("the block to show in the swaps", BLOCK_SHOWS, || async {
+            let now = confirmations(world, swaps).await;
+            let mut pairs = before.iter().zip(now);
+            Ok(pairs
+                .all(|(before, now)| before.is_none() || *before != now)
+                .then_some(()))
+        })
+        .await;
     }
     anyhow::bail!("{ENOUGH_BLOCKS} blocks were not enough\n{}", tails(world))
 }
 
 /// Mines blocks and waits until both daemons have seen them.
+/// Of the openings that wait for more of them, as the taker sees it; None for the others.
+async fn confirmations(world: &World, swaps: &[SwapId]) -> Vec<Option<u32>> {
+    let mut seen = Vec::new();
+    for swap in swaps {
+        let views = [look(&world.alice, *swap).await, look(&world.bob, *swap).await];
+        let mut takers = views.into_iter().flatten();
+        let taker = takers.find(|view| view.role == Role::Taker);
+        let waits = |view: &SwapView| matches!(view.stage, Stage::OpeningPublished | Stage::Confirming);
+        seen.push(taker.filter(waits).map(|view| view.confirmations));
+    }
+    seen
+}
+
 pub async fn mine(world: &World, asset: Asset, blocks: u32) -> Result<()> {
     world.mine(asset, blocks).await?;
     let height = world.chains().height(asset).await?;

@@ -27,16 +27,16 @@ use super::moments::Moments;
 use super::orders::{order, tails};
 
 /// Late, but not so late that the daemon gives a call up.
-const LATE: Duration = Duration::from_millis(1500);
+pub const LATE: Duration = Duration::from_millis(1500);
 /// So late that the daemon has given the call up, and asks again (it waits for 30 s).
-const TOO_LATE: Duration = Duration::from_secs(31);
+const TOO_LATE: [Fault; 2] = [const { Fault::Late(Duration::from_secs(31)) }; 2];
 /// Calls that a fault befalls before it is over; one that comes too late is enough.
 fn befallen(fault: &Fault) -> u64 {
-    if *fault == Fault::Late(TOO_LATE) { 1 } else { 6 }
+    if TOO_LATE.contains(fault) { 1 } else { 6 }
 }
 
 /// What befalls calls over HTTP.
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Fault; 8] = [
     Fault::Refused,
     Fault::Hanging,
     // in the head, and in the body
@@ -46,19 +46,10 @@ const FAULTS: [Fault; 10] = [
     Fault::Status(401),
     Fault::Status(503),
     Fault::Late(LATE),
-    Fault::Late(TOO_LATE),
-    Fault::Late(TOO_LATE),
 ];
 
 /// What befalls a connection whose content nobody sees.
-const WIRE: [Fault; 6] = [
-    Fault::Refused,
-    Fault::Hanging,
-    Fault::Cut(40),
-    Fault::Late(LATE),
-    Fault::Late(TOO_LATE),
-    Fault::Late(TOO_LATE),
-];
+const WIRE: [Fault; 4] = [Fault::Refused, Fault::Hanging, Fault::Cut(40), Fault::Late(LATE)];
 
 /// What stands behind a way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +142,14 @@ async fn whatever_befalls_the_way_to_bitcoind_every_swap_ends_as_it_should() -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_befalls_the_way_to_lnd_every_swap_ends_as_it_should() -> Result<()> {
     suffer(Asset::Lbtc, Backend::Lightning, &WIRE).await
+}
+
+/// Beside each other: most of it is waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_come_when_the_call_has_been_given_up_cost_nothing() -> Result<()> {
+    let lnd = suffer(Asset::Lbtc, Backend::Lightning, &TOO_LATE);
+    let [elementsd, bitcoind] = [Asset::Lbtc, Asset::Btc].map(|asset| suffer(asset, Backend::Chain(asset), &TOO_LATE));
+    tokio::try_join!(lnd, elementsd, bitcoind).map(drop)
 }
 
 /// The maker's node chooses and locks coins, and its answer is lost: again and again.

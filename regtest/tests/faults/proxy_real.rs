@@ -9,7 +9,7 @@ use sluice_regtest::world::{Options, PATIENCE, World, bitcoin, lightning, liquid
 
 use super::books::Books;
 use super::orders::{finish_of, order_of, request_of, tails};
-use super::proxy::{Backend, wait_until_missed, way};
+use super::proxy::{Backend, LATE, wait_until_missed, way};
 
 /// What befalls which way of whom, with a swap that has just been ordered.
 const CELLS: [(Backend, usize, Fault); 9] = [
@@ -44,13 +44,28 @@ async fn play(world: &World, backend: Backend, side: usize, fault: &Fault, kind:
     books.balance(world, &[swap]).await
 }
 
+async fn play_all(options: Options, cells: &[(Backend, usize, Fault)]) -> Result<()> {
+    let world = World::start(options).await?;
+    for (index, (backend, side, fault)) in cells.iter().enumerate() {
+        let kind = if index.is_multiple_of(2) { Kind::Out } else { Kind::In };
+        let played = play(&world, *backend, *side, fault, kind).await;
+        played.with_context(|| format!("{backend:?} of {side}, {fault:?}, {kind:?}\n{}", tails(&world)))?;
+    }
+    Ok(())
+}
+
+fn is_missing(programs: &[&str]) -> bool {
+    let missing = programs.iter().find_map(|program| require(program).err());
+    if let Some(missing) = &missing {
+        eprintln!("SKIPPED: {missing}");
+    }
+    missing.is_some()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn real_daemons_behind_a_way_that_fails_for_a_while_cost_no_satoshi() -> Result<()> {
-    for program in ["elementsd", "bitcoind", "lnd"] {
-        if let Err(missing) = require(program) {
-            eprintln!("SKIPPED: {missing}");
-            return Ok(());
-        }
+    if is_missing(&["elementsd", "bitcoind", "lnd"]) {
+        return Ok(());
     }
     let options = Options {
         liquid: liquid::Kind::Elementsd,
@@ -59,11 +74,23 @@ async fn real_daemons_behind_a_way_that_fails_for_a_while_cost_no_satoshi() -> R
         proxied: true,
         ..Options::default()
     };
-    let world = World::start(options).await?;
-    for (index, (backend, side, fault)) in CELLS.iter().enumerate() {
-        let kind = if index.is_multiple_of(2) { Kind::Out } else { Kind::In };
-        let played = play(&world, *backend, *side, fault, kind).await;
-        played.with_context(|| format!("{backend:?} of {side}, {fault:?}, {kind:?}\n{}", tails(&world)))?;
+    play_all(options, &CELLS).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_lightningd_behind_a_way_that_fails_for_a_while_costs_no_satoshi() -> Result<()> {
+    if is_missing(&["bitcoind", "lightningd"]) {
+        return Ok(());
     }
-    Ok(())
+    let options = Options {
+        lightning: lightning::Kind::Cln,
+        proxied: true,
+        ..Options::default()
+    };
+    let faults = [Fault::Refused, Fault::Hanging, Fault::Cut(40), Fault::Late(LATE)];
+    // each to the side that orders, and to the other
+    let cells: Vec<_> = (0..2)
+        .flat_map(|side| faults.clone().map(|fault| (Backend::Lightning, side, fault)))
+        .collect();
+    play_all(options, &cells).await
 }

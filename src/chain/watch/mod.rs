@@ -88,7 +88,10 @@ impl<S: Source> Watcher<S> {
 
     /// The newest tip whose block is matched; None while the node does not answer. Closed when nobody follows any more.
     pub fn tips(&self) -> watch::Receiver<Option<Tip>> {
-        self.shared.tips.clone()
+        let mut tips = self.shared.tips.clone();
+        // who waits for a change waits for the next one
+        tips.mark_unchanged();
+        tips
     }
 
     /// Blocks undone by the deepest reorg since this began to follow.

@@ -1,7 +1,5 @@
 //! What comes next, by when, what comes of it if nothing happens, and what the operator may do.
 
-use std::time::Duration;
-
 use super::text::{grouped, lasting, ordinal, sats};
 use super::{Scene, choices};
 use crate::api::types::{Deadline, NextView};
@@ -69,11 +67,10 @@ impl Scene<'_> {
             Some(height) => format!("from {}", self.block(height)),
             None => {
                 let csv = self.limits.map_or(Blocks(0), |limits| limits.csv);
-                let length = Duration::from_secs(u64::from(csv.0) * self.block_secs());
                 format!(
                     "{} blocks after it confirms (about {})",
                     grouped(csv.0),
-                    lasting(length)
+                    lasting(self.time_of(csv))
                 )
             }
         }

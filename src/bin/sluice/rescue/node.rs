@@ -7,6 +7,7 @@ use sluice::chain::backend::BackendConfig;
 use sluice::chain::bitcoind::{BITCOIN_FEE_FLOOR, Bitcoind};
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE, LIQUID_FEE_FLOOR};
 use sluice::chain::rpc::{Auth, Endpoint, NodeRpc};
+use sluice::config::{BITCOIN_FEE_CEILING, LIQUID_FEE_CEILING};
 use sluice::ports::{Chain, ChainInfo, PortError, Tip, Watch};
 use sluice::rescue::{Facts, Place, Record};
 use sluice::swap::event::SpendPath;
@@ -21,9 +22,6 @@ const ANSWER: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_secs(20);
 /// How often the chain may move between two calls.
 const TRIES: u32 = 10;
-/// The defaults of the daemon's configuration.
-const LIQUID_CEILING: FeeRate = FeeRate(10_000);
-const BITCOIN_CEILING: FeeRate = FeeRate(200_000);
 
 /// A node of the swap's chain.
 pub struct Node {
@@ -104,7 +102,7 @@ impl Node {
                     endpoint,
                     witness: None,
                     fee_floor: LIQUID_FEE_FLOOR,
-                    fee_ceiling: LIQUID_CEILING,
+                    fee_ceiling: LIQUID_FEE_CEILING,
                 },
                 safe_releases: KNOWN_SAFE.to_vec(),
             })
@@ -114,7 +112,7 @@ impl Node {
                 endpoint,
                 witness: None,
                 fee_floor: BITCOIN_FEE_FLOOR,
-                fee_ceiling: BITCOIN_CEILING,
+                fee_ceiling: BITCOIN_FEE_CEILING,
             })
             .await
             .map(Client::Bitcoin),

@@ -18,12 +18,7 @@ fn coins(asset: Asset) -> &'static str {
 
 /// How long so many blocks take.
 fn time(asset: Asset, blocks: Blocks) -> String {
-    let block_secs = match asset {
-        Asset::Lbtc => 60,
-        Asset::Btc => 600,
-    };
-    let secs = u64::from(blocks.0).saturating_mul(block_secs);
-    lasting(std::time::Duration::from_secs(secs))
+    lasting(asset.time_of(blocks))
 }
 
 /// What the swap was, and whose coins they are.

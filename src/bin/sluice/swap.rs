@@ -208,13 +208,6 @@ fn bumped(answer: &BumpAnswer) -> String {
     )
 }
 
-fn direction(swap: &SwapView) -> &'static str {
-    match swap.direction {
-        Kind::In => "in",
-        Kind::Out => "out",
-    }
-}
-
 fn listing(screen: Screen, list: &SwapList) -> String {
     if list.swaps.is_empty() {
         return "no swaps".into();
@@ -224,7 +217,7 @@ fn listing(screen: Screen, list: &SwapList) -> String {
             swap.swap_id.to_string()[..8].to_owned(),
             age(swap.created_at),
             if swap.initiator { "we" } else { "peer" }.to_owned(),
-            direction(swap).to_owned(),
+            swap.direction.to_string(),
             swap.asset.to_string(),
             grouped(swap.amount_sat),
             swap.premium_sat.map_or("-".into(), grouped),
@@ -268,7 +261,7 @@ fn details(screen: Screen, swap: &SwapView) -> String {
                 "{} {}, swap-{}",
                 sats(swap.amount_sat),
                 swap.asset,
-                direction(swap)
+                swap.direction
             )),
         ),
         (

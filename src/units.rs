@@ -2,18 +2,19 @@
 //!
 //! Money on a chain is [`bitcoin::Amount`] (satoshi) and [`bitcoin::SignedAmount`]; everything else is here.
 
+mod asset;
 #[cfg(test)]
 pub(crate) mod examples;
 mod ids;
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bitcoin::{Amount, SignedAmount};
 use serde::{Deserialize, Serialize};
 
+pub use asset::{Asset, AssetChoice};
 pub use ids::{PaymentHash, Preimage, Scid, SeedFingerprint, SwapId, SwapSecret};
 
 /// A compressed curve point: a node's id, a maker's or taker's swap key. Parsing refuses what is not on the curve.
@@ -31,109 +32,6 @@ pub struct ParseUnitError {
     pub value: String,
     /// What is allowed.
     pub rule: &'static str,
-}
-
-/// The asset of a swap, which names its chain as well: `lbtc` lives on Liquid, `btc` on Bitcoin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Asset {
-    /// L-BTC on Liquid: confidential, final after two blocks.
-    Lbtc,
-    /// BTC on Bitcoin, final after three blocks.
-    Btc,
-}
-
-impl Asset {
-    /// Every asset, in the order in which they are preferred.
-    pub const ALL: [Asset; 2] = [Asset::Lbtc, Asset::Btc];
-}
-
-impl fmt::Display for Asset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Asset::Lbtc => "lbtc",
-            Asset::Btc => "btc",
-        })
-    }
-}
-
-impl FromStr for Asset {
-    type Err = ParseUnitError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.to_ascii_lowercase().as_str() {
-            "lbtc" => Ok(Asset::Lbtc),
-            "btc" => Ok(Asset::Btc),
-            _ => Err(ParseUnitError {
-                what: "asset",
-                value: text.into(),
-                rule: "must be `lbtc` or `btc`",
-            }),
-        }
-    }
-}
-
-/// What an order says of the asset.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum AssetChoice {
-    /// L-BTC if it is possible, else BTC.
-    #[default]
-    Auto,
-    /// This one.
-    One(Asset),
-}
-
-impl AssetChoice {
-    /// Whether the order may be made in that asset.
-    #[must_use]
-    pub fn allows(self, asset: Asset) -> bool {
-        match self {
-            AssetChoice::Auto => true,
-            AssetChoice::One(one) => one == asset,
-        }
-    }
-}
-
-impl From<Asset> for AssetChoice {
-    fn from(asset: Asset) -> AssetChoice {
-        AssetChoice::One(asset)
-    }
-}
-
-impl fmt::Display for AssetChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AssetChoice::Auto => f.write_str("auto"),
-            AssetChoice::One(asset) => asset.fmt(f),
-        }
-    }
-}
-
-impl FromStr for AssetChoice {
-    type Err = ParseUnitError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.eq_ignore_ascii_case("auto") {
-            return Ok(AssetChoice::Auto);
-        }
-        let one = text.parse().map(AssetChoice::One);
-        one.map_err(|error: ParseUnitError| ParseUnitError {
-            rule: "must be `auto`, `lbtc` or `btc`",
-            ..error
-        })
-    }
-}
-
-impl TryFrom<String> for AssetChoice {
-    type Error = ParseUnitError;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<AssetChoice> for String {
-    fn from(choice: AssetChoice) -> String {
-        choice.to_string()
-    }
 }
 
 /// A block height on the swap's own chain.

@@ -312,6 +312,44 @@ fn files_stay_short_enough_to_read() {
     assert!(too_long.is_empty(), "400 lines or more:\n{}", too_long.join("\n"));
 }
 
+/// The functions of a file with their lines, up to the brace in their own column.
+fn functions(text: &str) -> Vec<(&str, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let column = |line: &str| line.len() - line.trim_start().len();
+    let named = lines.iter().enumerate().filter_map(|(at, line)| {
+        let (before, after) = line.split_once("fn ")?;
+        let is_one = before
+            .split_whitespace()
+            .all(|word| word.starts_with("pub") || ["const", "async"].contains(&word));
+        is_one.then_some((at, after.split(['(', '<']).next()?))
+    });
+    named
+        .filter_map(|(at, name)| {
+            let ends = |line: &&str| column(line) == column(lines[at]) && line.ends_with(['}', ';']);
+            let end = lines[at..].iter().position(ends)?;
+            Some((name, end + 1))
+        })
+        .collect()
+}
+
+#[test]
+fn functions_stay_short_enough_to_read() {
+    let mut too_long = Vec::new();
+    for folder in ["src", "regtest/src"] {
+        for source in sources(folder) {
+            let long = functions(&source.text).into_iter().filter(|(_, lines)| *lines >= 60);
+            too_long.extend(long.map(|(name, lines)| format!("{folder}/{}: {name}, {lines} lines", source.path)));
+        }
+    }
+    assert!(too_long.is_empty(), "60 lines or more:\n{}", too_long.join("\n"));
+}
+
+#[test]
+fn functions_are_measured_in_all_their_forms() {
+    let text = "pub(super) async fn a() {\n    b\n}\ntrait T {\n    fn c(\n        &self,\n    );\n    fn d() {}\n}\nlet f = |x| fn_of(x);";
+    assert_eq!(functions(text), [("a", 3), ("c", 3), ("d", 1)]);
+}
+
 #[test]
 fn imports_are_read_in_all_their_forms() {
     let code = "use crate::{a::{b, c}, d};\nuse crate::e::F;\nlet x = crate::g::h();\nother_crate::i; $crate::j";

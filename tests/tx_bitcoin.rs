@@ -346,7 +346,7 @@ fn a_template_has_the_one_output_and_no_witness_marker() {
         blinding_key: None,
         amount: AMOUNT,
     };
-    let template = tx::funding_template(Coin::Btc, &wanted);
+    let template = tx::funding_template(&wanted);
     // version 2, no inputs, one output of 0x0f4240 sat to 34 bytes of script, no locktime
     let expected = format!(
         "02000000000140420f000000000022{}00000000",

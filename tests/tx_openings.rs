@@ -7,7 +7,7 @@ use bitcoin::{Amount, ScriptBuf};
 use elements::confidential::{Asset, Nonce, Value};
 use liquid_bench::{Content, Parties, coin, decode, opening_of, policy_asset, public, secret};
 use proptest::prelude::*;
-use sluice::tx::{self, BadOpening, OpeningOutput, TxError};
+use sluice::tx::{self, BadOpening, TxError};
 use sluice::units::{RawTx, SwapSecret};
 
 const AMOUNT: Amount = Amount::from_sat(1_000_000);
@@ -135,27 +135,13 @@ fn an_opening_without_proof_or_nonce_is_refused() {
     }
 }
 
+/// Elements leaves it so with explicit coins and no change.
 #[test]
-fn a_template_is_the_opening_without_its_inputs() {
+fn an_opening_that_its_wallet_left_explicit_is_good_with_the_blinding_key_in_it() {
     let parties = Parties::new();
-    let output = OpeningOutput {
-        script: tx::output_script(&parties.script()),
-        blinding_key: Some(public(&parties.blinding)),
-        amount: AMOUNT,
+    let left = elements::TxOut {
+        nonce: Nonce::Confidential(public(&parties.blinding)),
+        ..parties.honest_output(false, AMOUNT)
     };
-    let template = decode(&tx::funding_template(coin(), &output));
-    assert_eq!(
-        (template.version, template.input.len(), template.output.len()),
-        (2, 0, 1)
-    );
-    let made = &template.output[0];
-    assert_eq!(made.asset, Asset::Explicit(policy_asset()));
-    assert_eq!(made.value, Value::Explicit(AMOUNT.to_sat()));
-    assert_eq!(made.nonce, Nonce::Confidential(public(&parties.blinding)));
-    assert_eq!(made.script_pubkey.as_bytes(), output.script.as_bytes());
-    // Left explicit by the wallet, as Elements does with explicit coins and no change, it is a good opening.
-    assert_eq!(
-        tx::verify_opening(&opening_of([made.clone()]), &parties.spec(AMOUNT)),
-        Ok(1)
-    );
+    assert_eq!(tx::verify_opening(&opening_of([left]), &parties.spec(AMOUNT)), Ok(1));
 }

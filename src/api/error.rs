@@ -122,8 +122,8 @@ pub enum ApiError {
         swap_id: SwapId,
     },
     /// The channel cannot carry that amount.
-    #[error("channel {channel} can {} {available_sat} sat now, a swap-{} of that amount needs {needed_sat} sat",
-        if *direction == Kind::Out { "send" } else { "receive" }, named(*direction))]
+    #[error("channel {channel} can {} {available_sat} sat now, a swap-{direction} of that amount needs {needed_sat} sat",
+        if *direction == Kind::Out { "send" } else { "receive" })]
     ChannelBalance {
         /// The channel.
         channel: Scid,
@@ -239,13 +239,6 @@ pub enum ApiError {
         /// What.
         reason: String,
     },
-}
-
-fn named(direction: Kind) -> &'static str {
-    match direction {
-        Kind::In => "in",
-        Kind::Out => "out",
-    }
 }
 
 /// Characters of what a caller gave that an error repeats.

@@ -8,7 +8,12 @@ use zeroize::Zeroizing;
 
 use super::read::Reader;
 use super::{Bitcoin, ChainNode, ConfigError, Funds, Liquid, RpcAccess, RpcAuth};
-use crate::units::FeeRate;
+use crate::units::{Asset, FeeRate};
+
+/// The most that a transaction of Liquid pays, unless the operator says otherwise.
+pub const LIQUID_FEE_CEILING: FeeRate = FeeRate(10_000);
+/// The most that a transaction of Bitcoin pays, unless the operator says otherwise.
+pub const BITCOIN_FEE_CEILING: FeeRate = FeeRate(200_000);
 
 /// A week: who wants more wants no limit, and can have the chain's default.
 const LONGEST_STALL: u64 = 7 * 24 * 60;
@@ -40,8 +45,8 @@ struct Defaults {
     urls: &'static str,
     schemes: &'static [&'static str],
     cookie_file: &'static str,
-    fee_floor: u64,
-    fee_ceiling: u64,
+    fee_floor: FeeRate,
+    fee_ceiling: FeeRate,
     /// The most that a rate may be: more is a slip of the unit, not a wish.
     max_fee_rate: u64,
 }
@@ -80,8 +85,8 @@ const LIQUID: Section = section!(
         urls: "http://host:port or https://host:port, without a path",
         schemes: &["http", "https"],
         cookie_file: "~/.elements/liquidv1/.cookie",
-        fee_floor: 100,
-        fee_ceiling: 10_000,
+        fee_floor: Asset::Lbtc.least_fee_rate(),
+        fee_ceiling: LIQUID_FEE_CEILING,
         max_fee_rate: 100_000,
     }
 );
@@ -93,8 +98,8 @@ const BITCOIN: Section = section!(
         urls: "http://host:port, without a path",
         schemes: &["http"],
         cookie_file: "~/.bitcoin/.cookie",
-        fee_floor: 1_000,
-        fee_ceiling: 200_000,
+        fee_floor: Asset::Btc.least_fee_rate(),
+        fee_ceiling: BITCOIN_FEE_CEILING,
         max_fee_rate: 5_000_000,
     }
 );
@@ -154,9 +159,14 @@ fn chain_node(reader: &mut Reader, section: &Section) -> Result<ChainNode, Confi
             ((1..=64).contains(&text.len()) && text.chars().all(fits)).then(|| text.to_owned())
         },
     );
-    let fee_floor = reader.number(section.fee_floor, defaults.fee_floor, 1, defaults.max_fee_rate);
+    let fee_floor = reader.number(section.fee_floor, defaults.fee_floor.0, 1, defaults.max_fee_rate);
     let least = *fee_floor.as_ref().unwrap_or(&1);
-    let fee_ceiling = reader.number(section.fee_ceiling, defaults.fee_ceiling, least, defaults.max_fee_rate);
+    let fee_ceiling = reader.number(
+        section.fee_ceiling,
+        defaults.fee_ceiling.0,
+        least,
+        defaults.max_fee_rate,
+    );
     let minutes = reader.number(section.stall, 0, 0, LONGEST_STALL);
     Ok(ChainNode {
         access: RpcAccess { url: url?, auth: auth? },

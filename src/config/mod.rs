@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+pub use chains::{BITCOIN_FEE_CEILING, LIQUID_FEE_CEILING};
 pub use error::ConfigError;
 pub use sources::{DEFAULT_DATA_DIR, Sources, expand_home, keys_of};
 

@@ -11,7 +11,7 @@ use super::driver::Inbox;
 use super::{Shared, answers, start};
 use crate::policy::limits::Offence;
 use crate::ports::{Incoming, PeerEvent};
-use crate::protocol::{self, Cancel, CoopClose, DecodeError, Message, MessageType, invoice};
+use crate::protocol::{self, Agreement, Cancel, CoopClose, DecodeError, Message, MessageType, invoice};
 use crate::swap::event::MessageKind;
 use crate::swap::state::{GivenInvoice, Offer};
 use crate::swap::terms::Deal;
@@ -98,24 +98,11 @@ fn of_swap(shared: &Shared, message: Message) -> (Option<SwapId>, PeerMessage) {
     let bad = |message, reason: String| PeerMessage::Malformed { message, reason };
     match message {
         Message::SwapInAgreement(agreement) => {
-            let deal = Deal {
-                premium: agreement.premium,
-                peer_key: agreement.pubkey,
-            };
-            (
-                Some(agreement.swap_id),
-                PeerMessage::InAgreement {
-                    version: agreement.version,
-                    deal,
-                },
-            )
+            let (version, deal) = (agreement.version, deal(&agreement));
+            (Some(agreement.swap_id), PeerMessage::InAgreement { version, deal })
         }
         Message::SwapOutAgreement(agreement, payreq) => {
-            let deal = Deal {
-                premium: agreement.premium,
-                peer_key: agreement.pubkey,
-            };
-            let version = agreement.version;
+            let (version, deal) = (agreement.version, deal(&agreement));
             let read = read(&payreq).map(|fee| PeerMessage::OutAgreement { version, deal, fee });
             (
                 Some(agreement.swap_id),
@@ -134,24 +121,14 @@ fn of_swap(shared: &Shared, message: Message) -> (Option<SwapId>, PeerMessage) {
                 read.unwrap_or_else(|e| bad(MessageKind::Opening, e.to_string())),
             )
         }
-        Message::CoopClose(CoopClose {
-            swap_id,
-            message,
-            privkey,
-        }) => {
-            let closed = public(&privkey)
-                .map(|key_of| PeerMessage::CoopClose {
-                    reason: message,
-                    key: privkey,
-                    key_of,
-                })
-                .unwrap_or_else(|| {
-                    bad(
-                        MessageKind::CoopClose,
-                        "the key is not a private key of the curve".into(),
-                    )
-                });
-            (Some(swap_id), closed)
+        Message::CoopClose(closed) => {
+            let id = closed.swap_id;
+            let reason = "the key is not a private key of the curve".into();
+            let read = coop_close(closed).ok_or(reason);
+            (
+                Some(id),
+                read.unwrap_or_else(|reason| bad(MessageKind::CoopClose, reason)),
+            )
         }
         Message::Cancel(Cancel { swap_id, message }) => (swap_id, PeerMessage::Cancel(message)),
         Message::SwapInRequest(_) | Message::SwapOutRequest(_) | Message::Poll(_) | Message::RequestPoll(_) => (
@@ -159,6 +136,23 @@ fn of_swap(shared: &Shared, message: Message) -> (Option<SwapId>, PeerMessage) {
             bad(MessageKind::Request, "not a message of a running swap".into()),
         ),
     }
+}
+
+fn deal(agreement: &Agreement) -> Deal {
+    Deal {
+        premium: agreement.premium,
+        peer_key: agreement.pubkey,
+    }
+}
+
+/// None if its key is none.
+fn coop_close(closed: CoopClose) -> Option<PeerMessage> {
+    let key_of = public(&closed.privkey)?;
+    Some(PeerMessage::CoopClose {
+        reason: closed.message,
+        key: closed.privkey,
+        key_of,
+    })
 }
 
 fn public(key: &SwapSecret) -> Option<PubKey> {

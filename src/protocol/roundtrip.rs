@@ -32,19 +32,11 @@ fn point(secret: u8) -> PubKey {
     secret.public_key(&bitcoin::secp256k1::Secp256k1::new())
 }
 
-fn any_message() -> impl Strategy<Value = Message> {
-    let agreement = || {
-        any_request().prop_map(|request| Agreement {
-            version: request.version,
-            swap_id: request.swap_id,
-            pubkey: request.pubkey,
-            premium: request.acceptable_premium,
-        })
-    };
+fn any_capability() -> impl Strategy<Value = Capability> {
     let rate = || (-1_000_000i64..=1_000_000).prop_map(Ppm);
     let assets = prop::sample::subsequence(vec![Asset::Btc, Asset::Lbtc], 0..=2);
     let rates = (rate(), rate(), rate(), rate());
-    let capability = (any::<u64>(), assets, any::<bool>(), rates).prop_map(|(version, assets, peer_allowed, rates)| {
+    (any::<u64>(), assets, any::<bool>(), rates).prop_map(|(version, assets, peer_allowed, rates)| {
         let (btc_in, btc_out, lbtc_in, lbtc_out) = rates;
         let rates = Rates {
             btc_in,
@@ -58,7 +50,18 @@ fn any_message() -> impl Strategy<Value = Message> {
             peer_allowed,
             rates,
         }
-    });
+    })
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    let agreement = || {
+        any_request().prop_map(|request| Agreement {
+            version: request.version,
+            swap_id: request.swap_id,
+            pubkey: request.pubkey,
+            premium: request.acceptable_premium,
+        })
+    };
     let id = || any::<[u8; 32]>().prop_map(SwapId);
     let secret = || (1u8..0xff).prop_map(|byte| SwapSecret::from_bytes([byte; 32]));
     // what `plain` keeps as it is
@@ -92,8 +95,8 @@ fn any_message() -> impl Strategy<Value = Message> {
             message,
             privkey
         })),
-        capability.clone().prop_map(Message::Poll),
-        capability.prop_map(Message::RequestPoll),
+        any_capability().prop_map(Message::Poll),
+        any_capability().prop_map(Message::RequestPoll),
     ]
 }
 

@@ -8,7 +8,7 @@ use crate::units::{CltvDelta, Height, Msat, PaymentHash, Preimage, RawTx, Timest
 /// One thing to be done, or kept going, while the committed state wants it. Equal effects are the same work.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Hand a message to the peer; `every` ten seconds again where it says so, since nothing acknowledges.
+    /// Hand a message to the peer; with `repeat` again and again, since nothing acknowledges.
     Send {
         /// The message; the engine fills in what only it may hold (keys).
         message: Outgoing,
@@ -34,10 +34,11 @@ pub enum Effect {
     /// Build and sign a child of the opening that pays for both, in place of the newest one if there is one, perhaps as
     /// the operator wishes. Not published.
     MakePush(Option<Wish>),
-    /// Build and sign a spend of one of the opening's inputs to ourselves, in place of the newest one if there is one,
-    /// perhaps as the operator wishes. Not published.
+    /// Build and sign a spend of the opening's inputs, or of some of them, to ourselves, in place of the newest one if
+    /// there is one, perhaps as the operator wishes. Not published.
     MakeVoid(Option<Wish>),
-    /// Hand a transaction to the network, and again at every block until it is no longer wanted.
+    /// Hand a transaction to the network until it is no longer wanted: again at every block while it is refused, and
+    /// whenever the node, that took it, may have lost it.
     Broadcast {
         /// Which.
         kind: TxKind,

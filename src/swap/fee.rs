@@ -29,35 +29,21 @@ pub(super) fn paying(scene: &Scene, fee: &GivenInvoice) -> Taker {
 pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> Option<State> {
     let mut next = state.clone();
     let Taker::PayingFee {
-        fee,
         offer,
         cancel,
         seen,
         quiet_from,
+        ..
     } = &mut next
     else {
         return None;
     };
     let now = scene.now.time;
-    let mut abandon = |by: Party, reason: &str| {
-        cancel.get_or_insert(Abandon {
-            by,
-            reason: reason.into(),
-        });
-    };
+    let mut abandon = |by, reason: &str| note(cancel, by, reason);
     match event {
-        Event::Payment(InvoiceKind::Fee, PaymentStatus::Paid(preimage)) if preimage.hash() == fee.hash => {
-            return Some(fee_paid(scene, deal, offer.as_ref(), cancel.as_ref()));
-        }
         Event::Payment(InvoiceKind::Fee, status) => {
-            let calls = Calls {
-                seen: *seen,
-                since: *quiet_from,
-                quiet_from: *quiet_from,
-                spent: false,
-            };
-            if proves_unpaid(status, calls, fee, now) {
-                return Some(fee_unpaid(scene, cancel.as_ref(), status));
+            if let Some(certain) = certain(scene, deal, state, status) {
+                return Some(certain);
             }
             *seen |= *status == PaymentStatus::InFlight;
             if let PaymentStatus::Failed(_) = status {
@@ -96,6 +82,36 @@ pub(super) fn step(scene: &Scene, deal: &Deal, state: &Taker, event: &Event) -> 
         | Event::Bump(_) => return None,
     }
     Some(State::Taker(*deal, next))
+}
+
+/// A wish to stop; the first one counts.
+fn note(cancel: &mut Option<Abandon>, by: Party, reason: &str) {
+    let reason = reason.into();
+    cancel.get_or_insert(Abandon { by, reason });
+}
+
+/// What follows once the payment's end is certain.
+fn certain(scene: &Scene, deal: &Deal, state: &Taker, status: &PaymentStatus) -> Option<State> {
+    let Taker::PayingFee {
+        fee,
+        offer,
+        cancel,
+        seen,
+        quiet_from,
+    } = state
+    else {
+        return None;
+    };
+    if matches!(status, PaymentStatus::Paid(preimage) if preimage.hash() == fee.hash) {
+        return Some(fee_paid(scene, deal, offer.as_ref(), cancel.as_ref()));
+    }
+    let calls = Calls {
+        seen: *seen,
+        since: *quiet_from,
+        quiet_from: *quiet_from,
+        spent: false,
+    };
+    proves_unpaid(status, calls, fee, scene.now.time).then(|| fee_unpaid(scene, cancel.as_ref(), status))
 }
 
 fn fee_paid(scene: &Scene, deal: &Deal, offer: Option<&Offer>, cancel: Option<&Abandon>) -> State {

@@ -257,6 +257,20 @@ pub fn fee_of_child(
     Some(missing.max(rate.fee(child.size(discounted))).max(replacing))
 }
 
+/// The least that a void of that virtual size pays: more than the opening in all, and than the void `replaced`, with its
+/// own relay on top (BIP 125, rules 3 and 4), for which nodes take the undiscounted size. None: more than any money
+/// there is.
+#[must_use]
+pub fn least_fee_of_void(
+    opening: &TxCost,
+    replaced: Option<&TxCost>,
+    vsize: u64,
+    incremental: FeeRate,
+) -> Option<Amount> {
+    let before = replaced.map_or(Amount::ZERO, |void| void.fee).max(opening.fee);
+    before.checked_add(incremental.fee(vsize))
+}
+
 /// What a transaction costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TxCost {

@@ -110,19 +110,9 @@ fn funding(scene: &Scene, deal: &Deal, invoice: Option<&OwnInvoice>, since: Time
             since,
         }),
         (Event::Made(Made::Opening(opening)), Some(invoice)) => {
-            Some(late(scene, Some(since), Some(invoice), scene.now.tip).map_or_else(
-                || {
-                    let (opening, invoice) = (opening.clone(), invoice.clone());
-                    State::Maker(
-                        *deal,
-                        Maker::Publishing {
-                            opening,
-                            invoice,
-                            since,
-                            look_first: false,
-                        },
-                    )
-                },
+            let late = late(scene, Some(since), Some(invoice), scene.now.tip);
+            Some(late.map_or_else(
+                || to_publish(deal, opening, invoice, since, false),
                 |reason| scene.cancel(reason),
             ))
         }
@@ -166,10 +156,8 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
         return None;
     };
     let opened = |confirmed_at| {
-        Some(State::Maker(
-            *deal,
-            Maker::Opened(newly_opened(opening, invoice, confirmed_at)),
-        ))
+        let opened = newly_opened(opening, invoice, confirmed_at);
+        Some(State::Maker(*deal, Maker::Opened(opened)))
     };
     let void_with = |taker_key: Option<SwapSecret>, reason: &str| {
         let begun = voiding::begin(&newly_opened(opening, invoice, None), reason);
@@ -177,18 +165,7 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
         Some(State::Maker(*deal, Maker::Voiding(next)))
     };
     let void = |reason: &str| void_with(None, reason);
-    let look = |look_first| {
-        let (opening, invoice, since) = (opening.clone(), invoice.clone(), *since);
-        Some(State::Maker(
-            *deal,
-            Maker::Publishing {
-                opening,
-                invoice,
-                since,
-                look_first,
-            },
-        ))
-    };
+    let look = |look_first| Some(to_publish(deal, opening, invoice, *since, look_first));
     match event {
         Event::Accepted(TxKind::Opening) => opened(None),
         Event::Chain(ChainView {
@@ -223,6 +200,20 @@ fn publishing(scene: &Scene, deal: &Deal, state: &Maker, event: &Event) -> Optio
         | Event::Refused(..)
         | Event::Bump(_) => None,
     }
+}
+
+/// An opening that is to be published; with `look_first`, unless the chain says that it is out, or late.
+fn to_publish(deal: &Deal, opening: &Opening, invoice: &OwnInvoice, since: Timestamp, look_first: bool) -> State {
+    let (opening, invoice) = (opening.clone(), invoice.clone());
+    State::Maker(
+        *deal,
+        Maker::Publishing {
+            opening,
+            invoice,
+            since,
+            look_first,
+        },
+    )
 }
 
 pub(super) fn newly_opened(opening: &Opening, invoice: &OwnInvoice, confirmed_at: Option<Height>) -> Opened {

@@ -30,39 +30,7 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
             announce: false,
             ..opened.clone()
         }),
-        Event::Chain(view) => {
-            if let Some(over) = over(scene, opened, view) {
-                return Some(over);
-            }
-            let confirmed_at = confirmed_at(view);
-            match (is_mature(scene, view), opened.status) {
-                // Paid for and never taken: the coins are the taker's to claim. We do not take both.
-                (true, InvoiceStatus::Paid) => Some(State::Closed(Outcome::ClaimPaid { coins: Party::Peer })),
-                (true, InvoiceStatus::Open | InvoiceStatus::Closed) => {
-                    let refund = begin(scene, opened);
-                    let opened = Opened {
-                        confirmed_at,
-                        ..opened.clone()
-                    };
-                    Some(State::Maker(*deal, Maker::ClaimingCsv { opened, refund }))
-                }
-                // Nobody can pay for it any more, and the network does not take it: its inputs are freed.
-                (false, InvoiceStatus::Closed) if is_stuck(scene, view) => Some(State::Maker(
-                    *deal,
-                    Maker::Voiding(voiding::begin(opened, "the opening did not confirm in time")),
-                )),
-                (false, status) => {
-                    // What nobody can pay for any more, or has paid for, need not hurry.
-                    let in_time = status == InvoiceStatus::Open && view.tip < scene.window_end();
-                    let progress = opened.progress.of_opening(in_time, view, scene.limits);
-                    stay(Opened {
-                        confirmed_at,
-                        progress,
-                        ..opened.clone()
-                    })
-                }
-            }
-        }
+        Event::Chain(view) => Some(over(scene, opened, view).unwrap_or_else(|| seen(scene, deal, opened, view))),
         Event::Made(Made::Push(child)) if waits => {
             let Opened { progress, children, .. } = &mut next;
             progress.made(children, child);
@@ -88,6 +56,39 @@ pub(super) fn opened(scene: &Scene, deal: &Deal, opened: &Opened, event: &Event)
         | Event::Tick
         | Event::Abort(_)
         | Event::Bump(_) => None,
+    }
+}
+
+/// With what the chain shows of the opening, where that is not the end.
+fn seen(scene: &Scene, deal: &Deal, opened: &Opened, view: &ChainView) -> State {
+    let confirmed_at = confirmed_at(view);
+    match (is_mature(scene, view), opened.status) {
+        // Paid for and never taken: the coins are the taker's to claim. We do not take both.
+        (true, InvoiceStatus::Paid) => State::Closed(Outcome::ClaimPaid { coins: Party::Peer }),
+        (true, InvoiceStatus::Open | InvoiceStatus::Closed) => {
+            let refund = begin(scene, opened);
+            let opened = Opened {
+                confirmed_at,
+                ..opened.clone()
+            };
+            State::Maker(*deal, Maker::ClaimingCsv { opened, refund })
+        }
+        // Nobody can pay for it any more, and the network does not take it: its inputs are freed.
+        (false, InvoiceStatus::Closed) if is_stuck(scene, view) => {
+            let voiding = voiding::begin(opened, "the opening did not confirm in time");
+            State::Maker(*deal, Maker::Voiding(voiding))
+        }
+        (false, status) => {
+            // What nobody can pay for any more, or has paid for, need not hurry.
+            let in_time = status == InvoiceStatus::Open && view.tip < scene.window_end();
+            let progress = opened.progress.of_opening(in_time, view, scene.limits);
+            let opened = Opened {
+                confirmed_at,
+                progress,
+                ..opened.clone()
+            };
+            State::Maker(*deal, Maker::Opened(opened))
+        }
     }
 }
 
@@ -221,17 +222,20 @@ pub(super) fn claiming(
         | Event::Refused(..)
         | Event::Abort(_) => return None,
     }
-    let next = if let Maker::ClaimingCoop { taker_key, .. } = state {
+    Some(State::Maker(*deal, by_the_same_way(state, opened, refund)))
+}
+
+/// The way back that `state` is on, further along.
+fn by_the_same_way(state: &Maker, opened: Opened, refund: Refund) -> Maker {
+    if let Maker::ClaimingCoop { taker_key, .. } = state {
         let taker_key = taker_key.clone();
-        Maker::ClaimingCoop {
+        return Maker::ClaimingCoop {
             opened,
             taker_key,
             refund,
-        }
-    } else {
-        Maker::ClaimingCsv { opened, refund }
-    };
-    Some(State::Maker(*deal, next))
+        };
+    }
+    Maker::ClaimingCsv { opened, refund }
 }
 
 pub(super) fn wants_opened(opened: &Opened) -> Vec<Effect> {

@@ -123,7 +123,7 @@ pub struct Opened {
     pub status: InvoiceStatus,
     /// The block that holds the opening, as last seen.
     pub confirmed_at: Option<Height>,
-    /// The newest child that pushes the opening into a block, if there is one.
+    /// Empty, or the newest child that pushes the opening into a block: no other is kept.
     #[serde(default)]
     pub children: Vec<Claim>,
     /// How the opening fares, with its newest child, until a block holds it.
@@ -138,7 +138,8 @@ pub struct Refund {
     pub until: Timestamp,
     /// The claim invoice can no longer be paid, or `until` has passed.
     pub invoice_closed: bool,
-    /// The refund, once signed, in its newest version; records of earlier releases hold all versions, the newest last.
+    /// Empty, or the refund as it was signed last: no other is kept. Records of earlier releases hold all versions, the
+    /// newest last.
     pub claims: Vec<Claim>,
     /// How the newest of them fares.
     #[serde(default)]
@@ -202,8 +203,8 @@ pub enum Taker {
         /// releases, until the chain shows it.
         #[serde(default)]
         confirmed_at: Option<Height>,
-        /// The claim, once signed, without the preimage, in its newest version; records of earlier releases hold all
-        /// versions, the newest last.
+        /// Empty, or the claim as it was signed last, without the preimage: no other is kept. Records of earlier releases
+        /// hold all versions, the newest last.
         claims: Vec<Claim>,
         /// How the newest of them fares.
         #[serde(default)]

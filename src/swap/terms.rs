@@ -1,5 +1,7 @@
 //! What two peers swap: fixed before anything is said, and the deal that the agreement adds.
 
+use std::fmt;
+
 use bitcoin::{Amount, ScriptBuf, SignedAmount};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,16 @@ pub enum Kind {
     In,
     /// The initiator gives Lightning balance and receives chain coins: the initiator is the taker.
     Out,
+}
+
+/// As the API writes it: `in` or `out`.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::In => "in",
+            Kind::Out => "out",
+        })
+    }
 }
 
 /// Which side of the opening transaction this node is on.

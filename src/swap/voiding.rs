@@ -25,7 +25,7 @@ use crate::units::{Height, SwapSecret};
 pub struct Voiding {
     /// The opening, which may still confirm.
     pub opening: Opening,
-    /// The newest child that pushed it, if there is one: what takes the opening's place takes its, too.
+    /// Empty, or the newest child that pushed it: what takes the opening's place takes its, too.
     #[serde(default)]
     pub children: Vec<Claim>,
     /// The claim invoice, should the opening win.
@@ -33,8 +33,8 @@ pub struct Voiding {
     /// That invoice, as our node last stated it.
     #[serde(default)]
     pub status: InvoiceStatus,
-    /// The void, a spend of an input to ourselves, once signed, in its newest version. Records of earlier releases name no
-    /// cost of theirs, which is then made once more.
+    /// Empty, or the void, a spend of inputs to ourselves, as it was signed last: no other is kept. Records of earlier
+    /// releases name no cost of theirs, which is then made once more.
     #[serde(default)]
     pub voids: Vec<Claim>,
     /// How the newest of them fares.

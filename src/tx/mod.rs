@@ -282,15 +282,11 @@ pub fn replacement_fee(coin: Coin, replaced: &TxCost) -> Amount {
     }
 }
 
-/// A transaction without inputs whose one output is the opening's, for the wallet to fund and then blind: on Liquid
-/// the explicit output carries the blinding key where a blinded one has its nonce. On Bitcoin it is in the encoding
-/// without witnesses: BIP 144 has none for a transaction without inputs.
+/// A transaction of Bitcoin without inputs whose one output is the opening's, for the wallet to fund. It is in the
+/// encoding without witnesses: BIP 144 has none for a transaction without inputs.
 #[must_use]
-pub fn funding_template(coin: Coin, output: &OpeningOutput) -> RawTx {
-    match coin {
-        Coin::Lbtc { policy_asset } => liquid::funding_template(output, policy_asset),
-        Coin::Btc => bitcoin::funding_template(output),
-    }
+pub fn funding_template(output: &OpeningOutput) -> RawTx {
+    bitcoin::funding_template(output)
 }
 
 /// The address of an output script, for people; confidential if a blinding key is given. `chain` is the name that the

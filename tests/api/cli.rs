@@ -219,6 +219,23 @@ async fn a_swap_is_found_by_the_beginning_of_its_id_if_that_is_enough() {
 }
 
 #[tokio::test]
+async fn running_swaps_are_listed_with_what_comes_next_and_by_when() {
+    let served = Served::begin().await;
+    served.fake.put(swap(0xa1, Kind::Out, Role::Taker, requested()));
+    let shown = &json(&sluice(&served, &["swap", "get", "a1", "--json"]).await)["next"];
+    let list = out(&sluice(&served, &["swap", "list", "--active"]).await);
+    let lines: Vec<&str> = list.lines().collect();
+    for (column, value) in [
+        ("  NEXT", shown["brief"].as_str().unwrap()),
+        ("  BY", shown["deadline"]["text"].as_str().unwrap()),
+        ("  STATE", "requested"),
+    ] {
+        let (head, row) = (lines[0].find(column).unwrap(), lines[1].find(value).unwrap());
+        assert_eq!(head + 2, row, "{list}");
+    }
+}
+
+#[tokio::test]
 async fn tables_are_aligned_and_group_thousands() {
     let served = Served::begin().await;
     served.fake.put(swap(0xa1, Kind::Out, Role::Taker, requested()));
@@ -229,6 +246,7 @@ async fn tables_are_aligned_and_group_thousands() {
     let (head, row) = (lines[0].find("STATE").unwrap(), lines[1].find("requested").unwrap());
     assert_eq!(head, row, "{list}");
     assert!(lines[1].contains("1,000,000"), "{list}");
+    assert!(!lines[0].contains("NEXT"), "{list}");
 
     let peers = out(&sluice(&served, &["peer", "list"]).await);
     assert!(peers.contains("speaks PeerSwap 6, this node 7"), "{peers}");

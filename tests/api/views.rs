@@ -33,12 +33,15 @@ fn told(name: &str, swap: &Swap) -> String {
         let by = next.deadline.as_ref().map_or("no limit", |by| &by.text);
         writeln!(
             text,
-            "  next: {} [{by}]\n  else: {}",
-            next.what, next.if_nothing_happens
+            "  next: {} [{by}]\n  brief: {}\n  else: {}",
+            next.what, next.brief, next.if_nothing_happens
         )
         .unwrap();
         for ChoiceView { command, effect, .. } in &next.you_may {
             writeln!(text, "  may: {command}: {effect}").unwrap();
+        }
+        if let Some(by_itself) = &next.by_itself {
+            writeln!(text, "  by itself: {by_itself}").unwrap();
         }
     }
     match advise(swap) {
@@ -115,6 +118,45 @@ fn the_fallback_names_block_and_time() {
     let deadline = next.deadline.unwrap();
     assert_eq!(deadline.height, Some(ANCHOR.0 + 60));
     assert_eq!(deadline.at, Some(now(502).time.0 + 58 * 60));
+}
+
+#[test]
+fn what_comes_next_fits_a_column_too() {
+    for (name, swap) in every_state() {
+        let seen = seen(&swap, now(502));
+        let brief = seen.next.as_ref().map(|next| next.brief.chars().count());
+        assert_eq!(brief.is_none(), seen.outcome.is_some(), "{name}");
+        assert!(
+            brief.is_none_or(|length| (1..=26).contains(&length)),
+            "{name}: {seen:?}"
+        );
+    }
+}
+
+#[test]
+fn who_may_have_coins_to_take_back_is_told_that_it_happens_by_itself() {
+    let mut told = 0;
+    for (name, swap) in every_state() {
+        let next = seen(&swap, now(502)).next;
+        let by_itself = next.and_then(|next| next.by_itself);
+        let awaits = match &swap.state {
+            State::Maker(_, maker) if maker.opening().is_none() => None,
+            State::Maker(_, Maker::Publishing { .. } | Maker::Voiding(_)) => Some("spent back to ourselves"),
+            State::Maker(_, _) if name.contains("paid") => None,
+            State::Maker(_, _) => Some("with the peer's key or after the timelock"),
+            State::Taker(_, Taker::PayingFee { .. }) => None,
+            State::Taker(_, Taker::ClaimingInvoice { .. }) => Some("replaced at a higher fee"),
+            State::Taker(_, _) => Some("given our key"),
+            State::Requested { .. } | State::Canceling { .. } | State::Closed(_) => None,
+        };
+        assert_eq!(by_itself.is_some(), awaits.is_some(), "{name}");
+        if let (Some(by_itself), Some(awaits)) = (by_itself, awaits) {
+            assert!(by_itself.contains(awaits), "{name}: {by_itself}");
+            assert!(by_itself.ends_with(": you need do nothing"), "{name}: {by_itself}");
+            told += 1;
+        }
+    }
+    assert!(told > 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What transactions cost, and what a child must pay to push its parent.
 
 use bitcoin::Amount;
-use sluice::swap::fees::{FeeRates, TxCost, fee_of_child};
+use sluice::swap::fees::{FeeRates, TxCost, fee_of_child, least_fee_of_void};
 use sluice::swap::{Kind, Role};
 use sluice::units::{Asset, Blocks, FeeRate, Height};
 
@@ -77,6 +77,25 @@ fn a_child_pays_more_than_the_child_whose_place_it_takes_and_for_its_own_undisco
     assert_eq!(replacing(400), Some(Amount::from_sat(400 + 100)));
     assert_eq!(replacing(100), Some(Amount::from_sat(371)), "what is missing is more");
     assert_eq!(replacing(u64::MAX), None, "there is not as much money");
+}
+
+#[test]
+fn a_void_pays_more_than_the_opening_and_the_void_whose_places_it_takes_and_for_its_own_undiscounted_size() {
+    let least = |replaced: Option<u64>| {
+        let replaced = replaced.map(|fee| TxCost {
+            fee: Amount::from_sat(fee),
+            ..CHILD
+        });
+        least_fee_of_void(&OPENING, replaced.as_ref(), 2_000, FeeRate(100))
+    };
+    assert_eq!(least(None), Some(Amount::from_sat(29 + 200)));
+    assert_eq!(least(Some(400)), Some(Amount::from_sat(400 + 200)));
+    assert_eq!(
+        least(Some(28)),
+        Some(Amount::from_sat(29 + 200)),
+        "the opening paid more"
+    );
+    assert_eq!(least(Some(u64::MAX)), None, "there is not as much money");
 }
 
 #[test]

@@ -26,7 +26,8 @@ struct Took {
 
 /// Swaps one after the other, both ways.
 pub(super) async fn one_by_one(world: &Bench, runs: usize, figures: &mut Figures) -> Result<()> {
-    for (kind, name) in [(Kind::Out, "swap-out"), (Kind::In, "swap-in")] {
+    for kind in [Kind::Out, Kind::In] {
+        let name = format!("swap-{kind}");
         let mut all = Vec::new();
         for run in 0..runs {
             all.push(timed(world, run % TOGETHER, kind).await?);
@@ -87,18 +88,18 @@ async fn timed(world: &Bench, channel: usize, kind: Kind) -> Result<Took> {
 
 /// As many swaps as there are channels, all ordered at once.
 pub(super) async fn together(world: &Bench, figures: &mut Figures) -> Result<()> {
-    for (kind, name) in [(Kind::Out, "swap-outs"), (Kind::In, "swap-ins")] {
+    for kind in [Kind::Out, Kind::In] {
         let began = Instant::now();
         let ids = order_all(world, 0..TOGETHER, kind).await?;
         let openings = await_mempool(world, began, TOGETHER).await?;
         let last = millis(&openings[TOGETHER - 1..]);
-        let what = format!("{TOGETHER} {name} together: order → last opening in mempool");
+        let what = format!("{TOGETHER} swap-{kind}s together: order → last opening in mempool");
         figures.add(what, "ms", last, Some(FIVE_OPENINGS_MS));
         confirm_but_once(world, kind, &ids).await?;
         let block = Instant::now();
         world.chains().mine(world.asset, 1).await?;
         let claims = await_mempool(world, block, TOGETHER).await?;
-        let what = format!("{TOGETHER} {name} together: last confirmation → last claim in mempool");
+        let what = format!("{TOGETHER} swap-{kind}s together: last confirmation → last claim in mempool");
         figures.add(what, "ms", millis(&claims[TOGETHER - 1..]), None);
         close(world, &ids).await?;
     }

@@ -134,10 +134,6 @@ impl Row {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (from, to) = (self.program(self.initiator), self.program(self.initiator.other()));
-        let kind = match self.kind {
-            Kind::In => "in",
-            Kind::Out => "out",
-        };
         let ending = match self.ending {
             Ending::Paid => "paid",
             Ending::Coop => "coop",
@@ -150,7 +146,7 @@ impl fmt::Display for Row {
             lightning::Kind::Cln => "cln-cln",
             lightning::Kind::LndCln => "lnd-cln",
         };
-        let (from, to, asset) = (from.name(), to.name(), self.asset);
+        let (from, to, kind, asset) = (from.name(), to.name(), self.kind, self.asset);
         write!(f, "{from}>{to} {kind} {asset} {ending} {lightning}")
     }
 }

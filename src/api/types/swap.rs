@@ -82,6 +82,9 @@ pub struct Deadline {
 pub struct NextView {
     /// What is expected or done next.
     pub what: String,
+    /// The same in a few words, for a column of a table: `peer pays`.
+    #[serde(default)]
+    pub brief: String,
     /// By when; None: there is no limit.
     pub deadline: Option<Deadline>,
     /// What comes of it if that does not happen.
@@ -89,6 +92,10 @@ pub struct NextView {
     /// What the operator may do now; empty where nothing but waiting is left.
     #[serde(default)]
     pub you_may: Vec<ChoiceView>,
+    /// What happens without the operator, should the swap not go as planned. None where nothing is left to be taken back,
+    /// closed or claimed.
+    #[serde(default)]
+    pub by_itself: Option<String>,
 }
 
 /// What an operator may do about a swap.

@@ -1,12 +1,20 @@
 //! What the operator may do about a swap now: asked of those who would have to do it, so that nothing is offered that
-//! they refuse.
+//! they refuse. And what he need not do.
 
 use super::Scene;
 use super::text::sats;
 use crate::api::bump::{self, Offer};
 use crate::api::cancel;
 use crate::api::types::{CancelAction, ChoiceKind, ChoiceView};
+use crate::swap::event::InvoiceStatus;
 use crate::swap::fees::Bumped;
+use crate::swap::state::{Maker, State, Taker};
+
+const VOID: &str =
+    "the coins are spent back to ourselves, or taken back should the opening confirm unpaid: you need do nothing";
+const REFUND: &str = "the coins are taken back, with the peer's key or after the timelock: you need do nothing";
+const CLAIM: &str = "the claim is replaced at a higher fee if it is stuck: you need do nothing";
+const COOP_CLOSE: &str = "the peer is given our key once it is certain that nothing is paid: you need do nothing";
 
 /// Everything that is not refused for the swap's state and changes something.
 pub(super) fn of(scene: &Scene) -> Vec<ChoiceView> {
@@ -22,6 +30,29 @@ pub(super) fn of(scene: &Scene) -> Vec<ChoiceView> {
             effect,
         })
         .collect()
+}
+
+/// Refund, closing with our key, and the claim: the daemon sees to them.
+pub(super) fn without_the_operator(scene: &Scene) -> Option<&'static str> {
+    match &scene.swap.state {
+        State::Maker(_, maker) => match maker {
+            Maker::AwaitingFee { .. } | Maker::Funding { .. } => None,
+            Maker::Publishing { .. } | Maker::Voiding(_) => Some(VOID),
+            Maker::Opened(opened) | Maker::ClaimingCoop { opened, .. } | Maker::ClaimingCsv { opened, .. } => {
+                (opened.status != InvoiceStatus::Paid).then_some(REFUND)
+            }
+        },
+        State::Taker(_, taker) => match taker {
+            Taker::PayingFee { .. } => None,
+            Taker::ClaimingInvoice { .. } => Some(CLAIM),
+            Taker::AwaitingOpening
+            | Taker::AwaitingConfirmation { .. }
+            | Taker::PayingClaim { .. }
+            | Taker::AbandoningPayment { .. }
+            | Taker::CoopClosing { .. } => Some(COOP_CLOSE),
+        },
+        State::Requested { .. } | State::Canceling { .. } | State::Closed(_) => None,
+    }
 }
 
 /// As all of `sluice` names a swap: by the first digits of its id.

@@ -22,7 +22,7 @@ use crate::swap::state::{Maker, Outcome, Party, State, Swap, Taker};
 use crate::swap::terms::Deal;
 use crate::swap::timelocks::Timelocks;
 use crate::trail::{Millis, Trail, Version};
-use crate::units::{Asset, Blocks, Height, Msat, Timestamp};
+use crate::units::{Blocks, Height, Msat, Timestamp};
 use text::{grouped, lasting, rfc3339};
 
 /// A swap as the operator sees it at that moment.
@@ -156,11 +156,8 @@ impl Scene<'_> {
         self.confirmed_at().map(|at| at.plus(csv))
     }
 
-    fn block_secs(&self) -> u64 {
-        match self.swap.terms.asset {
-            Asset::Lbtc => 60,
-            Asset::Btc => 600,
-        }
+    fn time_of(&self, blocks: Blocks) -> Duration {
+        self.swap.terms.asset.time_of(blocks)
     }
 
     /// `block 10,581 (about 6 d 23 h)`.
@@ -171,17 +168,14 @@ impl Scene<'_> {
         };
         match height.0.checked_sub(tip.0) {
             None | Some(0) => format!("block {number} (now)"),
-            Some(blocks) => {
-                let length = Duration::from_secs(u64::from(blocks) * self.block_secs());
-                format!("block {number} (about {})", lasting(length))
-            }
+            Some(blocks) => format!("block {number} (about {})", lasting(self.time_of(Blocks(blocks)))),
         }
     }
 
     fn by_height(&self, height: Height) -> Deadline {
         let at = self.now.tip.map(|tip| {
-            let blocks = u64::from(height.0.saturating_sub(tip.0));
-            self.now.time.plus_secs(blocks * self.block_secs()).0
+            let blocks = Blocks(height.0.saturating_sub(tip.0));
+            self.now.time.plus_secs(self.time_of(blocks).as_secs()).0
         });
         Deadline {
             height: Some(height.0),

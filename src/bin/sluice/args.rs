@@ -135,23 +135,7 @@ pub enum SwapCommand {
     /// Show one swap
     Get(OneSwap),
     /// Show swaps, the newest first
-    List {
-        /// Only swaps that are not closed
-        #[arg(long)]
-        active: bool,
-        /// How many
-        #[arg(long, default_value_t = 50, value_name = "N")]
-        limit: u32,
-        /// How many of the newest to leave out
-        #[arg(long, default_value_t = 0, value_name = "N")]
-        offset: u32,
-        /// Only swaps with this peer
-        #[arg(long, value_name = "NODE")]
-        peer: Option<NodeId>,
-        /// Only swaps on this channel
-        #[arg(long, value_name = "SCID", value_parser = Scid::from_operator)]
-        channel: Option<Scid>,
-    },
+    List(WhichSwaps),
     /// End a swap as far as that is safe, or say why it is not
     Cancel(OneSwap),
     /// Get a transaction of ours into a block sooner: push an opening, replace a claim, a refund or a void
@@ -175,6 +159,25 @@ pub enum SwapCommand {
         #[arg(value_name = "SWAP", value_parser = swap_prefix)]
         swap: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct WhichSwaps {
+    /// Only swaps that are not closed, with what comes next and by when
+    #[arg(long)]
+    pub active: bool,
+    /// How many
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub limit: u32,
+    /// How many of the newest to leave out
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub offset: u32,
+    /// Only swaps with this peer
+    #[arg(long, value_name = "NODE")]
+    pub peer: Option<NodeId>,
+    /// Only swaps on this channel
+    #[arg(long, value_name = "SCID", value_parser = Scid::from_operator)]
+    pub channel: Option<Scid>,
 }
 
 #[derive(Debug, Args)]

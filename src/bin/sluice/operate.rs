@@ -7,7 +7,6 @@ use sluice::api::types::{
     Info, PolicyChange, PolicyView, PremiumChange, PremiumFilter, PremiumTable, SendRequest, WalletRef,
 };
 use sluice::api::view::text::{grouped, lasting, sats};
-use sluice::swap::Kind;
 use sluice::units::Asset;
 
 use crate::args::{PolicyCommand, PremiumCommand, WalletCommand};
@@ -234,11 +233,7 @@ fn rates(screen: Screen, table: &PremiumTable) -> String {
         vec![
             rate.peer.map_or("everybody".into(), |peer| peer.to_string()),
             rate.asset.to_string(),
-            match rate.direction {
-                Kind::In => "in",
-                Kind::Out => "out",
-            }
-            .to_owned(),
+            rate.direction.to_string(),
             grouped(rate.ppm),
         ]
     });

@@ -3,7 +3,6 @@
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{Offer, PeerList, PeerQuarantine, PeerRef, PeerView};
 use sluice::api::view::text::grouped;
-use sluice::swap::Kind;
 
 use crate::args::PeerCommand;
 use crate::connect::Daemon;
@@ -135,10 +134,6 @@ fn offers(screen: Screen, peer: &PeerView) -> String {
         problem,
     } in &peer.offers
     {
-        let direction = match direction {
-            Kind::In => "in",
-            Kind::Out => "out",
-        };
         let premium = premium_ppm.map_or("premium not known".into(), |ppm| format!("{} ppm", grouped(ppm)));
         let state = match problem {
             None => screen.paint("possible", Tone::Good),

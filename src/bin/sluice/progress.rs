@@ -91,6 +91,10 @@ impl Progress {
                 let command = format!("\n  you may: {}", choice.command);
                 text.push_str(&self.screen.paint(&command, Tone::Dim));
             }
+            if let Some(by_itself) = &next.by_itself {
+                let by_itself = format!("\n  by itself: {by_itself}");
+                text.push_str(&self.screen.paint(&by_itself, Tone::Dim));
+            }
         }
         text
     }

@@ -16,6 +16,7 @@ use super::Ledger;
 use crate::chain::watch::ChainTx;
 use crate::ports::PortError;
 use crate::ports::untaken::Frees;
+use crate::swap::fees::least_fee_of_void;
 use crate::swap::state::{Claim, Opening, TxCost};
 use crate::tx::OpeningOutput;
 use crate::units::{FeeRate, OutPoint};
@@ -80,20 +81,18 @@ impl<L: Ledger> Funder<L> {
         replaced: Option<&Claim>,
         rate: FeeRate,
     ) -> Result<Claim, PortError> {
-        // BIP 125 rule 4: a replacement pays for its own relay on top
-        let before = replaced
-            .map_or(Amount::ZERO, |void| void.cost.fee)
-            .max(opening.cost.fee);
+        let replaced = replaced.map(|void| &void.cost);
+        let least_fee = |vsize| least_fee_of_void(&opening.cost, replaced, vsize, self.incremental);
         let inputs = self.there(&opening.inputs).await?;
         for few in 1..inputs.len() {
-            match self.void_with(&inputs[..few], before, rate).await {
+            match self.void_with(&inputs[..few], least_fee, rate).await {
                 Ok(built) if built.added.is_empty() => return Ok(built.into()),
                 Ok(built) => self.free(&built.added).await,
                 Err(PortError::Refused(reason)) => debug!(reason, few, "more inputs of the opening are taken"),
                 Err(error @ (PortError::Unreachable(_) | PortError::Broken(_))) => return Err(error),
             }
         }
-        let built = self.void_with(&inputs, before, rate).await?;
+        let built = self.void_with(&inputs, least_fee, rate).await?;
         // the wallet may count the opening's change as its own, which the void would make nothing of
         if built.added.iter().any(|coin| coin.txid == opening.outpoint.txid) {
             self.free(&built.added).await;
@@ -119,7 +118,12 @@ impl<L: Ledger> Funder<L> {
         Ok(there)
     }
 
-    async fn void_with(&self, spent: &[OutPoint], before: Amount, rate: FeeRate) -> Result<Built<L::Tx>, PortError> {
+    async fn void_with(
+        &self,
+        spent: &[OutPoint],
+        least_fee: impl Fn(u64) -> Option<Amount>,
+        rate: FeeRate,
+    ) -> Result<Built<L::Tx>, PortError> {
         let own = L::new_address(&self.rpc, "").await?;
         let paying = OpeningOutput {
             script: own.script,
@@ -127,8 +131,7 @@ impl<L: Ledger> Funder<L> {
             amount: VOID_OUTPUT,
         };
         let first = self.build(spent, &paying, rate).await?;
-        // Elements takes the full size for its own relay
-        let least = before.checked_add(self.incremental.fee(first.cost.vsize));
+        let least = least_fee(first.cost.vsize);
         let least = least.ok_or_else(|| PortError::Broken("fee of a replacement leaves 64 bits".into()))?;
         if first.cost.fee >= least {
             return Ok(first);

@@ -13,7 +13,7 @@ use crate::ports::PortError;
 use crate::swap::state::TxCost;
 use crate::swap::terms::Payout;
 use crate::swap::timelocks::Timelocks;
-use crate::tx::{self, Coin, OpeningOutput};
+use crate::tx::{self, OpeningOutput};
 use crate::units::{Asset, Blocks, FeeRate, OutPoint, RawTx, TxId};
 
 impl ChainTx for Transaction {
@@ -91,7 +91,7 @@ impl Ledger for Bitcoin {
 
     fn template(&self, spending: &[OutPoint], output: &OpeningOutput) -> Result<Vec<u8>, PortError> {
         if spending.is_empty() {
-            return Ok(tx::funding_template(Coin::Btc, output).0.to_vec());
+            return Ok(tx::funding_template(output).0.to_vec());
         }
         let replaceable = |spent: &OutPoint| TxIn {
             previous_output: bitcoin::OutPoint::new(spent.txid.0, spent.vout),

@@ -8,11 +8,10 @@ pub use self::ledger::Bitcoin;
 use super::backend::{Answered, Backend, BackendConfig, must_share_block_0};
 use super::bitcoin_rpc::BitcoinRpc;
 use crate::ports::PortError;
-use crate::units::FeeRate;
+use crate::units::{Asset, FeeRate};
 
-/// The least rate that every node relays: Bitcoin Core's before 29.1, 1 sat per virtual byte (src/policy/policy.h,
-/// `DEFAULT_MIN_RELAY_TX_FEE`).
-pub const BITCOIN_FEE_FLOOR: FeeRate = FeeRate(1_000);
+/// The least rate that Bitcoin relays.
+pub const BITCOIN_FEE_FLOOR: FeeRate = Asset::Btc.least_fee_rate();
 
 /// How to reach a node, and the operator's bounds.
 pub type BitcoindConfig = BackendConfig;

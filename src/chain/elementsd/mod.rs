@@ -14,10 +14,10 @@ pub use self::releases::{KNOWN_SAFE, Releases};
 use super::backend::{Answered, Backend, BackendConfig, must_share_block_0};
 use super::elements_rpc::ElementsRpc;
 use crate::ports::PortError;
-use crate::units::FeeRate;
+use crate::units::{Asset, FeeRate};
 
-/// The least rate that Liquid relays (`DEFAULT_MIN_RELAY_TX_FEE`, policy/policy.h of Elements).
-pub const LIQUID_FEE_FLOOR: FeeRate = FeeRate(100);
+/// The least rate that Liquid relays.
+pub const LIQUID_FEE_FLOOR: FeeRate = Asset::Lbtc.least_fee_rate();
 
 /// How to reach a node, and the operator's bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]

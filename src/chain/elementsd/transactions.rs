@@ -119,6 +119,8 @@ pub(super) fn move_to_change(tx: &mut Transaction, change: i32, surplus: Amount)
 
 #[cfg(test)]
 mod tests {
+    use bitcoin::secp256k1::SECP256K1;
+
     use super::*;
 
     fn asset() -> AssetId {
@@ -130,6 +132,23 @@ mod tests {
             script_pubkey: Script::from(script),
             ..TxOut::new_fee(sat, asset())
         }
+    }
+
+    #[test]
+    fn a_template_is_the_opening_without_its_inputs() {
+        let blinding_key = SECP256K1.generate_keypair(&mut rand::thread_rng()).1;
+        let wanted = OpeningOutput {
+            script: ScriptBuf::from_bytes(vec![0x51]),
+            blinding_key: Some(blinding_key),
+            amount: Amount::from_sat(100_000),
+        };
+        let made = template(asset(), &[], &wanted).unwrap();
+        assert_eq!((made.version, made.input.len(), made.output.len()), (2, 0, 1));
+        let expected = TxOut {
+            nonce: Nonce::Confidential(blinding_key),
+            ..output(100_000, vec![0x51])
+        };
+        assert_eq!(made.output[0], expected);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::signing::{Signed, Unsigned};
 use super::{Coin, Holdings, Purse};
 use crate::ports::untaken::{Frees, Untaken};
 use crate::ports::{Chain, PortError, SendError, Wallet, WalletBalance};
-use crate::swap::fees::fee_of_child;
+use crate::swap::fees::{fee_of_child, least_fee_of_void};
 use crate::swap::state::{Claim, Opening, TxCost};
 use crate::swap::terms::Payout;
 use crate::tx::OpeningOutput;
@@ -99,12 +99,9 @@ impl<P: Purse> Wallet for NodeWallet<P> {
     }
 
     async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
-        // BIP 125 rules 3 and 4: more than the opening in all, and its own relay on top
-        let before = replaced
-            .map_or(Amount::ZERO, |void| void.cost.fee)
-            .max(opening.cost.fee);
+        let replaced = replaced.map(|void| &void.cost);
         let fee = |vsize| {
-            let least = before.checked_add(INCREMENTAL.fee(vsize));
+            let least = least_fee_of_void(&opening.cost, replaced, vsize, INCREMENTAL);
             least.unwrap_or(Amount::MAX).max(rate.fee(vsize))
         };
         Ok(self.funder.reclaim(&opening.inputs, fee).await?.into())

@@ -8,10 +8,9 @@ pub(super) mod spend;
 use bitcoin::hashes::Hash;
 use bitcoin::{Amount, Script, ScriptBuf};
 use elements::address::AddressError;
-use elements::confidential::{Asset, Nonce, Value};
-use elements::{Address, AddressParams, AssetId, LockTime, Transaction, TxOut, TxOutWitness};
+use elements::{Address, AddressParams, AssetId, Transaction};
 
-use super::{OpeningOutput, TxError};
+use super::TxError;
 use crate::swap::state::TxCost;
 use crate::swap::terms::Payout;
 use crate::units::{FeeRate, OutPoint, PubKey, RawTx, TxId};
@@ -74,21 +73,6 @@ fn size(bytes: usize) -> u64 {
 pub(super) fn replacement_fee(replaced: &TxCost) -> Amount {
     let increment = INCREMENTAL_RELAY_FEE.fee(replaced.vsize);
     replaced.fee.checked_add(increment).unwrap_or(Amount::MAX)
-}
-
-pub(super) fn funding_template(output: &OpeningOutput, policy_asset: AssetId) -> RawTx {
-    encode(&Transaction {
-        version: 2,
-        lock_time: LockTime::ZERO,
-        input: Vec::new(),
-        output: vec![TxOut {
-            asset: Asset::Explicit(policy_asset),
-            value: Value::Explicit(output.amount.to_sat()),
-            nonce: output.blinding_key.map_or(Nonce::Null, Nonce::Confidential),
-            script_pubkey: to_elements_script(&output.script),
-            witness: TxOutWitness::empty(),
-        }],
-    })
 }
 
 pub(super) fn address(chain: &str, output_script: &Script, blinding_key: Option<PubKey>) -> Option<String> {

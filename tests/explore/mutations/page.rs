@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
-use sluice::swap::terms::{Kind, Role};
+use sluice::swap::terms::Role;
 use sluice::units::Asset;
 
 use super::{Mutation, Row};
@@ -67,10 +67,6 @@ fn write_row(page: &mut String, row: &Row) {
         bounds,
         ..
     } = row.mutation;
-    let kind = match kind {
-        Kind::In => "swap-in",
-        Kind::Out => "swap-out",
-    };
     let asset = match asset {
         Asset::Btc => "BTC",
         Asset::Lbtc => "L-BTC",
@@ -81,5 +77,5 @@ fn write_row(page: &mut String, row: &Row) {
         1 => "1 fault",
         _ => "several faults",
     };
-    writeln!(page, "| {name} | {kind} of {asset}, {faults} | {broken} |").unwrap();
+    writeln!(page, "| {name} | swap-{kind} of {asset}, {faults} | {broken} |").unwrap();
 }

@@ -7,10 +7,11 @@ use sluice::chain::backend::BackendConfig;
 use sluice::chain::bitcoind::{BITCOIN_FEE_FLOOR, Bitcoind};
 use sluice::chain::elementsd::{Elementsd, ElementsdConfig, KNOWN_SAFE, LIQUID_FEE_FLOOR};
 use sluice::chain::rpc::{Auth, Endpoint, NodeRpc};
+use sluice::config::{BITCOIN_FEE_CEILING, LIQUID_FEE_CEILING};
 use sluice::ports::{Chain, ChainInfo, PortError, Tip, Watch};
 use sluice::rescue::{Facts, Place, Record};
 use sluice::swap::event::SpendPath;
-use sluice::tx::{self, FeeBasis};
+use sluice::tx::{self, Coin, FeeBasis};
 use sluice::units::{Asset, FeeRate, Height, OutPoint, RawTx, TxId};
 use zeroize::Zeroizing;
 
@@ -21,9 +22,6 @@ const ANSWER: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_secs(20);
 /// How often the chain may move between two calls.
 const TRIES: u32 = 10;
-/// The defaults of the daemon's configuration.
-const LIQUID_CEILING: FeeRate = FeeRate(10_000);
-const BITCOIN_CEILING: FeeRate = FeeRate(200_000);
 
 /// A node of the swap's chain.
 pub struct Node {
@@ -104,7 +102,7 @@ impl Node {
                     endpoint,
                     witness: None,
                     fee_floor: LIQUID_FEE_FLOOR,
-                    fee_ceiling: LIQUID_CEILING,
+                    fee_ceiling: LIQUID_FEE_CEILING,
                 },
                 safe_releases: KNOWN_SAFE.to_vec(),
             })
@@ -114,7 +112,7 @@ impl Node {
                 endpoint,
                 witness: None,
                 fee_floor: BITCOIN_FEE_FLOOR,
-                fee_ceiling: BITCOIN_CEILING,
+                fee_ceiling: BITCOIN_FEE_CEILING,
             })
             .await
             .map(Client::Bitcoin),
@@ -157,15 +155,7 @@ impl Node {
     /// Where the coins are. Blocks are read only if the opening is not unspent.
     pub async fn look(&self, record: &Record) -> Result<Standing, Failure> {
         let tip = self.first_tip().await?;
-        let unusable = |error: tx::TxError| Failure::Other(format!("the opening in the file: {error}"));
-        let coin = record.coin().map_err(unusable)?;
-        let script = record.script().to_p2wsh();
-        let vout = tx::find_output(coin, &record.opening.tx, &script).map_err(unusable)?;
-        let vout = vout.ok_or_else(|| Failure::Other("the opening in the file has no output of the swap".into()))?;
-        let outpoint = OutPoint {
-            txid: record.opening.txid,
-            vout,
-        };
+        let (coin, outpoint) = opening_of(record)?;
         if let Some(facts) = self.unspent(outpoint).await? {
             let being_spent = !self.is_unspent_in_mempool(outpoint).await?;
             return Ok(Standing::Open { facts, being_spent });
@@ -175,7 +165,7 @@ impl Node {
         }
         let watch = Watch {
             swap: record.swap_id,
-            script,
+            script: record.script().to_p2wsh(),
             opening: Some(outpoint.txid),
             tx: None,
             inputs: record.opening.inputs.clone(),
@@ -275,6 +265,17 @@ impl Client {
             Client::Bitcoin(bitcoind) => bitcoind.rpc(),
         }
     }
+}
+
+/// The opening's output, and the coin in it.
+fn opening_of(record: &Record) -> Result<(Coin, OutPoint), Failure> {
+    let unusable = |error: tx::TxError| Failure::Other(format!("the opening in the file: {error}"));
+    let coin = record.coin().map_err(unusable)?;
+    let script = record.script().to_p2wsh();
+    let vout = tx::find_output(coin, &record.opening.tx, &script).map_err(unusable)?;
+    let vout = vout.ok_or_else(|| Failure::Other("the opening in the file has no output of the swap".into()))?;
+    let txid = record.opening.txid;
+    Ok((coin, OutPoint { txid, vout }))
 }
 
 fn auth(args: &NodeArgs) -> Result<Auth, Failure> {

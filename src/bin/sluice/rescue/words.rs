@@ -2,9 +2,9 @@
 
 use sluice::api::view::text::{grouped, lasting, rfc3339, sats};
 use sluice::rescue::{Facts, Place, Record, Way};
+use sluice::swap::Role;
 use sluice::swap::event::SpendPath;
 use sluice::swap::state::Claim;
-use sluice::swap::{Kind, Role};
 use sluice::units::{Asset, Blocks, Height};
 
 use super::node::{Spent, Standing};
@@ -18,20 +18,11 @@ fn coins(asset: Asset) -> &'static str {
 
 /// How long so many blocks take.
 fn time(asset: Asset, blocks: Blocks) -> String {
-    let block_secs = match asset {
-        Asset::Lbtc => 60,
-        Asset::Btc => 600,
-    };
-    let secs = u64::from(blocks.0).saturating_mul(block_secs);
-    lasting(std::time::Duration::from_secs(secs))
+    lasting(asset.time_of(blocks))
 }
 
 /// What the swap was, and whose coins they are.
 pub fn story(record: &Record) -> String {
-    let direction = match record.kind {
-        Kind::In => "in",
-        Kind::Out => "out",
-    };
     let amount = sats(record.opening.amount.to_sat());
     let part = match record.role {
         Role::Maker => format!(
@@ -44,8 +35,9 @@ pub fn story(record: &Record) -> String {
         ),
     };
     format!(
-        "swap {}: swap-{direction} of {} of {} with {}, made {}\n{part}\nopening {}, payment hash {}",
+        "swap {}: swap-{} of {} of {} with {}, made {}\n{part}\nopening {}, payment hash {}",
         record.swap_id.short(),
+        record.kind,
         sats(record.amount.to_sat()),
         coins(record.asset),
         record.peer,

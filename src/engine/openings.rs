@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, RwLockReadGuard};
 
 use super::Side;
 use crate::ports::{PortError, Wallet};
@@ -24,6 +24,11 @@ impl Openings {
         let opening = side.without_lost_locks(side.wallet.fund(output, rate).await)?;
         self.list().push(opening.clone());
         Ok(opening)
+    }
+
+    /// Until this is dropped no lock is tidied up: what pushes or voids an opening is being made.
+    pub(super) async fn making(&self) -> RwLockReadGuard<'_, ()> {
+        self.making.read().await
     }
 
     /// The opening is committed, or refused by the machine.

@@ -168,7 +168,6 @@ pub async fn finish_of(world: &World, asset: Asset, swaps: &[SwapId]) -> Result<
     anyhow::bail!("{ENOUGH_BLOCKS} blocks were not enough\n{}", tails(world))
 }
 
-/// Mines blocks and waits until both daemons have seen them.
 /// Of the openings that wait for more of them, as the taker sees it; None for the others.
 async fn confirmations(world: &World, swaps: &[SwapId]) -> Vec<Option<u32>> {
     let mut seen = Vec::new();
@@ -182,6 +181,7 @@ async fn confirmations(world: &World, swaps: &[SwapId]) -> Vec<Option<u32>> {
     seen
 }
 
+/// Mines blocks and waits until both daemons have seen them.
 pub async fn mine(world: &World, asset: Asset, blocks: u32) -> Result<()> {
     world.mine(asset, blocks).await?;
     let height = world.chains().height(asset).await?;

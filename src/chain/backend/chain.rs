@@ -77,7 +77,11 @@ impl<L: Ledger> Chain for Backend<L> {
     }
 
     async fn is_gone(&self, output: OutPoint) -> Result<bool, PortError> {
-        Ok(self.rpc.is_gone(output).await?)
+        if self.rpc.tx_out(output).await?.is_some() || self.rpc.mempool_entry(output.txid).await?.is_some() {
+            return Ok(false);
+        }
+        // a block may have taken its transaction out of the mempool between the two calls
+        Ok(self.rpc.tx_out(output).await?.is_none())
     }
 
     async fn standing_on(&self, txid: TxId) -> Result<Option<u32>, PortError> {

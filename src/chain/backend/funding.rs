@@ -73,7 +73,7 @@ impl<L: Ledger> Funder<L> {
         })
     }
 
-    /// A spend of as few of the opening's inputs as can pay for it to the wallet, at a fee that replaces the opening and the
+    /// A spend of few of the opening's inputs, enough to pay for it, to the wallet, at a fee that replaces the opening and the
     /// void before it. Other coins of the wallet help where all inputs together are too little.
     pub(super) async fn void(
         &self,
@@ -83,16 +83,28 @@ impl<L: Ledger> Funder<L> {
     ) -> Result<Claim, PortError> {
         let replaced = replaced.map(|void| &void.cost);
         let least_fee = |vsize| least_fee_of_void(&opening.cost, replaced, vsize, self.incremental);
-        let inputs = self.there(&opening.inputs).await?;
-        for few in 1..inputs.len() {
-            match self.void_with(&inputs[..few], least_fee, rate).await {
+        let inputs = &opening.inputs;
+        if inputs.is_empty() {
+            let reason = "none of the opening's inputs is there to be spent";
+            return Err(PortError::Refused(reason.into()));
+        }
+        let own = L::new_address(&self.rpc, "").await?;
+        let paying = OpeningOutput {
+            script: own.script,
+            blinding_key: own.blinding_key,
+            amount: VOID_OUTPUT,
+        };
+        let mut few = 1;
+        while few < inputs.len() {
+            match self.void_with(&inputs[..few], &paying, least_fee, rate).await {
                 Ok(built) if built.added.is_empty() => return Ok(built.into()),
                 Ok(built) => self.free(&built.added).await,
                 Err(PortError::Refused(reason)) => debug!(reason, few, "more inputs of the opening are taken"),
                 Err(error @ (PortError::Unreachable(_) | PortError::Broken(_))) => return Err(error),
             }
+            few *= 2;
         }
-        let built = self.void_with(&inputs, least_fee, rate).await?;
+        let built = self.void_with(inputs, &paying, least_fee, rate).await?;
         // the wallet may count the opening's change as its own, which the void would make nothing of
         if built.added.iter().any(|coin| coin.txid == opening.outpoint.txid) {
             self.free(&built.added).await;
@@ -103,34 +115,14 @@ impl<L: Ledger> Funder<L> {
         Ok(built.into())
     }
 
-    /// Those of the inputs that are not gone.
-    async fn there(&self, inputs: &[OutPoint]) -> Result<Vec<OutPoint>, PortError> {
-        let mut there = Vec::new();
-        for input in inputs {
-            if !self.rpc.is_gone(*input).await? {
-                there.push(*input);
-            }
-        }
-        if there.is_empty() {
-            let reason = "none of the opening's inputs is there to be spent";
-            return Err(PortError::Refused(reason.into()));
-        }
-        Ok(there)
-    }
-
     async fn void_with(
         &self,
         spent: &[OutPoint],
+        paying: &OpeningOutput,
         least_fee: impl Fn(u64) -> Option<Amount>,
         rate: FeeRate,
     ) -> Result<Built<L::Tx>, PortError> {
-        let own = L::new_address(&self.rpc, "").await?;
-        let paying = OpeningOutput {
-            script: own.script,
-            blinding_key: own.blinding_key,
-            amount: VOID_OUTPUT,
-        };
-        let first = self.build(spent, &paying, rate).await?;
+        let first = self.build(spent, paying, rate).await?;
         let least = least_fee(first.cost.vsize);
         let least = least.ok_or_else(|| PortError::Broken("fee of a replacement leaves 64 bits".into()))?;
         if first.cost.fee >= least {
@@ -139,7 +131,7 @@ impl<L: Ledger> Funder<L> {
         self.free(&first.added).await;
         let size = first.cost.size(self.ledger.discount());
         let rate = FeeRate(least.to_sat().saturating_mul(1000).div_ceil(size));
-        self.build(spent, &paying, rate).await
+        self.build(spent, paying, rate).await
     }
 
     /// Funds and signs. The inputs it added are locked after that, and free again if it fails.

@@ -69,16 +69,6 @@ impl NodeRpc {
         Ok(found.is_some())
     }
 
-    /// Whether an output is in no block to be spent, and its transaction not in the mempool. What spends it in the mempool
-    /// does not count.
-    pub async fn is_gone(&self, output: OutPoint) -> Result<bool, RpcError> {
-        if self.tx_out(output).await?.is_some() || self.mempool_entry(output.txid).await?.is_some() {
-            return Ok(false);
-        }
-        // a block may have taken its transaction out of the mempool between the two calls
-        Ok(self.tx_out(output).await?.is_none())
-    }
-
     /// `getmempoolentry`: None if it is not in the mempool.
     pub async fn mempool_entry(&self, txid: TxId) -> Result<Option<MempoolEntry>, RpcError> {
         match self.call("getmempoolentry", rpc_params![txid.0]).await {

@@ -84,7 +84,19 @@ impl<S: Source> Shared<S> {
                 self.book().restart(tip);
                 return Ok(());
             }
-            let block = self.source.block(cursor.hash).await?;
+            let block = match self.source.block(cursor.hash).await {
+                // it went on without us and has pruned what came between: each watch is looked up for itself
+                Err(PortError::Refused(reason)) => {
+                    warn!(
+                        reason,
+                        height = cursor.height.0,
+                        "a block that was missed is not to be had"
+                    );
+                    self.book().restart(tip);
+                    return Ok(());
+                }
+                block => block?,
+            };
             hits.extend(index.hits(cursor, &block.txs));
             path.push(cursor);
             // above the lowest known height, hence above 0

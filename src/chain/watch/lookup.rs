@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use super::Shared;
 use super::book::Answer;
 use super::matches::{Hit, Index, Role, is_spent};
-use super::source::{ChainTx, Source, UnspentOutput};
+use super::source::{Block, ChainTx, Source, UnspentOutput};
 use crate::ports::{PortError, Tip, Watch};
 use crate::units::{Height, OutPoint, SwapId, TxId};
 
@@ -20,7 +20,8 @@ const PROBED_OUTPUTS: u32 = 3;
 /// A node has four threads for calls, and the long poll holds one.
 const LOOKUPS_AT_A_TIME: usize = 3;
 
-/// Watches of which the node does not tell, such as when it has pruned what must be read, each with its words.
+/// Watches of which the node does not tell, such as when it has pruned what must be read, or nothing that can be read, each
+/// with its words.
 pub(super) type Refusals = BTreeMap<SwapId, String>;
 
 /// What a few calls told.
@@ -32,6 +33,15 @@ enum Quick {
     Moved,
     /// The node's no.
     Refused(String),
+}
+
+/// What became of a block that was to be read.
+enum Read<T> {
+    Block(Tip, Block<T>),
+    /// The chain has become shorter.
+    Moved,
+    /// The node's no, and of which height.
+    Refused(Height, String),
 }
 
 impl<S: Source> Shared<S> {
@@ -46,7 +56,7 @@ impl<S: Source> Shared<S> {
         let Some(tip) = tip else { return Ok(refused) };
         let asked = open.into_iter().map(|watch| async move {
             let told = match self.ask(&watch, tip).await {
-                Err(PortError::Refused(reason)) => Quick::Refused(reason),
+                Err(PortError::Refused(reason) | PortError::Broken(reason)) => Quick::Refused(reason),
                 told => told?,
             };
             Ok::<_, PortError>((watch, told))
@@ -164,17 +174,21 @@ impl<S: Source> Shared<S> {
         let mut previous = None;
         let heights = stream::iter((start.0..=tip.height.0).map(Height));
         let read = heights.map(|height| async move {
-            let hash = self.hash_at(height).await?;
-            match self.source.block(hash).await {
-                Err(PortError::Refused(reason)) => Ok(Err((height, reason))),
-                block => Ok::<_, PortError>(Ok((Tip { height, hash }, block?))),
-            }
+            let hash = match self.hash_at(height).await {
+                Err(PortError::Refused(_)) => return Ok(Read::Moved),
+                hash => hash?,
+            };
+            Ok::<_, PortError>(match self.source.block(hash).await {
+                Err(PortError::Refused(reason)) => Read::Refused(height, reason),
+                block => Read::Block(Tip { height, hash }, block?),
+            })
         });
         let mut blocks = read.buffered(LOOKUPS_AT_A_TIME);
-        while let Some(block) = blocks.try_next().await? {
-            let (at, block) = match block {
-                Ok(read) => read,
-                Err(refused) => return Ok(Some(refused)),
+        while let Some(read) = blocks.try_next().await? {
+            let (at, block) = match read {
+                Read::Block(at, block) => (at, block),
+                Read::Refused(height, reason) => return Ok(Some((height, reason))),
+                Read::Moved => return Ok(None),
             };
             if previous.is_some_and(|previous| previous != block.previous) {
                 return Ok(None); // a reorg came between two calls: the watches wait for the next try

@@ -1,6 +1,7 @@
 //! Lookups at a node that has pruned its older blocks, and a follower that dies.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use bitcoin::hashes::Hash;
@@ -9,9 +10,10 @@ use bitcoin::{BlockHash, ScriptBuf};
 use super::*;
 use crate::units::{Height, OutPoint, RawTx};
 
-const TIP: Height = Height(10);
-/// The oldest block that the node still has.
-const OLDEST: Height = Height(6);
+const TIP: u32 = 10;
+const OLDEST: u32 = 6;
+/// A block at which following panics.
+const DEADLY: Height = Height(200);
 
 /// A transaction of one output, to the watched script.
 #[derive(Debug, Clone)]
@@ -41,10 +43,26 @@ fn hash(height: Height) -> BlockHash {
 }
 
 /// Number 1 opens in block 7 and number 2 claims it in block 8; number 3 opened in block 4, and is spent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pruned {
-    /// A bug of the follower, in the shape of a panic at the next block.
-    bug: tokio::sync::Notify,
+    tip: AtomicU32,
+    /// The oldest block that the node still has.
+    oldest: AtomicU32,
+    moved: tokio::sync::Notify,
+}
+
+impl Pruned {
+    fn go_to(&self, tip: u32, oldest: u32) {
+        self.oldest.store(oldest, Ordering::SeqCst);
+        self.tip.store(tip, Ordering::SeqCst);
+        self.moved.notify_one();
+    }
+
+    fn tip(&self) -> Tip {
+        let height = Height(self.tip.load(Ordering::SeqCst));
+        let hash = hash(height);
+        Tip { height, hash }
+    }
 }
 
 #[async_trait]
@@ -61,18 +79,15 @@ impl Source for Pruned {
         Ok(())
     }
     async fn wait_for(&self, height: Height) -> Result<Tip, PortError> {
-        if height > TIP {
-            self.bug.notified().await;
-            panic!("a bug");
+        while self.tip().height < height {
+            self.moved.notified().await;
         }
-        Ok(Tip {
-            height: TIP,
-            hash: hash(TIP),
-        })
+        assert!(self.tip().height < DEADLY, "a bug of the follower");
+        Ok(self.tip())
     }
     async fn block(&self, asked: BlockHash) -> Result<Block<Tx>, PortError> {
         let height = Height(u32::from(asked.to_byte_array()[0]));
-        if height < OLDEST {
+        if height.0 < self.oldest.load(Ordering::SeqCst) {
             return Err(PortError::Refused(format!("block {} is pruned", height.0)));
         }
         let txs = match height.0 {
@@ -91,7 +106,7 @@ impl Source for Pruned {
     async fn unspent(&self, output: OutPoint) -> Result<Option<UnspentOutput>, PortError> {
         Ok((output == OutPoint { txid: txid(5), vout: 0 }).then(|| UnspentOutput {
             script: ScriptBuf::new(),
-            best: hash(TIP),
+            best: self.tip().hash,
             confirmations: 7,
         }))
     }
@@ -121,7 +136,11 @@ fn watch(swap: u8, opening: u8, since: u32) -> Watch {
 }
 
 async fn follow() -> Watcher<Pruned> {
-    let watcher = Watcher::start(Pruned::default());
+    let watcher = Watcher::start(Pruned {
+        tip: TIP.into(),
+        oldest: OLDEST.into(),
+        moved: tokio::sync::Notify::new(),
+    });
     let mut tips = watcher.tips();
     tips.wait_for(Option::is_some).await.expect("it runs");
     watcher
@@ -150,7 +169,20 @@ async fn an_unspent_opening_in_a_pruned_block_is_told_as_such_and_not_as_a_movin
 async fn whoever_waits_for_blocks_is_told_when_nobody_follows_the_chain_any_more() {
     let watcher = follow().await;
     let mut tips = watcher.tips();
-    tips.mark_unchanged();
-    watcher.source().bug.notify_one();
+    watcher.source().go_to(DEADLY.0, OLDEST);
     assert!(tips.changed().await.is_err());
+}
+
+#[tokio::test]
+async fn a_node_that_has_pruned_what_was_missed_is_followed_on_and_only_swaps_from_before_are_lost() {
+    let watcher = follow().await;
+    watcher.view(&watch(1, 1, 6)).await.expect("its blocks are there");
+    watcher.source().go_to(150, 140);
+    let mut tips = watcher.tips();
+    let followed = tips.wait_for(|tip| tip.is_some_and(|tip| tip.height == Height(150)));
+    followed.await.expect("it runs");
+    let lost = watcher.view(&watch(1, 1, 6)).await;
+    assert_eq!(lost, Err(PortError::Broken("block 6 is pruned".into())));
+    let seen = watcher.view(&watch(4, 4, 145)).await.expect("its blocks are there");
+    assert_eq!((seen.tip.height, seen.opening), (Height(150), None));
 }

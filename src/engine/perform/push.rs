@@ -25,6 +25,7 @@ pub(super) async fn push(task: &Task, wish: Option<Wish>) {
             size_with_child(&swap, opened, discounted),
         );
         let rate = fees::push_rate(&stake, together, &rates, wish).map_err(refused)?;
+        let _making = task.shared.openings.making().await;
         let child = side.wallet.push(&opened.opening, opened.children.last(), rate).await?;
         check(opened, &child, stake.ceiling(rates.ceiling, wish), discounted).map_err(refused)?;
         Ok(child)

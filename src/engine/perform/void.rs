@@ -29,6 +29,7 @@ pub(super) async fn make(task: &Task, wish: Option<Wish>) {
         let wish = wish.or(first);
         let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
         let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be voided".into()))?;
+        let _making = task.shared.openings.making().await;
         sign(&side, voiding, is_out, &bid).await
     })
     .await;

@@ -27,6 +27,7 @@ mod payments;
 mod plan;
 mod planted;
 mod port;
+mod rescue;
 mod run;
 mod txs;
 mod volume;

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use crate::ledger::{floor, usual_price};
 use crate::node::Machine;
+use crate::rescue;
 use crate::world::{Backend, State, Who, World};
 
 /// By how much a daemon's clock may be wrong.
@@ -20,6 +21,7 @@ pub fn begin(world: &Arc<World>, machines: &[Arc<Machine>; 2]) {
     for asset in Asset::ALL {
         tokio::spawn(mine(world.clone(), asset));
     }
+    tokio::spawn(rescue::inspect(world.clone()));
     let plan = world.plan.clone();
     for machine in machines {
         let (who, disk) = (machine.who, machine.disk.clone());

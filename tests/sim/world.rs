@@ -16,6 +16,7 @@ use crate::ledger::Ledger;
 use crate::lightning::Lightning;
 use crate::node::Running;
 use crate::plan::Plan;
+use crate::rescue::Vault;
 
 /// When every run begins, by the true clock.
 const EPOCH: u64 = 1_700_000_000;
@@ -83,6 +84,7 @@ pub struct State {
     pub skew: [i64; 2],
     pub running: [Option<Running>; 2],
     pub evidence: Evidence,
+    pub vaults: BTreeMap<Who, Vault>,
 }
 
 impl World {
@@ -103,6 +105,7 @@ impl World {
             skew: [0; 2],
             running: [None, None],
             evidence: Evidence::default(),
+            vaults: BTreeMap::new(),
         };
         Arc::new(World {
             plan,

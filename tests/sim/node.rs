@@ -162,6 +162,9 @@ impl Machine {
             life.end();
             let pause = self.down();
             sleep(pause).await;
+            while self.world.lock().absent == Some(self.who) {
+                sleep(Duration::from_secs(60)).await;
+            }
         }
     }
 

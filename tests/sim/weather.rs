@@ -8,6 +8,7 @@ use sluice::swap::timelocks::Timelocks;
 use sluice::units::{Asset, FeeRate};
 use tokio::time::sleep;
 
+use crate::absence;
 use crate::ledger::{floor, usual_price};
 use crate::node::Machine;
 use crate::rescue;
@@ -23,6 +24,9 @@ pub fn begin(world: &Arc<World>, machines: &[Arc<Machine>; 2]) {
     }
     tokio::spawn(rescue::inspect(world.clone()));
     let plan = world.plan.clone();
+    if let Some(every) = plan.absence_every {
+        tokio::spawn(absence::happen(world.clone(), every));
+    }
     for machine in machines {
         let (who, disk) = (machine.who, machine.disk.clone());
         again(world, plan.crash_every, Duration::ZERO, move |state, begins| {

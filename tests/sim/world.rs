@@ -80,6 +80,8 @@ pub struct State {
     pub inboxes: BTreeMap<Who, mpsc::UnboundedSender<PeerEvent>>,
     /// The connection between the two Lightning nodes.
     pub connected: bool,
+    /// Who is away for longer than the timelocks.
+    pub absent: Option<Who>,
     /// By how many seconds each daemon's clock is wrong.
     pub skew: [i64; 2],
     pub running: [Option<Running>; 2],
@@ -102,6 +104,7 @@ impl World {
             tips: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             connected: true,
+            absent: None,
             skew: [0; 2],
             running: [None, None],
             evidence: Evidence::default(),

@@ -88,7 +88,7 @@ fn thousands_of_swaps_lose_nothing() {
 
 #[test]
 fn the_same_seed_is_the_same_run_step_by_step() {
-    for seed in [3, 7, 15] {
+    for seed in [3, 7, 14] {
         let (first, second) = (run(seed), run(seed));
         assert_eq!(first.journal, second.journal, "seed {seed}");
         assert_eq!(first.steps, second.steps, "seed {seed}");

@@ -256,6 +256,9 @@ impl Keeper {
         };
         if self.own.as_ref().is_some_and(|own| own.rescues(&record)) {
             self.kept.send_replace(true);
+        } else {
+            // the file of another opening, as after a return to an older database: its refund spends that one
+            self.ahead = None;
         }
         let may_refund = record.role == Role::Maker && !record.paid;
         if may_refund && record.signed.is_empty() {

@@ -22,6 +22,8 @@ use crate::world::{State, Who};
 pub struct Endings {
     pub swapped: u32,
     pub refunded: u32,
+    /// Those of them whose opening was left to its timelock.
+    pub by_csv: u32,
     /// Nothing was opened.
     pub canceled: u32,
     /// Openings that were confidential, with real proofs.
@@ -180,6 +182,8 @@ impl<'a> Books<'a> {
         }
         let paid = self.paid(made.keys.claim_hash);
         let opening = self.opening_of(id, made, taken, sides.premium);
+        let spend = opening.and_then(|(point, _)| self.ledger(made.terms.asset).spender(point));
+        let after_timelock = spend.is_some_and(|spend| spend.tx.inputs.iter().any(|input| input.age > 0));
         let spender = opening.and_then(|(point, value)| self.enter_opening(made.terms.asset, *maker, point, value));
         self.check_terms(id, sides, paid, opening.map(|(_, value)| value));
         self.check_key(id, *taker, made.keys.claim_hash);
@@ -195,9 +199,13 @@ impl<'a> Books<'a> {
             (Some(_), _, _) => self.fault(format!("{taker:?} paid for {} and has not got the coins", id.short())),
             (None, Some(_), Some(spender)) if spender == *maker => {
                 self.endings.refunded += 1;
-                self.expect(id, made, |outcome| {
-                    matches!(outcome, Outcome::ClaimedByCoop | Outcome::ClaimedByCsv)
-                });
+                self.endings.by_csv += u32::from(after_timelock);
+                let way = if after_timelock {
+                    Outcome::ClaimedByCsv
+                } else {
+                    Outcome::ClaimedByCoop
+                };
+                self.expect(id, made, |outcome| *outcome == way);
                 self.expect(id, taken, gave_up);
             }
             (None, Some(_), _) => self.fault(format!(

@@ -100,7 +100,8 @@ impl Chain for SimChain {
     async fn broadcast(&self, tx: &RawTx) -> Result<(), PortError> {
         let id = tx::txid_of(coin(self.asset), tx).map_err(|error| PortError::Refused(error.to_string()))?;
         self.port.life.lasts().await;
-        let committed = self.port.world.lock().committed_tx(self.port.who, id);
+        let at = self.port.world.elapsed();
+        let committed = self.port.world.lock().committed_tx(at, self.port.who, id);
         if let Err(fault) = committed {
             self.port.world.accuse(fault);
         }

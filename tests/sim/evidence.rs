@@ -1,7 +1,6 @@
 //! What is seen while a run lasts: its journal, and what must never happen.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use sluice::engine::StartError;
@@ -15,6 +14,8 @@ use crate::world::{State, Who};
 pub struct Evidence {
     journal: Vec<String>,
     pub accusations: Vec<String>,
+    /// What must not be, and does not end the run.
+    complaints: BTreeSet<String>,
     pub ordered: BTreeSet<SwapId>,
     /// When a taker's key left for its peer first.
     pub keys: BTreeMap<(Who, SwapId), Duration>,
@@ -29,6 +30,16 @@ impl Evidence {
     pub fn accuse(&mut self, at: Duration, what: String) {
         self.note(at, format!("VIOLATION: {what}"));
         self.accusations.push(what);
+    }
+
+    pub fn complain(&mut self, at: Duration, what: String) {
+        self.note(at, format!("VIOLATION: {what}"));
+        self.complaints.insert(what);
+    }
+
+    /// All that must not be and was seen.
+    pub fn faults(&self) -> Vec<String> {
+        self.accusations.iter().chain(&self.complaints).cloned().collect()
     }
 
     pub fn journal(&self) -> &[String] {
@@ -84,31 +95,29 @@ fn may_give_key(swap: &Swap) -> bool {
 
 impl State {
     /// Whether the disk holds, durably, a swap that allows something: read from the database itself.
-    fn is_committed(&mut self, who: Who, found: Option<Arc<Swap>>, allows: impl Fn(&Swap) -> bool) -> bool {
+    fn is_committed(&self, who: Who, found: &Swap, allows: impl Fn(&Swap) -> bool) -> bool {
         let Some(running) = &self.running[who.index()] else {
             return false;
         };
-        let Some(found) = found else { return false };
         let stored = running.engine.store().swap(found.id);
         running.disk.is_durable() && matches!(stored, Ok(Some(stored)) if allows(&stored))
     }
 
-    pub fn committed_tx(&mut self, who: Who, id: TxId) -> Result<(), String> {
-        let allows = |swap: &Swap| publishable(swap).contains(&id);
-        let found = self.open_swaps(who).into_iter().find(|swap| allows(swap));
-        if self.is_committed(who, found, allows) {
-            return Ok(());
-        }
-        Err(format!("{who:?} publishes {id}, which is not committed"))
+    pub fn committed_tx(&mut self, at: Duration, who: Who, id: TxId) -> Result<(), String> {
+        let found = self.committed(at, who, |swap| publishable(swap).contains(&id));
+        found.ok_or_else(|| format!("{who:?} publishes {id}, which is not committed"))
     }
 
-    pub fn committed_payment(&mut self, who: Who, hash: PaymentHash) -> Result<(), String> {
-        let allows = |swap: &Swap| may_pay(swap, hash);
-        let found = self.open_swaps(who).into_iter().find(|swap| allows(swap));
-        if self.is_committed(who, found, allows) {
-            return Ok(());
-        }
-        Err(format!("{who:?} pays {}, which no committed swap wants", hash.short()))
+    pub fn committed_payment(&mut self, at: Duration, who: Who, hash: PaymentHash) -> Result<(), String> {
+        let found = self.committed(at, who, |swap| may_pay(swap, hash));
+        found.ok_or_else(|| format!("{who:?} pays {}, which no committed swap wants", hash.short()))
+    }
+
+    /// The rescue file of a swap that may act is looked at before it does.
+    fn committed(&mut self, at: Duration, who: Who, allows: impl Fn(&Swap) -> bool) -> Option<()> {
+        let found = self.open_swaps(who).into_iter().find(|swap| allows(swap))?;
+        let is_committed = self.is_committed(who, &found, allows);
+        is_committed.then(|| self.judge_file(at, who, &found))
     }
 
     /// A taker gives its key away.

@@ -184,7 +184,7 @@ impl Ledger {
         at.map_or(0, |at| self.tip().height.0 + 1 - at.0)
     }
 
-    fn fee(&self, tx: &Tx, spent: &[Output]) -> Result<Amount, String> {
+    pub fn fee(&self, tx: &Tx, spent: &[Output]) -> Result<Amount, String> {
         if let Some(fee) = tx.stated_fee {
             return Ok(fee);
         }

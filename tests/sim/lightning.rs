@@ -78,6 +78,25 @@ impl Lightning {
         self.payments.get(&hash)
     }
 
+    /// Whether an HTLC is out.
+    pub fn is_paying(&self) -> bool {
+        self.payments
+            .values()
+            .any(|payment| payment.status == PaymentStatus::InFlight)
+    }
+
+    /// Whether an invoice was paid.
+    pub fn is_paid(&self, hash: PaymentHash) -> bool {
+        self.invoices
+            .get(&hash)
+            .is_some_and(|invoice| invoice.status == InvoiceStatus::Paid)
+    }
+
+    /// The preimage of an invoice, which its payer's node knows once it is paid.
+    pub fn preimage(&self, hash: PaymentHash) -> Option<Preimage> {
+        self.invoices.get(&hash).map(|invoice| invoice.preimage.clone())
+    }
+
     /// What a side has in all channels, more or less than in the beginning.
     pub fn gain(&self, who: Who) -> i64 {
         let gain = |balances: &[Msat; 2]| balances[who.index()].0 as i64 - BALANCE.0 as i64;

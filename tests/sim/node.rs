@@ -27,6 +27,7 @@ use crate::payments::{self, SimNode};
 use crate::plan::Plan;
 use crate::planted::{self, Mistake, Planted};
 use crate::port::{Life, Port};
+use crate::rescue::Vault;
 use crate::wallet::SimWallet;
 use crate::world::{State, Who, World};
 
@@ -124,6 +125,11 @@ impl Machine {
         entropy[..8].copy_from_slice(&world.plan.seed.to_le_bytes());
         let seed = Arc::new(Seed::from_entropy(&entropy));
         let mistake = world.plan.mistake.filter(|_| who == Who::Alice);
+        let rescue = tempfile::tempdir_in("/dev/shm")
+            .or_else(|_| tempfile::tempdir())
+            .unwrap();
+        let vault = Vault::new(rescue.path(), seed.clone());
+        world.lock().vaults.insert(who, vault);
         Arc::new(Machine {
             world: world.clone(),
             who,
@@ -131,9 +137,7 @@ impl Machine {
             entropy: SimEntropy::new(number),
             planted: mistake.map(|mistake| Planted::new(mistake, seed.clone())),
             seed,
-            rescue: tempfile::tempdir_in("/dev/shm")
-                .or_else(|_| tempfile::tempdir())
-                .unwrap(),
+            rescue,
         })
     }
 
@@ -158,6 +162,9 @@ impl Machine {
             life.end();
             let pause = self.down();
             sleep(pause).await;
+            while self.world.lock().absent == Some(self.who) {
+                sleep(Duration::from_secs(60)).await;
+            }
         }
     }
 
@@ -209,7 +216,7 @@ impl Machine {
             loaded,
             seed: self.seed.clone(),
             rescue: RescueFolders {
-                own: self.rescue.path().into(),
+                own: planted::folder(self.rescue.path(), self.planted.as_ref()),
                 copy: None,
             },
             pace: self.pace(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bitcoin::Amount;
 use rand::Rng;
-use sluice::engine::NewSwap;
+use sluice::engine::{Engine, NewSwap};
 use sluice::swap::{Kind, holds_channel};
 use sluice::units::{Asset, AssetChoice, Ppm, Scid, SwapId};
 use tokio::time::{sleep, timeout};
@@ -19,6 +19,12 @@ const MAX_PREMIUM: Ppm = Ppm(10_000);
 pub async fn order(world: Arc<World>, scid: Scid, swaps: u32) {
     let mut begun = 0;
     while begun < swaps {
+        // Nobody orders from a peer that is not there.
+        if world.lock().absent.is_some() {
+            sleep(Duration::from_secs(60)).await;
+            continue;
+        }
+        make_up(&world);
         let (who, new) = draw(&world, scid);
         let engine = world.lock().engine(who);
         let Some(engine) = engine else {
@@ -51,6 +57,21 @@ pub async fn order(world: Arc<World>, scid: Scid, swaps: u32) {
                 world.lock().evidence.refused(&reason);
                 sleep(Duration::from_secs(30)).await;
             }
+        }
+    }
+}
+
+/// The operators know why openings were left to their timelocks, and go on with each other.
+fn make_up(world: &World) {
+    if world.plan.absence_every.is_none() {
+        return;
+    }
+    for who in Who::BOTH {
+        let engine = world.lock().engine(who);
+        for peer in engine.iter().flat_map(Engine::quarantined) {
+            world.note(|| format!("{who:?} makes new swaps again"));
+            // A disk may be full: then it is tried again.
+            let _ = engine.as_ref().map(|engine| engine.release(peer));
         }
     }
 }

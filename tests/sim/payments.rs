@@ -137,7 +137,8 @@ impl LightningNode for SimNode {
     async fn ensure_payment(&self, spec: &PaymentSpec) -> Result<PaymentStatus, PortError> {
         self.port.life.lasts().await;
         let (who, hash, limit) = (self.port.who, spec.hash, spec.time_limit);
-        let committed = self.port.world.lock().committed_payment(who, hash);
+        let at = self.port.world.elapsed();
+        let committed = self.port.world.lock().committed_payment(at, who, hash);
         if let Err(fault) = committed {
             self.port.world.accuse(fault);
         }

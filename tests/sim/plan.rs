@@ -12,6 +12,9 @@ use crate::planted::Mistake;
 /// One run of so many has real range and surjection proofs: they are what costs time.
 const PROOFS_EVERY: u64 = 100;
 
+/// In one run of so many, in any weather, daemons are away for longer than the timelocks.
+const ABSENCES_EVERY: u32 = 8;
+
 fn rate(rng: &mut StdRng) -> Option<Ppm> {
     Some(Ppm(rng.gen_range(-3_000..6_000)))
 }
@@ -64,6 +67,8 @@ pub struct Plan {
     pub outage_every: Option<Duration>,
     pub disconnect_every: Option<Duration>,
     pub clock_jump_every: Option<Duration>,
+    /// Between two times that one daemon is away for longer than every timelock.
+    pub absence_every: Option<Duration>,
     /// The longest time that a daemon, a backend or the connection is away.
     pub longest_outage: Duration,
     /// What alice does wrong: nothing, but where the simulation itself is tested.
@@ -83,6 +88,9 @@ impl Plan {
             5 => plan.crashes(&mut rng),
             6 => plan.outages(&mut rng),
             _ => plan.storm(&mut rng),
+        }
+        if rng.gen_range(0..ABSENCES_EVERY) == 0 {
+            plan.absence_every = Some(Duration::from_secs(rng.gen_range(1_800..7_200)));
         }
         plan
     }
@@ -130,6 +138,7 @@ impl Plan {
             outage_every: None,
             disconnect_every: None,
             clock_jump_every: None,
+            absence_every: None,
             longest_outage: Duration::from_secs(3 * 3600),
             mistake: None,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice::store::{Seq, Store};
+use sluice::store::{Seq, Store, StoreError};
 use sluice::units::Asset;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 use crate::books::{self, Endings};
 use crate::node::Machine;
 use crate::plan::Plan;
-use crate::world::{Who, World};
+use crate::world::{State, Who, World};
 use crate::{operator, wallet, weather};
 
 /// The longest that the operators' orders take.
@@ -103,22 +103,26 @@ async fn orders(world: &Arc<World>) {
 async fn ended(world: &Arc<World>) {
     loop {
         sleep(Duration::from_secs(120)).await;
-        let mut state = world.lock();
-        let up = Who::BOTH.into_iter().all(|who| state.running[who.index()].is_some());
-        let open = Who::BOTH.into_iter().any(|who| !state.open_swaps(who).is_empty());
-        let waiting = state.ledgers.values().any(|ledger| ledger.mempool_len() > 0);
-        if up && !open && !waiting {
-            return;
+        if is_quiet(&mut world.lock()) {
+            // What is done at the end of the last swap is done.
+            return sleep(Duration::from_millis(1)).await;
         }
     }
+}
+
+fn is_quiet(state: &mut State) -> bool {
+    let up = Who::BOTH.into_iter().all(|who| state.running[who.index()].is_some());
+    let open = Who::BOTH.into_iter().any(|who| !state.open_swaps(who).is_empty());
+    let waiting = state.ledgers.values().any(|ledger| ledger.mempool_len() > 0);
+    up && !open && !waiting
 }
 
 fn report(world: &World, late: Vec<String>) -> Report {
     let state = world.lock();
     let engines = Who::BOTH.map(|who| state.engine(who));
     let (mut endings, mut steps) = (Endings::default(), [Vec::new(), Vec::new()]);
-    let mut faults = state.evidence.accusations.clone();
-    let ended_early = !faults.is_empty();
+    let ended_early = !state.evidence.accusations.is_empty();
+    let mut faults = state.evidence.faults();
     faults.extend(late);
     for (steps, engine) in steps.iter_mut().zip(engines.iter().flatten()) {
         *steps = steps_of(engine.store());
@@ -126,7 +130,7 @@ fn report(world: &World, late: Vec<String>) -> Report {
     match &engines {
         // Nothing is to be expected of its books.
         _ if ended_early => {}
-        [Some(alice), Some(bob)] => match books::close(&state, [alice.store(), bob.store()]) {
+        [Some(alice), Some(bob)] => match close(&state, [alice.store(), bob.store()]) {
             Ok((counted, found)) => {
                 endings = counted;
                 faults.extend(found);
@@ -145,6 +149,12 @@ fn report(world: &World, late: Vec<String>) -> Report {
         refusals: state.evidence.refusals.clone(),
         simulated: world.elapsed(),
     }
+}
+
+fn close(state: &State, stores: [&Store; 2]) -> Result<(Endings, Vec<String>), StoreError> {
+    let (endings, mut faults) = books::close(state, stores)?;
+    faults.extend(state.files_left(stores)?);
+    Ok((endings, faults))
 }
 
 fn steps_of(store: &Store) -> Vec<String> {

@@ -58,6 +58,7 @@ impl Sum {
         self.steps += report.steps.iter().map(|steps| steps.len() as u64).sum::<u64>();
         self.endings.swapped += report.endings.swapped;
         self.endings.refunded += report.endings.refunded;
+        self.endings.by_csv += report.endings.by_csv;
         self.endings.canceled += report.endings.canceled;
         self.endings.proven += report.endings.proven;
         self.simulated += report.simulated;
@@ -67,6 +68,7 @@ impl Sum {
         let Endings {
             swapped,
             refunded,
+            by_csv,
             canceled,
             proven,
         } = self.endings;
@@ -74,8 +76,8 @@ impl Sum {
         let rate = begun as f64 / took.as_secs_f64();
         let days = self.simulated.as_secs() / 86_400;
         println!(
-            "{begun} of {wanted} swaps: {swapped} swapped, {refunded} refunded, {canceled} came to nothing; {proven} with \
-             real proofs; {steps} steps committed, {days} days simulated in {} s ({rate:.0} swaps/s)",
+            "{begun} of {wanted} swaps: {swapped} swapped, {refunded} refunded ({by_csv} by timelock), {canceled} came to \
+             nothing; {proven} with real proofs; {steps} steps committed, {days} days simulated in {} s ({rate:.0} swaps/s)",
             took.as_secs()
         );
     }

@@ -8,8 +8,10 @@ use sluice::swap::timelocks::Timelocks;
 use sluice::units::{Asset, FeeRate};
 use tokio::time::sleep;
 
+use crate::absence;
 use crate::ledger::{floor, usual_price};
 use crate::node::Machine;
+use crate::rescue;
 use crate::world::{Backend, State, Who, World};
 
 /// By how much a daemon's clock may be wrong.
@@ -20,7 +22,11 @@ pub fn begin(world: &Arc<World>, machines: &[Arc<Machine>; 2]) {
     for asset in Asset::ALL {
         tokio::spawn(mine(world.clone(), asset));
     }
+    tokio::spawn(rescue::inspect(world.clone()));
     let plan = world.plan.clone();
+    if let Some(every) = plan.absence_every {
+        tokio::spawn(absence::happen(world.clone(), every));
+    }
     for machine in machines {
         let (who, disk) = (machine.who, machine.disk.clone());
         again(world, plan.crash_every, Duration::ZERO, move |state, begins| {

@@ -16,6 +16,7 @@ use crate::ledger::Ledger;
 use crate::lightning::Lightning;
 use crate::node::Running;
 use crate::plan::Plan;
+use crate::rescue::Vault;
 
 /// When every run begins, by the true clock.
 const EPOCH: u64 = 1_700_000_000;
@@ -79,10 +80,13 @@ pub struct State {
     pub inboxes: BTreeMap<Who, mpsc::UnboundedSender<PeerEvent>>,
     /// The connection between the two Lightning nodes.
     pub connected: bool,
+    /// Who is away for longer than the timelocks.
+    pub absent: Option<Who>,
     /// By how many seconds each daemon's clock is wrong.
     pub skew: [i64; 2],
     pub running: [Option<Running>; 2],
     pub evidence: Evidence,
+    pub vaults: BTreeMap<Who, Vault>,
 }
 
 impl World {
@@ -100,9 +104,11 @@ impl World {
             tips: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             connected: true,
+            absent: None,
             skew: [0; 2],
             running: [None, None],
             evidence: Evidence::default(),
+            vaults: BTreeMap::new(),
         };
         Arc::new(World {
             plan,

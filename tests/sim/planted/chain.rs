@@ -56,6 +56,7 @@ impl Chain for Mistaken<SimChain> {
     }
 
     async fn view(&self, watch: &Watch) -> Result<Sighting, PortError> {
+        self.meddle_with_file(watch.swap);
         let mut sighting = self.port.view(watch).await?;
         if self.has(Mistake::CountsOneBlockMore) {
             sighting.opening = sighting.opening.map(deeper);

@@ -17,7 +17,7 @@ const FEW: u32 = 6;
 const SEEDS: u64 = 8;
 
 /// Each mistake, and what the simulation says of it: a part of the fault's text.
-const MISTAKES: [(Mistake, &str); 14] = [
+const MISTAKES: [(Mistake, &str); 17] = [
     (Mistake::SyncsNothing, "which is not committed"),
     // Swaps that are begun anew, or forgotten: which of them comes first is chance.
     (Mistake::LosesLastCommits, ""),
@@ -33,6 +33,9 @@ const MISTAKES: [(Mistake, &str); 14] = [
     (Mistake::PaysAgainAfterStart, "which no committed swap wants"),
     (Mistake::LosesOneSatoshi, "msat, should have gained"),
     (Mistake::GivesItsKeyBeforePaying, "uncommitted"),
+    (Mistake::KeepsRescueFilesElsewhere, "there is none"),
+    (Mistake::KeepsFirstRescueFiles, "not what has been committed"),
+    (Mistake::RemovesNoRescueFiles, "stays, its swap is over"),
 ];
 
 /// A run in the weather that brings the mistake out.
@@ -51,7 +54,10 @@ fn plan(seed: u64, mistake: Mistake) -> Plan {
         | Mistake::OpensOneSatoshiShort
         | Mistake::PaysOutToStrangers
         | Mistake::LosesOneSatoshi
-        | Mistake::GivesItsKeyBeforePaying => plan.swaps = FEW,
+        | Mistake::GivesItsKeyBeforePaying
+        | Mistake::KeepsRescueFilesElsewhere
+        | Mistake::KeepsFirstRescueFiles
+        | Mistake::RemovesNoRescueFiles => plan.swaps = FEW,
     }
     plan
 }
@@ -92,4 +98,21 @@ fn every_mistake_that_is_planted_is_caught_and_nothing_is_said_without_it() {
     });
     let missed = missed.into_inner().unwrap();
     assert!(missed.is_empty(), "not caught: {missed:#?}");
+}
+
+/// A swap whose last commits are lost is opened anew, while the file of its first opening is there.
+#[test]
+fn a_refund_of_an_earlier_opening_never_gets_into_the_file_of_a_later_one() {
+    for seed in [6, 7] {
+        let report = play(Plan {
+            mistake: Some(Mistake::LosesLastCommits),
+            ..plan(seed, Mistake::LosesLastCommits)
+        });
+        let strays: Vec<&String> = report
+            .faults
+            .iter()
+            .filter(|fault| fault.contains("does not spend that opening"))
+            .collect();
+        assert!(strays.is_empty(), "seed {seed}: {strays:#?}");
+    }
 }

@@ -7,7 +7,10 @@ mod chain;
 mod disk;
 mod hunt;
 mod lightning;
+mod rescue;
 mod wallet;
+
+pub use rescue::folder;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -52,6 +55,12 @@ pub enum Mistake {
     LosesOneSatoshi,
     /// The key is given away when the payment begins.
     GivesItsKeyBeforePaying,
+    /// Rescue files are written where nobody looks for them.
+    KeepsRescueFilesElsewhere,
+    /// A rescue file stays as it was written first.
+    KeepsFirstRescueFiles,
+    /// Rescue files come back after they were removed.
+    RemovesNoRescueFiles,
 }
 
 /// A mistake, and what it remembers from one life of the daemon to the next.
@@ -61,6 +70,8 @@ pub struct Planted {
     payments: Mutex<Vec<PaymentSpec>>,
     published: Mutex<BTreeSet<TxId>>,
     spends: Mutex<BTreeMap<SwapId, Found>>,
+    /// The first rescue file of each swap.
+    files: Mutex<BTreeMap<SwapId, String>>,
     /// The disk as of the last syncs.
     images: Mutex<VecDeque<Vec<u8>>>,
 }
@@ -73,6 +84,7 @@ impl Planted {
             payments: Mutex::default(),
             published: Mutex::default(),
             spends: Mutex::default(),
+            files: Mutex::default(),
             images: Mutex::default(),
         })
     }

@@ -19,8 +19,8 @@ use sluice::units::{Asset, Blocks, Height, Timestamp};
 use tempfile::TempDir;
 
 /// The names of the fixtures, the oldest first: a form that is read once is read for ever.
-const SCHEMAS: [&str; 7] = [
-    "6649090", "02f908b", "7c1d5c0", "c335086", "f9f71f0", "e189657", "006d596",
+const SCHEMAS: [&str; 8] = [
+    "6649090", "02f908b", "7c1d5c0", "c335086", "f9f71f0", "e189657", "006d596", "571ba7c",
 ];
 /// The first of those that were kept with coins on their way back as well.
 const UNPAID_SINCE: usize = 5;

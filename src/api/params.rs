@@ -71,12 +71,15 @@ fn read<T: DeserializeOwned>(params: &Value) -> Result<(), ApiError> {
     let path = failed.path().to_string();
     let text = failed.inner().to_string();
     // serde reports a missing or an unknown name on the struct, not on the field; it quotes the name first
-    let quoted = text.split('`').nth(1).unwrap_or_default();
-    let (field, rule) = if text.starts_with("missing field") {
+    let (field, rule) = if let Some(rest) = text.strip_prefix("unknown field `") {
+        // the name is the caller's: it may hold all that serde writes behind it
+        let none = rest.strip_suffix("`, there are no fields");
+        let some = || rest.rsplit_once("`, expected ").unwrap_or((rest, "another"));
+        let (name, known) = none.map_or_else(some, |name| (name, "no parameters"));
+        (name.to_owned(), format!("is not known here, expected {known}"))
+    } else if text.starts_with("missing field") {
+        let quoted = text.split('`').nth(1).unwrap_or_default();
         (quoted.to_owned(), "is missing".to_owned())
-    } else if text.starts_with("unknown field") {
-        let known = text.split_once(", ").map_or("", |(_, known)| known);
-        (quoted.to_owned(), format!("is not known here, {known}"))
     } else {
         (path, rule::plain(&text))
     };
@@ -230,11 +233,14 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_repeated_on_one_line_and_not_at_length() {
-        let name = format!("two\nlines{}", "x".repeat(5_000));
-        let error = check_params("swap_get", &serde_json::json!({ name: 1 })).expect_err("no such parameter");
-        let text = error.to_string();
-        assert!(text.starts_with("parameter two\\nlinesxxx"), "{text}");
-        assert!(!text.contains('\n') && text.len() < 300, "{text}");
+        for (method, known) in [("swap_get", "expected `swap_id`"), ("info", "expected no parameters")] {
+            let name = format!("two\nlines, `, expected {}", "x".repeat(5_000));
+            let error = check_params(method, &serde_json::json!({ name: 1 })).expect_err("no such parameter");
+            let text = error.to_string();
+            assert!(text.starts_with("parameter two\\nlines, `, expected xxx"), "{text}");
+            assert!(text.contains(&format!(": is not known here, {known}")), "{text}");
+            assert!(!text.contains('\n') && text.len() < 300, "{text}");
+        }
     }
 
     #[test]

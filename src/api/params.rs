@@ -81,16 +81,26 @@ fn read<T: DeserializeOwned>(params: &Value) -> Result<(), ApiError> {
         let quoted = text.split('`').nth(1).unwrap_or_default();
         (quoted.to_owned(), "is missing".to_owned())
     } else {
+        // what was given may hold all that stands around it in the text: there it is left out
+        let text = match at(params, &path).and_then(Value::as_str) {
+            Some(given) => [format!("`{given}`"), format!("{given:?}")]
+                .iter()
+                .fold(text, |text, quoted| text.replacen(quoted, "``", 1)),
+            None => text,
+        };
         (path, rule::plain(&text))
     };
-    let value = field
-        .split(['.', '['])
-        .try_fold(params, |value, key| match key.trim_end_matches(']').parse::<usize>() {
-            Ok(index) => value.get(index),
-            Err(_) => value.get(key),
-        })
-        .cloned();
+    let value = at(params, &field).cloned();
     Err(ApiError::InvalidParams { field, value, rule })
+}
+
+/// What was given at a path such as `allow[0]`.
+fn at<'a>(params: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut keys = path.split(['.', '[']);
+    keys.try_fold(params, |value, key| match key.trim_end_matches(']').parse::<usize>() {
+        Ok(index) => value.get(index),
+        Err(_) => value.get(key),
+    })
 }
 
 /// The one argument: the object itself, or what the generated client sends, an array of that object alone.
@@ -284,6 +294,22 @@ mod tests {
             for jargon in ["expected", "invalid", "u64", "variant"] {
                 assert!(!rule.contains(jargon), "{params}: {rule}");
             }
+        }
+    }
+
+    #[test]
+    fn a_rule_holds_nothing_of_a_value_that_looks_like_one() {
+        let given = format!("x`: y, expected {}`: z\n", "x".repeat(5_000));
+        for (method, name, rule) in [
+            ("wallet_balance", "asset", "must be `lbtc` or `btc`"),
+            ("swap_get", "swap_id", "must be 64 hex digits"),
+            ("swap_list", "limit", "must be a whole number from 0 to 4294967295"),
+        ] {
+            let error = check_params(method, &serde_json::json!({ name: given }));
+            let Err(ApiError::InvalidParams { rule: told, .. }) = error else {
+                panic!("{method} took it");
+            };
+            assert!(told.starts_with(rule) && told.len() < 100, "{method}: {told}");
         }
     }
 

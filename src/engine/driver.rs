@@ -38,6 +38,8 @@ pub(super) enum Inbox {
 /// A driver's message from one of its effects.
 pub(super) enum Signal {
     Event(Event),
+    /// What says nothing of a state that wants the effect no more: one version's answer is not another's.
+    Answer(Effect, Event),
     Ended(Effect),
 }
 
@@ -172,6 +174,9 @@ impl Driver {
     fn signalled(&mut self, signal: Signal) -> bool {
         match signal {
             Signal::Event(event) => self.observe(&event),
+            // It came to its end in the moment in which the state before this one was left.
+            Signal::Answer(effect, _) if !wants(&self.swap.borrow()).contains(&effect) => true,
+            Signal::Answer(_, event) => self.observe(&event),
             Signal::Ended(effect) => {
                 if let Some(work) = self.work.get_mut(&effect) {
                     work.running = None;
@@ -203,6 +208,7 @@ impl Driver {
             }
             match signalled.recv().await {
                 Some(Signal::Event(event)) => self.free_what_is_unused(&self.swap.borrow().clone(), &event),
+                Some(Signal::Answer(..)) => {}
                 Some(Signal::Ended(effect)) => drop(self.work.remove(&effect)),
                 None => break,
             }

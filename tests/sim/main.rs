@@ -77,6 +77,23 @@ fn what_was_opened_for_a_peer_that_stays_away_comes_back_by_the_timelock_of_eith
     }
 }
 
+/// The taker's key came while the maker's node was away, and its answer comes in the moment in which the timelock is over.
+/// In the second of these runs that claim by both keys was taken for a refund by the timelock, once.
+#[test]
+fn a_claim_by_both_keys_is_never_kept_as_a_refund_by_the_timelock() {
+    for seed in 1..=6 {
+        let plan = Plan {
+            payment_fails: 8_000,
+            absence_every: Some(Duration::from_secs(600)),
+            outage_every: Some(Duration::from_secs(1_800)),
+            ..Plan::fair(seed, 40)
+        };
+        let report = play(plan);
+        report.check();
+        assert!(report.endings.by_csv > 0, "{:?}", report.endings);
+    }
+}
+
 /// CI plays 20,000: SIM_SWAPS=20000. `cargo regtest soak` plays them for hours.
 #[test]
 fn thousands_of_swaps_lose_nothing() {

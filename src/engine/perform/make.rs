@@ -61,7 +61,9 @@ async fn may_be_funded_soon(task: &Task, side: &Side) -> Result<bool, PortError>
     Ok(wanted && side.wallet.balance().await?.locked > Amount::ZERO)
 }
 
-pub(super) async fn claim(task: &Task, path: &SpendPath, wish: Option<Wish>) {
+/// The answer is heard only while it is wanted: a claim by one way must not be taken for one by the other, nor its
+/// refusal for the other's.
+pub(super) async fn claim(task: &Task, effect: &Effect, path: &SpendPath, wish: Option<Wish>) {
     let Some(side) = task.side().await else { return };
     let swap = task.swap();
     let discounted = side.info().discount;
@@ -80,14 +82,14 @@ pub(super) async fn claim(task: &Task, path: &SpendPath, wish: Option<Wish>) {
             .map_err(PortError::Refused)
     })
     .await;
-    task.yield_event(match made {
+    let answer = match made {
         Ok(claim) => Event::Made(Made::Claim(claim)),
         Err(reason) => {
             tracing::warn!(reason, "the claim is not made now");
             Event::Refused(EffectKind::MakeClaim, reason)
         }
-    })
-    .await;
+    };
+    task.yield_answer(effect, answer).await;
 }
 
 /// What a transaction pays that brings coins home.

@@ -48,7 +48,7 @@ pub(super) async fn perform(task: &Task, effect: &Effect) {
             lightning::make_invoice(task, *kind, *amount, *expiry_secs, *final_cltv).await;
         }
         Effect::MakeOpening(hash) => make::opening(task, effect, *hash).await,
-        Effect::MakeClaim(path, wish) => make::claim(task, path, *wish).await,
+        Effect::MakeClaim(path, wish) => make::claim(task, effect, path, *wish).await,
         Effect::MakePush(wish) => push::push(task, *wish).await,
         Effect::MakeVoid(wish) => void::make(task, *wish).await,
         Effect::Broadcast { kind, tx, preimage } => chain::broadcast(task, *kind, tx, preimage.as_ref()).await,
@@ -114,6 +114,11 @@ impl Task {
     async fn yield_event(&self, event: Event) {
         // The driver is gone if this fails; the work is aborted with it.
         let _ = self.signals.send(Signal::Event(event)).await;
+    }
+
+    /// Yields what is heard only while the effect is wanted.
+    async fn yield_answer(&self, to: &Effect, event: Event) {
+        let _ = self.signals.send(Signal::Answer(to.clone(), event)).await;
     }
 
     /// Tells the driver that an effect has come to its end.

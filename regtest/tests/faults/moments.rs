@@ -173,16 +173,17 @@ impl Moments {
         self.order(Kind::In, Moment::Publishing).await?;
         let publishing = |view: &SwapView| view.state.starts_with("publishing");
         self.wait(Moment::Publishing, Role::Maker, publishing).await?;
-        let funded = calls_of(&self.world, self.asset, FUND);
-        self.world.chains().set_stuck(self.asset, &[PUBLISH, FUND]);
-        self.order(Kind::Out, Moment::Funding).await?;
-        self.order(Kind::In, Moment::Funding).await?;
-        wait_for_calls_of(&self.world, self.asset, FUND, funded + 2).await?;
+        // Before the last call that a daemon may have open at a bitcoind is stuck: the maker asks for the fee's rate.
         let channel = self.world.channels[self.swaps.len()];
         self.held
             .push(network(&self.world).hold(Hold::channel(channel, HoldAt::Wire)));
         self.order(Kind::Out, Moment::PayingFee).await?;
         self.held_of(Moment::PayingFee).await?;
+        let funded = calls_of(&self.world, self.asset, FUND);
+        self.world.chains().set_stuck(self.asset, &[PUBLISH, FUND]);
+        self.order(Kind::Out, Moment::Funding).await?;
+        self.order(Kind::In, Moment::Funding).await?;
+        wait_for_calls_of(&self.world, self.asset, FUND, funded + 2).await?;
         Ok(())
     }
 

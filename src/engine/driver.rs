@@ -12,15 +12,16 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedRwLockReadGuard, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tracing::{debug, error, info, warn};
 
 use super::perform::{self, Task};
-use super::{Shared, rescue, side};
+use super::{Shared, freeing, rescue};
 use crate::store::state_name;
 use crate::swap::event::{InvoiceKind, Made, OpeningView, PaymentStatus, TxKind};
-use crate::swap::state::{Claim, Maker, Opening};
+use crate::swap::fees::Wish;
+use crate::swap::state::Maker;
 use crate::swap::{Effect, Event, Now, State, Step, Swap, step, wants};
 use crate::units::Height;
 
@@ -40,6 +41,8 @@ pub(super) enum Signal {
     Event(Event),
     /// What says nothing of a state that wants the effect no more: one version's answer is not another's.
     Answer(Effect, Event),
+    /// A transaction whose coins are locked: until it is committed, or is told to be of no use, no lock is tidied up.
+    Locked(Effect, Event, OwnedRwLockReadGuard<()>),
     Ended(Effect),
 }
 
@@ -47,6 +50,8 @@ pub(super) enum Signal {
 struct Work {
     /// None once it has ended by itself; it is not begun again while it stays wanted.
     running: Option<AbortHandle>,
+    /// It was not wanted for a while, in which it may have ended without a word.
+    left: bool,
 }
 
 pub(super) struct Driver {
@@ -101,11 +106,14 @@ pub(super) async fn drive(
 
 /// Whether an effect, once begun, is let run to its end: dropping it would leave open whether it happened.
 fn is_joined(effect: &Effect) -> bool {
-    matches!(effect, Effect::Pay(_) | Effect::MakeOpening(_))
+    matches!(
+        effect,
+        Effect::Pay(_) | Effect::MakeOpening(_) | Effect::MakePush(_) | Effect::MakeVoid(_)
+    )
 }
 
 /// Whether two effects must not be at work together: a second payment call, or a look at a payment whose call is
-/// still open, which would take the word on an earlier attempt for the word on this one.
+/// still open, which would take the word on an earlier attempt for the word on this one; two that lock the same coins.
 fn excludes(running: &Effect, wanted: &Effect) -> bool {
     let payment = |effect: &Effect| -> Option<InvoiceKind> {
         match effect {
@@ -116,7 +124,9 @@ fn excludes(running: &Effect, wanted: &Effect) -> bool {
     };
     match (running, wanted) {
         (Effect::Pay(_), _) => payment(wanted).is_some() && payment(running) == payment(wanted),
-        (Effect::MakeOpening(_), Effect::MakeOpening(_)) => true,
+        (Effect::MakeOpening(_), Effect::MakeOpening(_))
+        | (Effect::MakePush(_), Effect::MakePush(_))
+        | (Effect::MakeVoid(_), Effect::MakeVoid(_)) => true,
         _ => false,
     }
 }
@@ -134,7 +144,10 @@ impl Driver {
                 return true;
             }
             match &work.running {
-                Some(_) if is_joined(effect) => true,
+                Some(_) if is_joined(effect) => {
+                    work.left = true;
+                    true
+                }
                 Some(running) => {
                     running.abort();
                     false
@@ -168,7 +181,11 @@ impl Driver {
             task.ended(begun).await;
         };
         let running = tokio::spawn(tracing::Instrument::in_current_span(work)).abort_handle();
-        self.work.insert(effect, Work { running: Some(running) });
+        let work = Work {
+            running: Some(running),
+            left: false,
+        };
+        self.work.insert(effect, work);
     }
 
     fn signalled(&mut self, signal: Signal) -> bool {
@@ -177,9 +194,16 @@ impl Driver {
             // It came to its end in the moment in which the state before this one was left.
             Signal::Answer(effect, _) if !wants(&self.swap.borrow()).contains(&effect) => true,
             Signal::Answer(_, event) => self.observe(&event),
+            Signal::Locked(effect, event, _making) => {
+                // What was made before the operator wished otherwise does not fulfil the wish.
+                let wish = wish_beside(&self.swap.borrow(), &effect);
+                self.observe(&event) && wish.is_none_or(|wish| self.observe(&Event::Bump(wish)))
+            }
             Signal::Ended(effect) => {
-                if let Some(work) = self.work.get_mut(&effect) {
-                    work.running = None;
+                match self.work.get_mut(&effect) {
+                    Some(work) if work.left => drop(self.work.remove(&effect)),
+                    Some(work) => work.running = None,
+                    None => {}
                 }
                 true
             }
@@ -207,7 +231,9 @@ impl Driver {
                 break;
             }
             match signalled.recv().await {
-                Some(Signal::Event(event)) => self.free_what_is_unused(&self.swap.borrow().clone(), &event),
+                Some(Signal::Event(event) | Signal::Locked(_, event, _)) => {
+                    freeing::unused(&self.shared, &self.swap.borrow(), &event);
+                }
                 Some(Signal::Answer(..)) => {}
                 Some(Signal::Ended(effect)) => drop(self.work.remove(&effect)),
                 None => break,
@@ -227,7 +253,7 @@ impl Driver {
             Step::Stay => {
                 alarm_about_nonsense(&swap, event);
                 self.note_published(&swap, event);
-                self.free_what_is_unused(&swap, event);
+                freeing::unused(&self.shared, &swap, event);
                 if is_confirming(&swap, event) {
                     self.shared.announce(swap);
                 }
@@ -251,8 +277,8 @@ impl Driver {
         self.swap.send_replace(next.clone());
         self.listeners.retain(|listener| listener.send(next.clone()).is_ok());
         // Only now: who puts the wallet's locks in order must find the opening here or there at any time.
-        self.free_what_is_unused(&next, event);
-        self.free_change(&swap, &next);
+        freeing::unused(&self.shared, &next, event);
+        freeing::change(&self.shared, &swap, &next);
         let replaced = matches!(event, Event::Made(Made::Void(_))) && swap.newest_version().is_some();
         let voided = is_voiding(&swap) && (replaced || !is_voiding(&next));
         self.shared.announce(next);
@@ -275,72 +301,6 @@ impl Driver {
         }
     }
 
-    /// An opening that was made when it was no longer wanted keeps coins locked for nothing.
-    fn free_what_is_unused(&self, next: &Swap, event: &Event) {
-        if let (Event::Made(Made::Push(child)), State::Maker(_, maker)) = (event, &next.state)
-            && maker
-                .opened()
-                .is_none_or(|opened| opened.children.last() != Some(child))
-        {
-            self.free_inputs_of(next, child);
-        }
-        let Event::Made(Made::Opening(made)) = event else {
-            return;
-        };
-        let used = match &next.state {
-            State::Maker(_, Maker::Publishing { opening, .. }) => opening == made,
-            _ => false,
-        };
-        let shared = self.shared.clone();
-        let (asset, made) = (next.terms.asset, made.clone());
-        let freed = async move {
-            shared.openings.settled(&made);
-            if !used
-                && let Some(side) = shared.side(asset)
-                && let Err(failure) = side.wallet.release(&made).await
-            {
-                // `keep_only` frees them at the next start of the daemon or of the node.
-                warn!(%failure, "the inputs of an unused opening stay locked for now");
-            }
-        };
-        tokio::spawn(tracing::Instrument::in_current_span(freed));
-    }
-
-    /// A child that is not needed any more, since a block holds the opening, may never have got out.
-    fn free_change(&self, before: &Swap, next: &Swap) {
-        let waiting = |swap: &Swap| match &swap.state {
-            State::Maker(_, maker) => maker
-                .opened()
-                .filter(|opened| opened.confirmed_at.is_none())
-                .and_then(|opened| opened.children.last())
-                .cloned(),
-            State::Requested { .. } | State::Taker(..) | State::Canceling { .. } | State::Closed(_) => None,
-        };
-        if let (Some(child), None) = (waiting(before), waiting(next)) {
-            self.free_inputs_of(before, &child);
-        }
-    }
-
-    fn free_inputs_of(&self, swap: &Swap, child: &Claim) {
-        let opening = match &swap.state {
-            State::Maker(_, maker) => maker.opening(),
-            State::Requested { .. } | State::Taker(..) | State::Canceling { .. } | State::Closed(_) => None,
-        };
-        let (Some(opening), Some(side)) = (opening, self.shared.side(swap.terms.asset)) else {
-            return;
-        };
-        let spent = Opening {
-            inputs: side::inputs_of(swap, child),
-            ..opening.clone()
-        };
-        let freed = async move {
-            if let Err(failure) = side.wallet.release(&spent).await {
-                warn!(%failure, "the opening's change stays locked for now");
-            }
-        };
-        tokio::spawn(tracing::Instrument::in_current_span(freed));
-    }
-
     fn stop(&mut self) {
         for work in self.work.values() {
             if let Some(running) = &work.running {
@@ -348,6 +308,14 @@ impl Driver {
             }
         }
     }
+}
+
+/// The operator's wish for a version that another effect than `effect` is to make.
+fn wish_beside(swap: &Swap, effect: &Effect) -> Option<Wish> {
+    wants(swap).into_iter().find_map(|wanted| match &wanted {
+        Effect::MakePush(wish) | Effect::MakeVoid(wish) if wanted != *effect => *wish,
+        _ => None,
+    })
 }
 
 fn is_voiding(swap: &Swap) -> bool {

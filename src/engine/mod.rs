@@ -9,6 +9,7 @@ mod admit;
 mod answers;
 mod aside;
 mod driver;
+mod freeing;
 mod guard;
 mod inbox;
 mod judging;

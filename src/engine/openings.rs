@@ -1,8 +1,8 @@
 //! Openings between the wallet and the store: made, their coins locked, not committed yet.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use super::Side;
 use crate::ports::{PortError, Wallet};
@@ -13,7 +13,7 @@ use crate::units::FeeRate;
 /// Keeps the clean-up of forgotten locks from freeing the coins of an opening that is being made just now.
 #[derive(Default)]
 pub(super) struct Openings {
-    making: RwLock<()>,
+    making: Arc<RwLock<()>>,
     uncommitted: Mutex<Vec<Opening>>,
 }
 
@@ -26,9 +26,9 @@ impl Openings {
         Ok(opening)
     }
 
-    /// Until this is dropped no lock is tidied up: what pushes or voids an opening is being made.
-    pub(super) async fn making(&self) -> RwLockReadGuard<'_, ()> {
-        self.making.read().await
+    /// Until this is dropped no lock is tidied up: what pushes or voids an opening is being made, or is being committed.
+    pub(super) async fn making(&self) -> OwnedRwLockReadGuard<()> {
+        self.making.clone().read_owned().await
     }
 
     /// The opening is committed, or refused by the machine.

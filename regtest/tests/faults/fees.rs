@@ -6,9 +6,11 @@ use sluice::api::types::{BumpRequest, SwapView, VersionSummary};
 use sluice::swap::Kind;
 use sluice::swap::fees::Bumped;
 use sluice::units::{FeeRate, SwapId};
+use sluice_regtest::daemons::proxy::Fault;
+use sluice_regtest::daemons::wait_for;
 use sluice_regtest::liquid::FeeMarket;
 use sluice_regtest::world::operator::Operator;
-use sluice_regtest::world::{Options, World};
+use sluice_regtest::world::{Options, PATIENCE, World};
 
 use super::orders::{chain, elements_txid, finish, order, tails, wait_for_height};
 
@@ -48,7 +50,11 @@ fn pushes(view: &SwapView) -> &[VersionSummary] {
 
 /// A world whose alice has opened at the least rate, and now the miners want more.
 async fn opened_and_left_behind(mined: u64) -> Result<(World, SwapId)> {
-    let world = World::start(Options::default()).await?;
+    let options = Options {
+        proxied: true,
+        ..Options::default()
+    };
+    let world = World::start(options).await?;
     let swap = order(&world.alice, Kind::In, world.channels[0], AMOUNT).await?;
     see(&world, &world.alice, swap, "opened", |view| {
         view.timings_ms.opening_published.is_some()
@@ -71,7 +77,7 @@ async fn mined_with_its_child(world: &World, swap: SwapId, rate: FeeRate) -> Res
         "{fee} sat for {size} vB at {rate}"
     );
     let child = elements_txid(child.txid);
-    sluice_regtest::daemons::wait_for("the child in the mempool", sluice_regtest::world::PATIENCE, || async {
+    wait_for("the child in the mempool", PATIENCE, || async {
         Ok(chain(world).mempool().contains(&child).then_some(()))
     })
     .await
@@ -124,6 +130,38 @@ async fn an_opening_is_pushed_at_once_by_a_bump_and_again_by_another() -> Result
     mined_with_its_child(&world, swap, FeeRate(3_000)).await?;
     let mined = client.swap_bump(bump(None)).await.unwrap_err().to_string();
     assert!(mined.contains("already"), "{mined}");
+    market(&world, None);
+    finish(&world, &[swap]).await
+}
+
+/// The node locks the change for a child, and its answer is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_whose_answer_was_lost_leaves_the_change_to_the_next_one() -> Result<()> {
+    let (world, swap) = opened_and_left_behind(1_500).await?;
+    let client = world.alice.client()?;
+    let way = &world.ways.first().context("a world with proxies")?.liquid;
+    let bump = || {
+        client.swap_bump(BumpRequest {
+            swap_id: swap,
+            fee_rate_sat_per_kvb: Some(1_500),
+        })
+    };
+    way.suffer_in("lockunspent", Fault::Cut(20));
+    let befallen = async {
+        way.wait_for_befallen(1, PATIENCE).await?;
+        way.heal();
+        Ok(())
+    };
+    let (first, befallen): (_, Result<()>) = tokio::join!(bump(), befallen);
+    befallen?;
+    if first.is_err() {
+        // The locks are put in order at a block, if that was befallen as well.
+        mine(&world, 1).await?;
+        wait_for("a push", PATIENCE, || async { Ok(bump().await.ok()) })
+            .await
+            .with_context(|| tails(&world))?;
+    }
+    mined_with_its_child(&world, swap, FeeRate(1_500)).await?;
     market(&world, None);
     finish(&world, &[swap]).await
 }

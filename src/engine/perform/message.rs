@@ -5,15 +5,18 @@ use crate::ports::PortError;
 use crate::protocol::{self, Agreement, Cancel, CoopClose, Message, OpeningTxBroadcasted, Request, RequestChain};
 use crate::swap::event::{EffectKind, MessageKind};
 use crate::swap::state::{Maker, Opened};
-use crate::swap::{Event, Kind, Outgoing, State, Swap};
+use crate::swap::{Effect, Event, Kind, Outgoing, State, Swap};
 use crate::tx;
 use crate::units::Asset;
 
-pub(super) async fn send(task: &Task, outgoing: &Outgoing, repeat: bool) {
+/// A refusal is heard only while the message is wanted: one of a request must not be taken for one of its cancel.
+pub(super) async fn send(task: &Task, effect: &Effect, outgoing: &Outgoing, repeat: bool) {
     let swap = task.swap();
     let Some(message) = compose(task, &swap, outgoing) else {
         let reason = "the message cannot be composed from the swap's state".to_owned();
-        return task.yield_event(Event::Refused(EffectKind::Send, reason)).await;
+        return task
+            .yield_answer(effect, Event::Refused(EffectKind::Send, reason))
+            .await;
     };
     let (kind, payload) = protocol::encode(&message);
     let once = matches!(outgoing, Outgoing::Request);
@@ -33,12 +36,16 @@ pub(super) async fn send(task: &Task, outgoing: &Outgoing, repeat: bool) {
             }
             // A request is tried once: whether it arrived is not known, and a second one is worse than none.
             Err(PortError::Unreachable(reason) | PortError::Broken(reason)) if once => {
-                return task.yield_event(Event::Refused(EffectKind::Send, reason)).await;
+                return task
+                    .yield_answer(effect, Event::Refused(EffectKind::Send, reason))
+                    .await;
             }
             Err(failure) => {
                 if let Some(reason) = backoff.after("send a message", failure).await {
                     if !repeat {
-                        return task.yield_event(Event::Refused(EffectKind::Send, reason)).await;
+                        return task
+                            .yield_answer(effect, Event::Refused(EffectKind::Send, reason))
+                            .await;
                     }
                     tokio::time::sleep(task.shared.pace.resend).await;
                 }

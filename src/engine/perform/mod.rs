@@ -11,7 +11,7 @@ mod void;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedRwLockReadGuard, mpsc, watch};
 use tracing::{debug, error, warn};
 
 use super::driver::Signal;
@@ -38,7 +38,7 @@ pub(super) async fn perform(task: &Task, effect: &Effect) {
         return;
     }
     match effect {
-        Effect::Send { message, repeat } => message::send(task, message, *repeat).await,
+        Effect::Send { message, repeat } => message::send(task, effect, message, *repeat).await,
         Effect::MakeInvoice {
             kind,
             amount,
@@ -49,8 +49,8 @@ pub(super) async fn perform(task: &Task, effect: &Effect) {
         }
         Effect::MakeOpening(hash) => make::opening(task, effect, *hash).await,
         Effect::MakeClaim(path, wish) => make::claim(task, effect, path, *wish).await,
-        Effect::MakePush(wish) => push::push(task, *wish).await,
-        Effect::MakeVoid(wish) => void::make(task, *wish).await,
+        Effect::MakePush(wish) => push::push(task, effect, *wish).await,
+        Effect::MakeVoid(wish) => void::make(task, effect, *wish).await,
         Effect::Broadcast { kind, tx, preimage } => chain::broadcast(task, *kind, tx, preimage.as_ref()).await,
         Effect::Pay(payee) => lightning::pay(task, effect, payee).await,
         Effect::WatchPayment(kind, hash) => lightning::watch_payment(task, *kind, *hash).await,
@@ -119,6 +119,11 @@ impl Task {
     /// Yields what is heard only while the effect is wanted.
     async fn yield_answer(&self, to: &Effect, event: Event) {
         let _ = self.signals.send(Signal::Answer(to.clone(), event)).await;
+    }
+
+    /// Yields a transaction whose coins are locked. No lock is tidied up until it is committed.
+    async fn yield_locked(&self, by: &Effect, event: Event, making: OwnedRwLockReadGuard<()>) {
+        let _ = self.signals.send(Signal::Locked(by.clone(), event, making)).await;
     }
 
     /// Tells the driver that an effect has come to its end.

@@ -6,18 +6,21 @@ use crate::ports::PortError;
 use crate::swap::event::{EffectKind, Made};
 use crate::swap::fees::{self, Wish};
 use crate::swap::state::{Claim, Maker, Opened};
-use crate::swap::{Event, State};
+use crate::swap::{Effect, Event, State};
 
-pub(super) async fn push(task: &Task, wish: Option<Wish>) {
-    let Some(side) = task.side().await else { return };
-    let swap = task.swap();
-    let State::Maker(_, Maker::Opened(opened)) = &swap.state else {
-        return;
-    };
-    let discounted = side.info().discount;
+pub(super) async fn push(task: &Task, effect: &Effect, wish: Option<Wish>) {
+    let refused = PortError::Refused;
     let made = until_answered(task, "push the opening", || async {
+        let swap = task.swap();
+        let State::Maker(_, Maker::Opened(opened)) = &swap.state else {
+            return Err(refused("the swap has gone on".into()));
+        };
+        if !task.is_wanted(effect) {
+            return Err(refused("the opening needs no push any more".into()));
+        }
+        let side = task.side_now()?;
+        let discounted = side.info().discount;
         let rates = side.chain.fee_rates().await?;
-        let refused = PortError::Refused;
         let stake = swap.stake(task.shared.tip(swap.terms.asset));
         let stake = stake.ok_or_else(|| refused("nothing waits for a block".into()))?;
         let together = (
@@ -25,20 +28,28 @@ pub(super) async fn push(task: &Task, wish: Option<Wish>) {
             size_with_child(&swap, opened, discounted),
         );
         let rate = fees::push_rate(&stake, together, &rates, wish).map_err(refused)?;
-        let _making = task.shared.openings.making().await;
-        let child = side.wallet.push(&opened.opening, opened.children.last(), rate).await?;
-        check(opened, &child, stake.ceiling(rates.ceiling, wish), discounted).map_err(refused)?;
-        Ok(child)
+        let making = task.shared.openings.making().await;
+        let signed = side.wallet.push(&opened.opening, opened.children.last(), rate).await;
+        let child = side.without_lost_locks(signed)?;
+        if let Err(reason) = check(opened, &child, stake.ceiling(rates.ceiling, wish), discounted) {
+            // its coins are locked for nothing
+            side.tidy_locks();
+            return Err(refused(reason));
+        }
+        Ok((child, making))
     })
     .await;
-    task.yield_event(match made {
-        Ok(child) => Event::Made(Made::Push(child)),
+    match made {
+        Ok((child, making)) => {
+            let made = Event::Made(Made::Push(child));
+            task.yield_locked(effect, made, making).await;
+        }
         Err(reason) => {
             tracing::info!(reason, "the opening waits for a block and is not pushed now");
-            Event::Refused(EffectKind::MakePush, reason)
+            let refused = Event::Refused(EffectKind::MakePush, reason);
+            task.yield_answer(effect, refused).await;
         }
-    })
-    .await;
+    }
 }
 
 /// What a replacement must pay may be more than the rate that was asked for.

@@ -11,13 +11,14 @@ use crate::ports::{Chain, PortError};
 use crate::swap::event::{ChainView, EffectKind, Made, OpeningView};
 use crate::swap::fees::Wish;
 use crate::swap::state::{Claim, Maker, Opening, TxCost, Voiding};
-use crate::swap::{Event, State, Swap};
+use crate::swap::{Effect, Event, State, Swap};
 
-pub(super) async fn make(task: &Task, wish: Option<Wish>) {
-    let Some(side) = task.side().await else { return };
-    let swap = task.swap();
-    let Some(voiding) = voiding_of(&swap) else { return };
+pub(super) async fn make(task: &Task, effect: &Effect, wish: Option<Wish>) {
     let made = until_answered(task, "void the opening", || async {
+        let swap = task.swap();
+        let voiding = voiding_of(&swap).filter(|_| task.is_wanted(effect));
+        let voiding = voiding.ok_or_else(|| PortError::Refused("the opening is not to be voided any more".into()))?;
+        let side = task.side_now()?;
         let chain = side.chain.as_ref();
         let is_out = may_replace(chain, voiding).await?;
         let (rates, discounted) = (chain.fee_rates().await?, side.info().discount);
@@ -29,21 +30,25 @@ pub(super) async fn make(task: &Task, wish: Option<Wish>) {
         let wish = wish.or(first);
         let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
         let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be voided".into()))?;
-        let _making = task.shared.openings.making().await;
-        sign(&side, voiding, is_out, &bid).await
+        let making = task.shared.openings.making().await;
+        let void = sign(&side, voiding, is_out, &bid).await?;
+        Ok((void, making))
     })
     .await;
-    task.yield_event(match made {
-        Ok(void) => Event::Made(Made::Void(void)),
+    match made {
+        Ok((void, making)) => {
+            let made = Event::Made(Made::Void(void));
+            task.yield_locked(effect, made, making).await;
+        }
         Err(reason) => {
             tracing::warn!(
                 reason,
                 "the opening cannot be voided now; it is tried again at the next block"
             );
-            Event::Refused(EffectKind::MakeVoid, reason)
+            let refused = Event::Refused(EffectKind::MakeVoid, reason);
+            task.yield_answer(effect, refused).await;
         }
-    })
-    .await;
+    }
 }
 
 fn voiding_of(swap: &Swap) -> Option<&Voiding> {

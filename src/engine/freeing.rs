@@ -1,0 +1,79 @@
+//! Frees coins in the wallet that were locked for what is of no use any more.
+
+use std::sync::Arc;
+
+use tracing::warn;
+
+use super::{Shared, side};
+use crate::swap::event::Made;
+use crate::swap::state::{Claim, Maker, Opening};
+use crate::swap::{Event, State, Swap};
+
+/// An opening, or a child of one, that was made when it was no longer wanted keeps coins locked for nothing.
+pub(super) fn unused(shared: &Arc<Shared>, next: &Swap, event: &Event) {
+    if let Event::Made(Made::Push(child)) = event
+        && newest_child(next) != Some(child)
+        && let Some(side) = shared.side(next.terms.asset)
+    {
+        // an earlier child may need the same coins
+        side.tidy_locks();
+    }
+    let Event::Made(Made::Opening(made)) = event else {
+        return;
+    };
+    let used = match &next.state {
+        State::Maker(_, Maker::Publishing { opening, .. }) => opening == made,
+        _ => false,
+    };
+    let shared = shared.clone();
+    let (asset, made) = (next.terms.asset, made.clone());
+    let freed = async move {
+        shared.openings.settled(&made);
+        if !used
+            && let Some(side) = shared.side(asset)
+            && let Err(failure) = side.wallet.release(&made).await
+        {
+            // `keep_only` frees them at the next start of the daemon or of the node.
+            warn!(%failure, "the inputs of an unused opening stay locked for now");
+        }
+    };
+    tokio::spawn(tracing::Instrument::in_current_span(freed));
+}
+
+/// A child that is not needed any more, since a block holds the opening, may never have got out.
+pub(super) fn change(shared: &Shared, before: &Swap, next: &Swap) {
+    if let (Some(child), None) = (newest_child(before), newest_child(next)) {
+        inputs_of(shared, before, child);
+    }
+}
+
+fn inputs_of(shared: &Shared, swap: &Swap, child: &Claim) {
+    let opening = match &swap.state {
+        State::Maker(_, maker) => maker.opening(),
+        State::Requested { .. } | State::Taker(..) | State::Canceling { .. } | State::Closed(_) => None,
+    };
+    let (Some(opening), Some(side)) = (opening, shared.side(swap.terms.asset)) else {
+        return;
+    };
+    let spent = Opening {
+        inputs: side::inputs_of(swap, child),
+        ..opening.clone()
+    };
+    let freed = async move {
+        if let Err(failure) = side.wallet.release(&spent).await {
+            warn!(%failure, "the opening's change stays locked for now");
+        }
+    };
+    tokio::spawn(tracing::Instrument::in_current_span(freed));
+}
+
+/// The newest child of an opening that is in no block.
+fn newest_child(swap: &Swap) -> Option<&Claim> {
+    match &swap.state {
+        State::Maker(_, maker) => maker
+            .opened()
+            .filter(|opened| opened.confirmed_at.is_none())
+            .and_then(|opened| opened.children.last()),
+        State::Requested { .. } | State::Taker(..) | State::Canceling { .. } | State::Closed(_) => None,
+    }
+}

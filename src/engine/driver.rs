@@ -194,17 +194,30 @@ impl Driver {
             // It came to its end in the moment in which the state before this one was left.
             Signal::Answer(effect, _) if !wants(&self.swap.borrow()).contains(&effect) => true,
             Signal::Answer(_, event) => self.observe(&event),
-            Signal::Locked(effect, event, _making) => {
-                // What was made before the operator wished otherwise does not fulfil the wish.
-                let wish = wish_beside(&self.swap.borrow(), &effect);
-                self.observe(&event) && wish.is_none_or(|wish| self.observe(&Event::Bump(wish)))
-            }
+            Signal::Locked(effect, event, _making) => self.locked(&effect, &event),
             Signal::Ended(effect) => {
                 match self.work.get_mut(&effect) {
                     Some(work) if work.left => drop(self.work.remove(&effect)),
                     Some(work) => work.running = None,
                     None => {}
                 }
+                true
+            }
+        }
+    }
+
+    /// A version that came when none was wanted any more is of no use: the race that it was for is decided.
+    fn locked(&mut self, effect: &Effect, event: &Event) -> bool {
+        let swap = self.swap.borrow().clone();
+        let wanted = wants(&swap);
+        if wanted.contains(effect) {
+            return self.observe(event);
+        }
+        match wish_of(&wanted) {
+            // What was made before the operator wished otherwise does not fulfil the wish.
+            Some(wish) => self.observe(event) && self.observe(&Event::Bump(wish)),
+            None => {
+                freeing::unused(&self.shared, &swap, event);
                 true
             }
         }
@@ -310,10 +323,10 @@ impl Driver {
     }
 }
 
-/// The operator's wish for a version that another effect than `effect` is to make.
-fn wish_beside(swap: &Swap, effect: &Effect) -> Option<Wish> {
-    wants(swap).into_iter().find_map(|wanted| match &wanted {
-        Effect::MakePush(wish) | Effect::MakeVoid(wish) if wanted != *effect => *wish,
+/// The operator's wish for a version of what pushes or voids an opening.
+fn wish_of(wanted: &[Effect]) -> Option<Wish> {
+    wanted.iter().find_map(|wanted| match wanted {
+        Effect::MakePush(wish) | Effect::MakeVoid(wish) => *wish,
         _ => None,
     })
 }

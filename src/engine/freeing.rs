@@ -9,13 +9,15 @@ use crate::swap::event::Made;
 use crate::swap::state::{Claim, Maker, Opening};
 use crate::swap::{Event, State, Swap};
 
-/// An opening, or a child of one, that was made when it was no longer wanted keeps coins locked for nothing.
+/// An opening, or what pushes or voids one, that was made when it was no longer wanted keeps coins locked for nothing.
 pub(super) fn unused(shared: &Arc<Shared>, next: &Swap, event: &Event) {
-    if let Event::Made(Made::Push(child)) = event
-        && newest_child(next) != Some(child)
-        && let Some(side) = shared.side(next.terms.asset)
-    {
-        // an earlier child may need the same coins
+    let unused = match event {
+        Event::Made(Made::Push(child)) => newest_child(next) != Some(child),
+        Event::Made(Made::Void(void)) => newest_void(next) != Some(void),
+        _ => false,
+    };
+    if let Some(side) = shared.side(next.terms.asset).filter(|_| unused) {
+        // an earlier version may need the same coins
         side.tidy_locks();
     }
     let Event::Made(Made::Opening(made)) = event else {
@@ -75,5 +77,14 @@ fn newest_child(swap: &Swap) -> Option<&Claim> {
             .filter(|opened| opened.confirmed_at.is_none())
             .and_then(|opened| opened.children.last()),
         State::Requested { .. } | State::Taker(..) | State::Canceling { .. } | State::Closed(_) => None,
+    }
+}
+
+fn newest_void(swap: &Swap) -> Option<&Claim> {
+    match &swap.state {
+        State::Maker(_, Maker::Voiding(voiding)) => voiding.voids.last(),
+        State::Maker(..) | State::Requested { .. } | State::Taker(..) | State::Canceling { .. } | State::Closed(_) => {
+            None
+        }
     }
 }

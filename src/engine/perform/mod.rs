@@ -30,6 +30,9 @@ pub(super) struct Task {
     kept: watch::Receiver<bool>,
 }
 
+/// Why a version is not made: its effect ends without a word, and is begun again should it be wanted again.
+const UNWANTED: &str = "it is not wanted any more";
+
 /// How long what must have a rescue file waits for one that is being written.
 const KEPT_WITHIN: Duration = Duration::from_secs(1);
 

@@ -1,6 +1,6 @@
 //! Getting an opening into a block sooner: a child is signed here, and published only once it is committed.
 
-use super::{Task, until_answered};
+use super::{Task, UNWANTED, until_answered};
 use crate::engine::versions::size_with_child;
 use crate::ports::PortError;
 use crate::swap::event::{EffectKind, Made};
@@ -13,10 +13,10 @@ pub(super) async fn push(task: &Task, effect: &Effect, wish: Option<Wish>) {
     let made = until_answered(task, "push the opening", || async {
         let swap = task.swap();
         let State::Maker(_, Maker::Opened(opened)) = &swap.state else {
-            return Err(refused("the swap has gone on".into()));
+            return Err(refused(UNWANTED.into()));
         };
         if !task.is_wanted(effect) {
-            return Err(refused("the opening needs no push any more".into()));
+            return Err(refused(UNWANTED.into()));
         }
         let side = task.side_now()?;
         let discounted = side.info().discount;
@@ -29,14 +29,19 @@ pub(super) async fn push(task: &Task, effect: &Effect, wish: Option<Wish>) {
         );
         let rate = fees::push_rate(&stake, together, &rates, wish).map_err(refused)?;
         let making = task.shared.openings.making().await;
-        let signed = side.wallet.push(&opened.opening, opened.children.last(), rate).await;
-        let child = side.without_lost_locks(signed)?;
-        if let Err(reason) = check(opened, &child, stake.ceiling(rates.ceiling, wish), discounted) {
-            // its coins are locked for nothing
-            side.tidy_locks();
-            return Err(refused(reason));
+        if !task.is_wanted(effect) {
+            return Err(refused(UNWANTED.into()));
         }
-        Ok((child, making))
+        let signed = side.wallet.push(&opened.opening, opened.children.last(), rate).await;
+        let checked = signed.and_then(|child| {
+            let checked = check(opened, &child, stake.ceiling(rates.ceiling, wish), discounted);
+            checked.map(|()| child).map_err(refused)
+        });
+        if checked.is_err() {
+            // its coins may be locked for nothing
+            side.tidy_locks();
+        }
+        checked.map(|child| (child, making))
     })
     .await;
     match made {
@@ -44,6 +49,7 @@ pub(super) async fn push(task: &Task, effect: &Effect, wish: Option<Wish>) {
             let made = Event::Made(Made::Push(child));
             task.yield_locked(effect, made, making).await;
         }
+        Err(reason) if reason == UNWANTED => {}
         Err(reason) => {
             tracing::info!(reason, "the opening waits for a block and is not pushed now");
             let refused = Event::Refused(EffectKind::MakePush, reason);

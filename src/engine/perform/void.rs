@@ -5,7 +5,7 @@
 use bitcoin::Amount;
 
 use super::make::Bid;
-use super::{Task, until_answered};
+use super::{Task, UNWANTED, until_answered};
 use crate::engine::Side;
 use crate::ports::{Chain, PortError};
 use crate::swap::event::{ChainView, EffectKind, Made, OpeningView};
@@ -17,7 +17,7 @@ pub(super) async fn make(task: &Task, effect: &Effect, wish: Option<Wish>) {
     let made = until_answered(task, "void the opening", || async {
         let swap = task.swap();
         let voiding = voiding_of(&swap).filter(|_| task.is_wanted(effect));
-        let voiding = voiding.ok_or_else(|| PortError::Refused("the opening is not to be voided any more".into()))?;
+        let voiding = voiding.ok_or_else(|| PortError::Refused(UNWANTED.into()))?;
         let side = task.side_now()?;
         let chain = side.chain.as_ref();
         let is_out = may_replace(chain, voiding).await?;
@@ -31,6 +31,9 @@ pub(super) async fn make(task: &Task, effect: &Effect, wish: Option<Wish>) {
         let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
         let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be voided".into()))?;
         let making = task.shared.openings.making().await;
+        if !task.is_wanted(effect) {
+            return Err(PortError::Refused(UNWANTED.into()));
+        }
         let void = sign(&side, voiding, is_out, &bid).await?;
         Ok((void, making))
     })
@@ -40,6 +43,7 @@ pub(super) async fn make(task: &Task, effect: &Effect, wish: Option<Wish>) {
             let made = Event::Made(Made::Void(void));
             task.yield_locked(effect, made, making).await;
         }
+        Err(reason) if reason == UNWANTED => {}
         Err(reason) => {
             tracing::warn!(
                 reason,

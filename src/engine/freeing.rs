@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::{Shared, side};
+use super::{Shared, Side, side};
 use crate::swap::event::Made;
 use crate::swap::state::{Claim, Maker, Opening};
 use crate::swap::{Event, State, Swap};
@@ -27,16 +27,13 @@ pub(super) fn unused(shared: &Arc<Shared>, next: &Swap, event: &Event) {
         State::Maker(_, Maker::Publishing { opening, .. }) => opening == made,
         _ => false,
     };
-    let shared = shared.clone();
-    let (asset, made) = (next.terms.asset, made.clone());
+    let (Some(side), made) = (shared.side(next.terms.asset), made.clone()) else {
+        return;
+    };
     let freed = async move {
-        shared.openings.settled(&made);
-        if !used
-            && let Some(side) = shared.side(asset)
-            && let Err(failure) = side.wallet.release(&made).await
-        {
-            // `keep_only` frees them at the next start of the daemon or of the node.
-            warn!(%failure, "the inputs of an unused opening stay locked for now");
+        side.openings.settled(&made);
+        if !used {
+            release(&side, &made).await;
         }
     };
     tokio::spawn(tracing::Instrument::in_current_span(freed));
@@ -61,12 +58,15 @@ fn inputs_of(shared: &Shared, swap: &Swap, child: &Claim) {
         inputs: side::inputs_of(swap, child),
         ..opening.clone()
     };
-    let freed = async move {
-        if let Err(failure) = side.wallet.release(&spent).await {
-            warn!(%failure, "the opening's change stays locked for now");
-        }
-    };
+    let freed = async move { release(&side, &spent).await };
     tokio::spawn(tracing::Instrument::in_current_span(freed));
+}
+
+async fn release(side: &Side, opening: &Opening) {
+    if let Err(failure) = side.wallet.release(opening).await {
+        warn!(%failure, "coins stay locked until the node's locks have been put in order");
+        side.tidy_locks();
+    }
 }
 
 /// The newest child of an opening that is in no block.

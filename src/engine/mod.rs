@@ -48,7 +48,6 @@ use answers::Answers;
 use driver::Inbox;
 use guard::Guard;
 use judging::Judging;
-use openings::Openings;
 use rescue::Rescue;
 use sides::Sides;
 
@@ -136,7 +135,6 @@ struct Shared {
     rescue: Rescue,
     pace: Pace,
     fee_invoice_factor: u64,
-    openings: Openings,
     judging: Judging,
     answers: Answers,
     policy: RwLock<Policy>,
@@ -260,7 +258,6 @@ impl Engine {
             seed: parts.seed,
             pace: parts.pace,
             fee_invoice_factor: parts.fee_invoice_factor,
-            openings: Openings::default(),
             judging: Judging::default(),
             answers: Answers::default(),
             policy: RwLock::new(policy),

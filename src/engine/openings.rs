@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
-use super::Side;
 use crate::ports::{PortError, Wallet};
 use crate::swap::state::Opening;
 use crate::tx::OpeningOutput;
 use crate::units::FeeRate;
 
-/// Keeps the clean-up of forgotten locks from freeing the coins of an opening that is being made just now.
+/// Keeps the clean-up of a wallet's forgotten locks from freeing the coins of an opening that is being made just now. One
+/// for each wallet: a node that does not answer must not hold up what another chain's wallet makes.
 #[derive(Default)]
 pub(super) struct Openings {
     making: Arc<RwLock<()>>,
@@ -19,9 +19,14 @@ pub(super) struct Openings {
 
 impl Openings {
     /// Has the wallet make an opening, and remembers it until [`Openings::settled`].
-    pub(super) async fn fund(&self, side: &Side, output: &OpeningOutput, rate: FeeRate) -> Result<Opening, PortError> {
+    pub(super) async fn fund(
+        &self,
+        wallet: &dyn Wallet,
+        output: &OpeningOutput,
+        rate: FeeRate,
+    ) -> Result<Opening, PortError> {
         let _making = self.making.read().await;
-        let opening = side.without_lost_locks(side.wallet.fund(output, rate).await)?;
+        let opening = wallet.fund(output, rate).await?;
         self.list().push(opening.clone());
         Ok(opening)
     }

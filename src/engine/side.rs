@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
 use super::Shared;
+use super::openings::Openings;
 use crate::policy::PausedBy;
 use crate::ports::{Chain, ChainInfo, PortError, Wallet};
 use crate::protocol;
@@ -19,6 +20,10 @@ use crate::units::{Asset, Blocks, OutPoint, Timestamp};
 
 /// How often a node that new swaps may not rely on is asked whether that is still so.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
+
+/// How long a node may be at work on a call that was given up. It may lock coins after we have looked: so long the locks
+/// are put in order at every block.
+const LATE: Duration = Duration::from_secs(10 * 60);
 
 /// How long a chain may be without a block before new swaps wait for the next one: ten blocks of Liquid, which come by
 /// the clock; on Bitcoin three hours, which chance alone takes once in years. Test chains have blocks when they like.
@@ -51,6 +56,8 @@ pub struct Side {
     /// How long the chain may be without a block before new swaps wait for the next one; None: as long as it likes.
     patience: Option<Duration>,
     health: Mutex<Health>,
+    /// What the wallet makes just now.
+    pub(super) openings: Openings,
     /// The wallet's locks may not be what they should be.
     locks_in_doubt: Notify,
 }
@@ -81,6 +88,7 @@ impl Side {
                 doubt: None,
                 witness_away: false,
             }),
+            openings: Openings::default(),
             locks_in_doubt: Notify::new(),
         }
     }
@@ -224,19 +232,18 @@ async fn notice_absences(side: &Side) {
 async fn look(shared: &Shared, side: &Side) {
     let mut tips = side.chain.tips();
     let (mut in_order, mut reorg, mut newest) = (false, Blocks(0), None);
-    // Until a block has come: the node may still be at work on a call that was given up, by this daemon or by one that
-    // ran before it, and lock coins after a look.
-    let mut in_doubt = true;
+    // A call of a daemon that ran before this one may be among those that are late.
+    let mut doubted = Some(Instant::now());
     loop {
         let tip = *tips.borrow_and_update();
         let answering = tip.is_some();
         // The first tip after a start is no news: its block may be old.
         let block = answering && newest.is_some() && tip != newest;
         newest = tip.or(newest);
-        in_order &= answering && !in_doubt;
+        in_order &= answering && !(block && doubted.is_some());
         if answering && !in_order {
             in_order = put_in_order(shared, side).await;
-            in_doubt &= !(in_order && block);
+            doubted = doubted.filter(|since| !in_order || !block || since.elapsed() < LATE);
         } else if answering && side.info().unfit.is_some() {
             told(side.look_again().await);
         }
@@ -254,7 +261,7 @@ async fn look(shared: &Shared, side: &Side) {
         }
         tokio::select! {
             changed = timeout(LOOK_AGAIN, tips.changed()) => if let Ok(Err(_gone)) = changed { return },
-            () = side.locks_in_doubt.notified() => in_doubt = true,
+            () = side.locks_in_doubt.notified() => (in_order, doubted) = (false, Some(Instant::now())),
         }
     }
 }
@@ -275,12 +282,13 @@ fn pause_after(shared: &Shared, asset: Asset, undone: Blocks) {
 async fn put_in_order(shared: &Shared, side: &Side) -> bool {
     let committed = || {
         let running = shared.running();
-        running
-            .values()
-            .filter_map(|running| unsettled(&running.swap.borrow()))
+        let swaps = running.values().map(|running| running.swap.borrow());
+        swaps
+            .filter(|swap| swap.terms.asset == side.chain.asset())
+            .filter_map(|swap| unsettled(&swap))
             .collect()
     };
-    let locks = shared.openings.keep_only(side.wallet.as_ref(), committed).await;
+    let locks = side.openings.keep_only(side.wallet.as_ref(), committed).await;
     told(side.look_again().await) && told(locks)
 }
 

@@ -1,18 +1,19 @@
 //! The chain's node, or one of the Lightning nodes, is away for some blocks, with a swap in every state.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use sluice::api::SluiceApiClient;
 use sluice::api::types::SwapView;
 use sluice::swap::Kind;
+use sluice::units::Asset;
 use sluice_regtest::daemons::proxy::Fault;
 use sluice_regtest::daemons::wait_for;
 use sluice_regtest::liquid::Gate;
 use sluice_regtest::world::operator::Operator;
-use sluice_regtest::world::{Options, PATIENCE, World};
+use sluice_regtest::world::{Options, PATIENCE, World, bitcoin};
 
 use super::books::Books;
 use super::moments::Moments;
-use super::orders::{chain, node, order};
+use super::orders::{chain, finish, finish_of, mine, node, order, order_of, request_of};
 
 /// Waits until a daemon knows that its chain's node is away, or is there again.
 async fn wait_for_chain(operator: &Operator, away: bool) -> Result<()> {
@@ -101,4 +102,30 @@ async fn a_maker_whose_node_has_pruned_the_openings_block_still_sees_its_opening
     let confirmed = |view: &SwapView| view.state.starts_with("opening confirmed");
     world.wait_for_swap(&world.alice, swap, "confirmed", confirmed).await?;
     Ok(())
+}
+
+/// Each wallet's locks are put in order while that wallet makes nothing: it must not wait for the other one's node.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_of_lbtc_does_not_wait_for_a_bitcoind_that_does_not_answer() -> Result<()> {
+    let options = Options {
+        proxied: true,
+        bitcoin: Some(bitcoin::Kind::Embedded),
+        channels: 2,
+        ..Options::default()
+    };
+    let world = World::start(options).await?;
+    let bitcoind = world.ways[0].bitcoin.as_ref().context("a way to bitcoind")?;
+    bitcoind.suffer_in("fundrawtransaction", Fault::Hanging);
+    let btc = request_of(Asset::Btc, world.channels[0], 500_000);
+    let btc = order_of(&world.alice, Kind::In, btc).await?;
+    bitcoind.wait_for_befallen(1, PATIENCE).await?;
+    // the daemon looks at the wallet's locks at the first blocks after its start
+    mine(&world, Asset::Lbtc, 1).await?;
+    let lbtc = order(&world.alice, Kind::In, world.channels[1], 500_000).await?;
+    let opened = |view: &SwapView| view.timings_ms.opening_published.is_some();
+    world.wait_for_swap(&world.alice, lbtc, "opened", opened).await?;
+    ensure!(bitcoind.befallen() == 1, "bitcoind's call was given up meanwhile");
+    bitcoind.heal();
+    finish(&world, &[lbtc]).await?;
+    finish_of(&world, Asset::Btc, &[btc]).await
 }

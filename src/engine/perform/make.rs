@@ -26,15 +26,14 @@ pub(super) async fn opening(task: &Task, effect: &Effect, hash: PaymentHash) {
             amount,
         });
     let Some(output) = output else { return };
-    let shared = &task.shared;
     let made = until_answered(task, "fund the opening", || async {
         if !task.is_wanted(effect) {
             return Err(PortError::Refused("the swap has ended".into()));
         }
         let side = task.side_now()?;
         let rate = side.chain.fee_rate().await?;
-        let fund = || shared.openings.fund(&side, &output, rate);
-        let attempt = async || match fund().await {
+        let fund = || side.openings.fund(side.wallet.as_ref(), &output, rate);
+        let attempt = async || match side.without_lost_locks(fund().await) {
             Err(PortError::Refused(reason)) if may_be_funded_soon(task, &side).await? => {
                 Err(PortError::Unreachable(reason))
             }

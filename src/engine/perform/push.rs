@@ -28,7 +28,7 @@ pub(super) async fn push(task: &Task, effect: &Effect, wish: Option<Wish>) {
             size_with_child(&swap, opened, discounted),
         );
         let rate = fees::push_rate(&stake, together, &rates, wish).map_err(refused)?;
-        let making = task.shared.openings.making().await;
+        let making = side.openings.making().await;
         if !task.is_wanted(effect) {
             return Err(refused(UNWANTED.into()));
         }

@@ -30,7 +30,7 @@ pub(super) async fn make(task: &Task, effect: &Effect, wish: Option<Wish>) {
         let wish = wish.or(first);
         let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
         let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be voided".into()))?;
-        let making = task.shared.openings.making().await;
+        let making = side.openings.making().await;
         if !task.is_wanted(effect) {
             return Err(PortError::Refused(UNWANTED.into()));
         }

@@ -173,6 +173,12 @@ impl Proxy {
         });
     }
 
+    /// How many calls, or pieces of bytes, the present fault has befallen.
+    #[must_use]
+    pub fn befallen(&self) -> u64 {
+        *self.way.befallen.borrow()
+    }
+
     /// Waits until the present fault has befallen so many calls, or pieces of bytes. Connections that are refused are not
     /// counted: nobody hears of them.
     ///
@@ -181,7 +187,7 @@ impl Proxy {
     pub async fn wait_for_befallen(&self, calls: u64, limit: Duration) -> Result<()> {
         let mut befallen = self.way.befallen.subscribe();
         let enough = tokio::time::timeout(limit, befallen.wait_for(|befallen| *befallen >= calls)).await;
-        let found = *self.way.befallen.borrow();
+        let found = self.befallen();
         enough.with_context(|| format!("{found} of {calls} calls went wrong within {limit:?}"))??;
         Ok(())
     }

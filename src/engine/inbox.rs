@@ -1,10 +1,13 @@
 //! Messages from peers: to the driver of their swap, to admission, or to the peer list. Nothing is stored before it is
 //! judged, and a flood is dropped, not queued.
 
+use std::future::pending;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, info, warn};
 
 use super::driver::Inbox;
@@ -39,22 +42,44 @@ pub(super) async fn listen(shared: Arc<Shared>) {
     let mut pause = shared.pace.retry_first;
     loop {
         match shared.messenger.events().await {
-            Ok(mut events) => {
+            Ok(events) => {
                 pause = shared.pace.retry_first;
-                shared.peers.refresh(&shared).await;
-                while let Some(event) = events.next().await {
-                    match event {
-                        PeerEvent::Message(incoming) => received(&shared, &requests, incoming),
-                        PeerEvent::Online(peer) => shared.peers.came(&shared, peer),
-                        PeerEvent::Offline(peer) => shared.peers.went(peer),
-                    }
-                }
+                hear(&shared, &requests, events).await;
                 warn!("the node ended the stream of messages; beginning again");
             }
             Err(failure) => warn!(%failure, "waiting for the node's messages"),
         }
-        tokio::time::sleep(pause).await;
+        sleep(pause).await;
         pause = pause.saturating_mul(2).min(shared.pace.retry_cap);
+    }
+}
+
+/// Hears events until there are no more. Who is connected is asked first, until the node has told: those who stay
+/// connected are no news that would ever come.
+async fn hear(shared: &Arc<Shared>, requests: &Requests, mut events: BoxStream<'static, PeerEvent>) {
+    let mut pause = shared.pace.retry_first;
+    let mut ask = Some(Instant::now());
+    loop {
+        let due = async {
+            match ask {
+                Some(at) => sleep_until(at).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = due => {
+                let told = shared.peers.refresh(shared).await;
+                ask = (!told).then(|| Instant::now() + pause);
+                pause = pause.saturating_mul(2).min(shared.pace.retry_cap);
+            }
+            event = events.next() => match event {
+                Some(PeerEvent::Message(incoming)) => received(shared, requests, incoming),
+                Some(PeerEvent::Online(peer)) => shared.peers.came(shared, peer),
+                Some(PeerEvent::Offline(peer)) => shared.peers.went(peer),
+                None => return,
+            },
+        }
     }
 }
 

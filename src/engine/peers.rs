@@ -216,16 +216,21 @@ impl Peers {
         self.known().online.remove(&peer);
     }
 
-    /// Asks every connected peer, after the stream of messages has begun: what came before it was not heard.
-    pub(super) async fn refresh(&self, shared: &Arc<Shared>) {
+    /// Asks every connected peer, after the stream of messages has begun: what came before it was not heard. False: the
+    /// node does not tell who is connected.
+    pub(super) async fn refresh(&self, shared: &Arc<Shared>) -> bool {
         match shared.messenger.connected().await {
             Ok(connected) => {
                 self.known().online = connected.iter().copied().collect();
                 for peer in connected {
                     tell(shared, peer, true);
                 }
+                true
             }
-            Err(failure) => warn!(%failure, "the node does not tell who is connected"),
+            Err(failure) => {
+                warn!(%failure, "the node does not tell who is connected; asking again");
+                false
+            }
         }
     }
 

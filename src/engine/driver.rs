@@ -6,21 +6,21 @@
 //!
 //! Nothing acts on a state that is not on disk. A failing commit ends the daemon: only a new start can write again.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
 
-use tokio::sync::{OwnedRwLockReadGuard, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tracing::{debug, error, info, warn};
 
+use super::desk::Desk;
 use super::perform::{self, Task};
+use super::signal::{Heard, Signal};
 use super::{Shared, freeing, rescue};
 use crate::store::state_name;
-use crate::swap::event::{InvoiceKind, Made, OpeningView, PaymentStatus, TxKind};
-use crate::swap::fees::Wish;
+use crate::swap::event::{Made, OpeningView, PaymentStatus, TxKind};
 use crate::swap::state::Maker;
 use crate::swap::{Effect, Event, Now, State, Step, Swap, step, wants};
 use crate::units::Height;
@@ -36,31 +36,13 @@ pub(super) enum Inbox {
     },
 }
 
-/// A driver's message from one of its effects.
-pub(super) enum Signal {
-    Event(Event),
-    /// What says nothing of a state that wants the effect no more: one version's answer is not another's.
-    Answer(Effect, Event),
-    /// A transaction whose coins are locked: until it is committed, or is told to be of no use, no lock is tidied up.
-    Locked(Effect, Event, OwnedRwLockReadGuard<()>),
-    Ended(Effect),
-}
-
-/// An effect at work.
-struct Work {
-    /// None once it has ended by itself; it is not begun again while it stays wanted.
-    running: Option<AbortHandle>,
-    /// It was not wanted for a while, in which it may have ended without a word.
-    left: bool,
-}
-
 pub(super) struct Driver {
     shared: Arc<Shared>,
     swap: watch::Sender<Arc<Swap>>,
     /// One channel for each task that hears of the swap's steps, so that they hear in turn: those that share a channel
     /// are woken in random order, and no run could be repeated.
     listeners: Vec<watch::Sender<Arc<Swap>>>,
-    work: HashMap<Effect, Work>,
+    desk: Desk<AbortHandle>,
     signals: mpsc::Sender<Signal>,
     /// Whether the swap's rescue file is on the disk.
     kept: watch::Receiver<bool>,
@@ -80,7 +62,7 @@ pub(super) async fn drive(
         shared,
         swap,
         listeners: vec![listener],
-        work: HashMap::new(),
+        desk: Desk::new(),
         signals,
         kept,
     };
@@ -91,7 +73,7 @@ pub(super) async fn drive(
         driver.reconcile();
         let going_on = tokio::select! {
             biased;
-            Some(signal) = signalled.recv() => driver.signalled(signal),
+            Some(signal) = signalled.recv() => driver.signalled(&signal),
             message = inbox.recv() => match message {
                 Some(message) => driver.received(message),
                 None => false,
@@ -104,62 +86,19 @@ pub(super) async fn drive(
     driver.finish(&mut signalled).await;
 }
 
-/// Whether an effect, once begun, is let run to its end: dropping it would leave open whether it happened.
-fn is_joined(effect: &Effect) -> bool {
-    matches!(
-        effect,
-        Effect::Pay(_) | Effect::MakeOpening(_) | Effect::MakePush(_) | Effect::MakeVoid(_)
-    )
-}
-
-/// Whether two effects must not be at work together: a second payment call, or a look at a payment whose call is
-/// still open, which would take the word on an earlier attempt for the word on this one; two that lock the same coins.
-fn excludes(running: &Effect, wanted: &Effect) -> bool {
-    let payment = |effect: &Effect| -> Option<InvoiceKind> {
-        match effect {
-            Effect::Pay(payee) => Some(payee.kind),
-            Effect::WatchPayment(kind, _) => Some(*kind),
-            _ => None,
-        }
-    };
-    match (running, wanted) {
-        (Effect::Pay(_), _) => payment(wanted).is_some() && payment(running) == payment(wanted),
-        (Effect::MakeOpening(_), Effect::MakeOpening(_))
-        | (Effect::MakePush(_), Effect::MakePush(_))
-        | (Effect::MakeVoid(_), Effect::MakeVoid(_)) => true,
-        _ => false,
-    }
-}
-
 impl Driver {
     fn is_closed(&self) -> bool {
         matches!(self.swap.borrow().state, State::Closed(_))
     }
 
     fn reconcile(&mut self) {
-        let swap = self.swap.borrow().clone();
-        let wanted = wants(&swap);
-        self.work.retain(|effect, work| {
-            if wanted.contains(effect) {
-                return true;
-            }
-            match &work.running {
-                Some(_) if is_joined(effect) => {
-                    work.left = true;
-                    true
-                }
-                Some(running) => {
-                    running.abort();
-                    false
-                }
-                None => false,
-            }
-        });
-        for effect in wanted {
-            let excluded = |(running, work): (&Effect, &Work)| work.running.is_some() && excludes(running, &effect);
-            if !self.work.contains_key(&effect) && !self.work.iter().any(excluded) {
-                self.begin(effect);
-            }
+        let wanted = wants(&self.swap.borrow());
+        for running in self.desk.keep_only(&wanted) {
+            running.abort();
+        }
+        while let Some(effect) = self.desk.to_begin(&wanted) {
+            let running = self.begin(effect.clone());
+            self.desk.begun(effect, running);
         }
     }
 
@@ -169,57 +108,34 @@ impl Driver {
         listening
     }
 
-    fn begin(&mut self, effect: Effect) {
+    fn begin(&mut self, effect: Effect) -> AbortHandle {
         let (swap, kept) = (self.listen(), self.kept.clone());
         let task = Task::new(self.shared.clone(), swap, self.signals.clone(), kept);
-        let (begun, shared) = (effect.clone(), self.shared.clone());
+        let shared = self.shared.clone();
         let work = async move {
-            let performed = AssertUnwindSafe(perform::perform(&task, &begun)).catch_unwind().await;
+            let performed = AssertUnwindSafe(perform::perform(&task, &effect)).catch_unwind().await;
             if performed.is_err() {
                 shared.fail("the work for a swap panicked, which is a bug of Sluice".into());
             }
-            task.ended(begun).await;
+            task.ended(effect).await;
         };
-        let running = tokio::spawn(tracing::Instrument::in_current_span(work)).abort_handle();
-        let work = Work {
-            running: Some(running),
-            left: false,
-        };
-        self.work.insert(effect, work);
+        tokio::spawn(tracing::Instrument::in_current_span(work)).abort_handle()
     }
 
-    fn signalled(&mut self, signal: Signal) -> bool {
-        match signal {
-            Signal::Event(event) => self.observe(&event),
-            // It came to its end in the moment in which the state before this one was left.
-            Signal::Answer(effect, _) if !wants(&self.swap.borrow()).contains(&effect) => true,
-            Signal::Answer(_, event) => self.observe(&event),
-            Signal::Locked(effect, event, _making) => self.locked(&effect, &event),
-            Signal::Ended(effect) => {
-                match self.work.get_mut(&effect) {
-                    Some(work) if work.left => drop(self.work.remove(&effect)),
-                    Some(work) => work.running = None,
-                    None => {}
-                }
-                true
-            }
-        }
-    }
-
-    /// A version that came when none was wanted any more is of no use: the race that it was for is decided.
-    fn locked(&mut self, effect: &Effect, event: &Event) -> bool {
+    fn signalled(&mut self, signal: &Signal) -> bool {
         let swap = self.swap.borrow().clone();
-        let wanted = wants(&swap);
-        if wanted.contains(effect) {
-            return self.observe(event);
-        }
-        match wish_of(&wanted) {
-            // What was made before the operator wished otherwise does not fulfil the wish.
-            Some(wish) => self.observe(event) && self.observe(&Event::Bump(wish)),
-            None => {
+        match signal.heard(&swap) {
+            Heard::Observe(event) => self.observe(event),
+            Heard::ObserveThenWish(event, wish) => self.observe(event) && self.observe(&Event::Bump(wish)),
+            Heard::Unused(event) => {
                 freeing::unused(&self.shared, &swap, event);
                 true
             }
+            Heard::Ended(effect) => {
+                self.desk.ended(effect);
+                true
+            }
+            Heard::Nothing => true,
         }
     }
 
@@ -240,17 +156,11 @@ impl Driver {
     async fn finish(&mut self, signalled: &mut mpsc::Receiver<Signal>) {
         loop {
             self.reconcile();
-            if self.work.values().all(|work| work.running.is_none()) {
+            if self.desk.is_idle() {
                 break;
             }
-            match signalled.recv().await {
-                Some(Signal::Event(event) | Signal::Locked(_, event, _)) => {
-                    freeing::unused(&self.shared, &self.swap.borrow(), &event);
-                }
-                Some(Signal::Answer(..)) => {}
-                Some(Signal::Ended(effect)) => drop(self.work.remove(&effect)),
-                None => break,
-            }
+            let Some(signal) = signalled.recv().await else { break };
+            self.signalled(&signal);
         }
     }
 
@@ -314,21 +224,9 @@ impl Driver {
         }
     }
 
-    fn stop(&mut self) {
-        for work in self.work.values() {
-            if let Some(running) = &work.running {
-                running.abort();
-            }
-        }
+    fn stop(&self) {
+        self.desk.running().for_each(AbortHandle::abort);
     }
-}
-
-/// The operator's wish for a version of what pushes or voids an opening.
-fn wish_of(wanted: &[Effect]) -> Option<Wish> {
-    wanted.iter().find_map(|wanted| match wanted {
-        Effect::MakePush(wish) | Effect::MakeVoid(wish) => *wish,
-        _ => None,
-    })
 }
 
 fn is_voiding(swap: &Swap) -> bool {

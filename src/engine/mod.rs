@@ -8,6 +8,7 @@
 mod admit;
 mod answers;
 mod aside;
+mod desk;
 mod driver;
 mod freeing;
 mod guard;
@@ -24,6 +25,7 @@ mod settings;
 mod side;
 mod sides;
 mod sight;
+mod signal;
 mod start;
 mod switch;
 mod versions;

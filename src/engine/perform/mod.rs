@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedRwLockReadGuard, mpsc, watch};
 use tracing::{debug, error, warn};
 
-use super::driver::Signal;
+use super::signal::Signal;
 use super::{Shared, Side, rescue};
 use crate::ports::PortError;
 use crate::swap::{Effect, Event, Swap, wants};

@@ -8,10 +8,20 @@ use crate::swap::event::InvoiceKind;
 /// The effects at work. `H` stops one.
 pub(super) struct Desk<H> {
     work: HashMap<Effect, Work<H>>,
+    /// How many have been begun.
+    begun: u64,
+}
+
+/// An effect that is begun once more: the end of an earlier one, heard of late, is not its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Beginning {
+    pub(super) effect: Effect,
+    number: u64,
 }
 
 /// An effect at work.
 struct Work<H> {
+    number: u64,
     /// None once it has ended by itself; it is not begun again while it stays wanted.
     running: Option<H>,
     /// It was not wanted for a while, in which it may have ended without a word.
@@ -20,7 +30,10 @@ struct Work<H> {
 
 impl<H> Desk<H> {
     pub(super) fn new() -> Desk<H> {
-        Desk { work: HashMap::new() }
+        Desk {
+            work: HashMap::new(),
+            begun: 0,
+        }
     }
 
     /// Keeps what is wanted, and what must come to its end. The rest is forgotten: what of it still runs is to be stopped.
@@ -42,17 +55,21 @@ impl<H> Desk<H> {
     }
 
     /// The first wanted effect that is to be begun now, if there is one. What is begun may keep the next from it.
-    pub(super) fn to_begin(&self, wanted: &[Effect]) -> Option<Effect> {
+    pub(super) fn to_begin(&self, wanted: &[Effect]) -> Option<Beginning> {
         let is_excluded = |wanted: &Effect| {
             let mut work = self.work.iter();
             work.any(|(effect, work)| work.running.is_some() && excludes(effect, wanted))
         };
         let mut missing = wanted.iter().filter(|effect| !self.work.contains_key(effect));
-        missing.find(|effect| !is_excluded(effect)).cloned()
+        let effect = missing.find(|effect| !is_excluded(effect))?.clone();
+        let number = self.begun;
+        Some(Beginning { effect, number })
     }
 
-    pub(super) fn begun(&mut self, effect: Effect, running: H) {
+    pub(super) fn begun(&mut self, Beginning { effect, number }: Beginning, running: H) {
+        self.begun = number + 1;
         let work = Work {
+            number,
             running: Some(running),
             left: false,
         };
@@ -60,8 +77,8 @@ impl<H> Desk<H> {
     }
 
     /// An effect has come to its end by itself.
-    pub(super) fn ended(&mut self, effect: &Effect) {
-        match self.work.get_mut(effect) {
+    pub(super) fn ended(&mut self, Beginning { effect, number }: &Beginning) {
+        match self.work.get_mut(effect).filter(|work| work.number == *number) {
             Some(work) if work.left => drop(self.work.remove(effect)),
             Some(work) => work.running = None,
             None => {}

@@ -15,14 +15,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tracing::{debug, error, info, warn};
 
-use super::desk::Desk;
+use super::desk::{Beginning, Desk};
 use super::perform::{self, Task};
 use super::signal::{Heard, Signal};
 use super::{Shared, freeing, rescue};
 use crate::store::state_name;
 use crate::swap::event::{Made, OpeningView, PaymentStatus, TxKind};
 use crate::swap::state::Maker;
-use crate::swap::{Effect, Event, Now, State, Step, Swap, step, wants};
+use crate::swap::{Event, Now, State, Step, Swap, step, wants};
 use crate::units::Height;
 
 /// What reaches a driver from outside.
@@ -96,9 +96,9 @@ impl Driver {
         for running in self.desk.keep_only(&wanted) {
             running.abort();
         }
-        while let Some(effect) = self.desk.to_begin(&wanted) {
-            let running = self.begin(effect.clone());
-            self.desk.begun(effect, running);
+        while let Some(beginning) = self.desk.to_begin(&wanted) {
+            let running = self.begin(beginning.clone());
+            self.desk.begun(beginning, running);
         }
     }
 
@@ -108,16 +108,18 @@ impl Driver {
         listening
     }
 
-    fn begin(&mut self, effect: Effect) -> AbortHandle {
+    fn begin(&mut self, beginning: Beginning) -> AbortHandle {
         let (swap, kept) = (self.listen(), self.kept.clone());
         let task = Task::new(self.shared.clone(), swap, self.signals.clone(), kept);
         let shared = self.shared.clone();
         let work = async move {
-            let performed = AssertUnwindSafe(perform::perform(&task, &effect)).catch_unwind().await;
+            let performed = AssertUnwindSafe(perform::perform(&task, &beginning.effect))
+                .catch_unwind()
+                .await;
             if performed.is_err() {
                 shared.fail("the work for a swap panicked, which is a bug of Sluice".into());
             }
-            task.ended(effect).await;
+            task.ended(beginning).await;
         };
         tokio::spawn(tracing::Instrument::in_current_span(work)).abort_handle()
     }
@@ -131,8 +133,8 @@ impl Driver {
                 freeing::unused(&self.shared, &swap, event);
                 true
             }
-            Heard::Ended(effect) => {
-                self.desk.ended(effect);
+            Heard::Ended(beginning) => {
+                self.desk.ended(beginning);
                 true
             }
             Heard::Nothing => true,

@@ -3,6 +3,7 @@
 
 use tokio::sync::OwnedRwLockReadGuard;
 
+use super::desk::Beginning;
 use crate::swap::fees::Wish;
 use crate::swap::{Effect, Event, State, Swap, wants};
 
@@ -13,7 +14,7 @@ pub(super) enum Signal {
     Answer(Effect, Event),
     /// A transaction whose coins are locked: until it is committed, or is told to be of no use, no lock is tidied up.
     Locked(Effect, Event, OwnedRwLockReadGuard<()>),
-    Ended(Effect),
+    Ended(Beginning),
 }
 
 /// What a driver does about a signal.
@@ -26,7 +27,7 @@ pub(super) enum Heard<'a> {
     /// It is not observed, but what it locked coins for is of no use: they are freed.
     Unused(&'a Event),
     /// The effect is not at work any more.
-    Ended(&'a Effect),
+    Ended(&'a Beginning),
     Nothing,
 }
 
@@ -41,7 +42,7 @@ impl Signal {
             // It came to its end in the moment in which the state before this one was left.
             Signal::Answer(..) => Heard::Nothing,
             Signal::Locked(effect, event, _making) => locked(&wants(swap), effect, event),
-            Signal::Ended(effect) => Heard::Ended(effect),
+            Signal::Ended(beginning) => Heard::Ended(beginning),
         }
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedRwLockReadGuard, mpsc, watch};
 use tracing::{debug, error, warn};
 
+use super::desk::Beginning;
 use super::signal::Signal;
 use super::{Shared, Side, rescue};
 use crate::ports::PortError;
@@ -130,8 +131,8 @@ impl Task {
     }
 
     /// Tells the driver that an effect has come to its end.
-    pub(super) async fn ended(&self, effect: Effect) {
-        let _ = self.signals.send(Signal::Ended(effect)).await;
+    pub(super) async fn ended(&self, beginning: Beginning) {
+        let _ = self.signals.send(Signal::Ended(beginning)).await;
     }
 
     /// The chain and wallet of this swap, once its node has answered; an end without them is told once to the log.

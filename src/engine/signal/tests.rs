@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tokio::sync::RwLock;
 
 use super::*;
+use crate::engine::desk::Desk;
 use crate::store::state_name;
 use crate::swap::event::{ChainView, EffectKind, Made, OpeningView, SpendPath, TxKind, Verdict};
 use crate::swap::fees::TxCost;
@@ -232,7 +233,7 @@ fn after_the_end_no_answer_is_heard_and_all_that_was_made_is_of_no_use() {
     let answer = Event::Made(Made::Claim(version(2)));
     let answer = Signal::Answer(Effect::MakeClaim(SpendPath::Csv, None), answer);
     assert_eq!(answer.heard(&over), Heard::Nothing);
-    let joined = Effect::MakePush(None);
+    let joined = Desk::<()>::new().to_begin(&[Effect::MakePush(None)]).unwrap();
     assert_eq!(
         Signal::Ended(joined.clone()).heard(&over),
         Heard::Ended(&joined),

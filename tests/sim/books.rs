@@ -326,6 +326,9 @@ impl<'a> Books<'a> {
                 ));
             }
         }
+        for (who, asset, locked) in self.state.locked_coins() {
+            self.fault(format!("{who:?}'s {asset} wallet keeps {locked:?} locked for nothing"));
+        }
         for who in Who::BOTH {
             let (actual, expected) = (self.state.lightning.gain(who), self.channels[who.index()]);
             if actual != expected {

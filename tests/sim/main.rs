@@ -94,6 +94,23 @@ fn a_claim_by_both_keys_is_never_kept_as_a_refund_by_the_timelock() {
     }
 }
 
+/// Answers of the wallets are lost or late, they refuse to free coins, and openings are pushed and given up all the time.
+#[test]
+fn no_coin_stays_locked_for_what_has_come_to_nothing() {
+    for seed in 1..=8 {
+        let plan = Plan {
+            slow: 5_000,
+            lost: 600,
+            refused: 300,
+            abort: 3_000,
+            bump: 3_000,
+            passed_over: 5_000,
+            ..Plan::fair(seed, 40)
+        };
+        play(plan).check();
+    }
+}
+
 /// CI plays 20,000: SIM_SWAPS=20000. `cargo regtest soak` plays them for hours.
 #[test]
 fn thousands_of_swaps_lose_nothing() {

@@ -6,10 +6,12 @@ use std::time::Duration;
 use bitcoin::Amount;
 use rand::Rng;
 use sluice::engine::{Engine, NewSwap};
+use sluice::swap::fees::Wish;
 use sluice::swap::{Kind, holds_channel};
-use sluice::units::{Asset, AssetChoice, Ppm, Scid, SwapId};
+use sluice::units::{Asset, AssetChoice, FeeRate, Ppm, Scid, SwapId};
 use tokio::time::{sleep, timeout};
 
+use crate::ledger::usual_price;
 use crate::world::{Who, World};
 
 /// More than any peer asks for.
@@ -113,6 +115,7 @@ async fn until_free(world: &Arc<World>, who: Who, scid: Scid, id: SwapId) {
         if held == [false, false] {
             return;
         }
+        hurry(world, scid);
         if abort && abort_after == 0 {
             let engine = world.lock().engine(who);
             if let Some(engine) = engine {
@@ -122,5 +125,32 @@ async fn until_free(world: &Arc<World>, who: Who, scid: Scid, id: SwapId) {
             }
         }
         abort_after -= 1;
+    }
+}
+
+/// Now and then one of the operators does not want to wait for a block, and perhaps asks twice in a row.
+fn hurry(world: &Arc<World>, scid: Scid) {
+    let mut state = world.lock();
+    if !state.chance(world.plan.bump) {
+        return;
+    }
+    let who = if state.rng.r#gen() { Who::Alice } else { Who::Bob };
+    let open = state.open_swaps(who);
+    let swap = open.iter().find(|swap| swap.terms.scid == scid);
+    let (Some(swap), Some(engine)) = (swap, state.engine(who)) else {
+        return;
+    };
+    let (id, usual) = (swap.id, usual_price(swap.terms.asset).0);
+    for _ in 0..state.rng.gen_range(1..=2) {
+        let rate = state.rng.gen_bool(0.5);
+        let rate = rate.then(|| FeeRate(usual * state.rng.gen_range(1..=20)));
+        let pause = state.stretch(Duration::from_millis(1), Duration::from_secs(20));
+        let (world, engine) = (world.clone(), engine.clone());
+        // Nobody waits for the answer of a daemon that may die meanwhile.
+        tokio::spawn(async move {
+            sleep(pause).await;
+            world.note(|| format!("{who:?} wants {} sooner: {rate:?}", id.short()));
+            engine.bump(id, Wish { rate }).await.map(drop)
+        });
     }
 }

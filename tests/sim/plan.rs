@@ -52,6 +52,8 @@ pub struct Plan {
     pub payment_slow: u32,
     /// The operator ends a swap.
     pub abort: u32,
+    /// An operator who looks at a swap wants another version of what waits for a block.
+    pub bump: u32,
     /// A block undoes others.
     pub reorg: u32,
     /// A transaction that a reorg undid is forgotten by the network.
@@ -92,6 +94,7 @@ impl Plan {
         if rng.gen_range(0..ABSENCES_EVERY) == 0 {
             plan.absence_every = Some(Duration::from_secs(rng.gen_range(1_800..7_200)));
         }
+        plan.bump = rng.gen_range(0..1_000);
         plan
     }
 
@@ -128,6 +131,7 @@ impl Plan {
             payment_fails: 0,
             payment_slow: 0,
             abort: 50,
+            bump: 50,
             reorg: 0,
             evicted: 0,
             passed_over: 0,

@@ -99,7 +99,7 @@ async fn orders(world: &Arc<World>) {
     while ordering.join_next().await.is_some() {}
 }
 
-/// Returns when no swap is open, nothing is in flight and every transaction is in a block.
+/// Returns when no swap is open, nothing is in flight, every transaction is in a block and no coin is locked.
 async fn ended(world: &Arc<World>) {
     loop {
         sleep(Duration::from_secs(120)).await;
@@ -114,7 +114,7 @@ fn is_quiet(state: &mut State) -> bool {
     let up = Who::BOTH.into_iter().all(|who| state.running[who.index()].is_some());
     let open = Who::BOTH.into_iter().any(|who| !state.open_swaps(who).is_empty());
     let waiting = state.ledgers.values().any(|ledger| ledger.mempool_len() > 0);
-    up && !open && !waiting
+    up && !open && !waiting && state.locked_coins().is_empty()
 }
 
 fn report(world: &World, late: Vec<String>) -> Report {

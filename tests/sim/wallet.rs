@@ -127,6 +127,17 @@ impl State {
         balance
     }
 
+    /// Coins that could be spent but for their lock.
+    pub fn locked_coins(&self) -> Vec<(Who, Asset, OutPoint)> {
+        let of = |((who, asset), locked): (&(Who, Asset), &BTreeSet<OutPoint>)| {
+            let coins = self.ledgers[asset].coins(*who).map(|(point, _, _)| point);
+            let locked: Vec<OutPoint> = coins.filter(|point| locked.contains(point)).collect();
+            let (who, asset) = (*who, *asset);
+            locked.into_iter().map(move |point| (who, asset, point))
+        };
+        self.locks.iter().flat_map(of).collect()
+    }
+
     fn fund(&mut self, who: Who, asset: Asset, output: &OpeningOutput, rate: FeeRate) -> Result<Opening, PortError> {
         let (mut inputs, mut sum) = (Vec::new(), Amount::ZERO);
         let change_to = new_payout(self.ledger(asset), asset, who);
@@ -227,7 +238,11 @@ impl State {
         let other = ledger
             .spender(point)
             .filter(|spender| replaced.is_none_or(|child| child.txid != spender.tx.id));
-        if other.is_some() {
+        let is_locked = self
+            .locks
+            .get(&(who, asset))
+            .is_some_and(|locks| locks.contains(&point));
+        if other.is_some() || replaced.is_none() && is_locked {
             return Err(refused("the opening's change is spent by another transaction"));
         }
         let change = held.tx.outputs[vout]

@@ -37,6 +37,8 @@ pub enum Mistake {
     PublishesWhatItFunds,
     /// An opening has one satoshi less than agreed.
     OpensOneSatoshiShort,
+    /// Coins that were locked for what is of no use any more stay locked.
+    FreesNoCoins,
     /// Payouts go to a script that is nobody's.
     PaysOutToStrangers,
     /// A transaction is published once, and never again.

@@ -197,8 +197,6 @@ pub trait Wallet: Send + Sync {
     async fn fund(&self, output: &OpeningOutput, rate: FeeRate) -> Result<Opening, PortError>;
     /// Locks the inputs of these openings and frees every other locked coin: openings never committed.
     async fn keep_only(&self, openings: &[Opening]) -> Result<(), PortError>;
-    /// Frees the inputs of an opening that will not be published.
-    async fn release(&self, opening: &Opening) -> Result<(), PortError>;
     /// Signs a transaction that spends an input of the opening to the wallet itself, at that rate, and at no less than what
     /// takes the place of the opening, whose cost is that of all that goes with it, and of `replaced`, the one that was
     /// made before (BIP 125, rules 3 and 4; on Liquid by the undiscounted size). Never publishes it.

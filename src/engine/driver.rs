@@ -18,10 +18,9 @@ use tracing::{debug, error, info, warn};
 use super::desk::{Beginning, Desk};
 use super::perform::{self, Task};
 use super::signal::{Heard, Signal};
-use super::{Shared, freeing, rescue};
+use super::{Shared, locks, rescue};
 use crate::store::state_name;
-use crate::swap::event::{Made, OpeningView, PaymentStatus, TxKind};
-use crate::swap::state::Maker;
+use crate::swap::event::{OpeningView, PaymentStatus, TxKind};
 use crate::swap::{Event, Now, State, Step, Swap, step, wants};
 use crate::units::Height;
 
@@ -130,7 +129,7 @@ impl Driver {
             Heard::Observe(event) => self.observe(event),
             Heard::ObserveThenWish(event, wish) => self.observe(event) && self.observe(&Event::Bump(wish)),
             Heard::Unused(event) => {
-                freeing::unused(&self.shared, &swap, event);
+                locks::stepped(&self.shared, &swap, &swap, event);
                 true
             }
             Heard::Ended(beginning) => {
@@ -178,7 +177,7 @@ impl Driver {
             Step::Stay => {
                 alarm_about_nonsense(&swap, event);
                 self.note_published(&swap, event);
-                freeing::unused(&self.shared, &swap, event);
+                locks::stepped(&self.shared, &swap, &swap, event);
                 if is_confirming(&swap, event) {
                     self.shared.announce(swap);
                 }
@@ -202,15 +201,8 @@ impl Driver {
         self.swap.send_replace(next.clone());
         self.listeners.retain(|listener| listener.send(next.clone()).is_ok());
         // Only now: who puts the wallet's locks in order must find the opening here or there at any time.
-        freeing::unused(&self.shared, &next, event);
-        freeing::change(&self.shared, &swap, &next);
-        let replaced = matches!(event, Event::Made(Made::Void(_))) && swap.newest_version().is_some();
-        let voided = is_voiding(&swap) && (replaced || !is_voiding(&next));
+        locks::stepped(&self.shared, &swap, &next, event);
         self.shared.announce(next);
-        if let Some(side) = self.shared.side(swap.terms.asset).filter(|_| voided) {
-            // of two transactions one has won, or taken the other's place: what only that one would have spent is free
-            side.tidy_locks();
-        }
         true
     }
 
@@ -229,10 +221,6 @@ impl Driver {
     fn stop(&self) {
         self.desk.running().for_each(AbortHandle::abort);
     }
-}
-
-fn is_voiding(swap: &Swap) -> bool {
-    matches!(swap.state, State::Maker(_, Maker::Voiding { .. }))
 }
 
 /// Whether a block has brought the opening or its spend another confirmation that counts: it changes nothing, but people

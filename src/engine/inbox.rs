@@ -1,17 +1,17 @@
 //! Messages from peers: to the driver of their swap, to admission, or to the peer list. Nothing is stored before it is
 //! judged, and a flood is dropped, not queued.
 
-use std::future::pending;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::driver::Inbox;
-use super::{Shared, answers, start};
+use super::{Shared, answers, peers, start};
 use crate::policy::limits::Offence;
 use crate::ports::{Incoming, PeerEvent};
 use crate::protocol::{self, Agreement, Cancel, CoopClose, DecodeError, Message, MessageType, invoice};
@@ -54,29 +54,29 @@ pub(super) async fn listen(shared: Arc<Shared>) {
     }
 }
 
-/// Hears events until there are no more. Who is connected is asked first, until the node has told: those who stay
-/// connected are no news that would ever come.
+/// Hears events until there are no more. Who is connected already is no news that would come: the node is asked.
 async fn hear(shared: &Arc<Shared>, requests: &Requests, mut events: BoxStream<'static, PeerEvent>) {
-    let mut pause = shared.pace.retry_first;
-    let mut ask = Some(Instant::now());
+    // newer than the node's answer, or told by it as well
+    let mut meanwhile = BTreeMap::new();
+    let (connected, mut asking) = (peers::connected(shared), true);
+    tokio::pin!(connected);
     loop {
-        let due = async {
-            match ask {
-                Some(at) => sleep_until(at).await,
-                None => pending().await,
-            }
-        };
         tokio::select! {
             biased;
-            () = due => {
-                let told = shared.peers.refresh(shared).await;
-                ask = (!told).then(|| Instant::now() + pause);
-                pause = pause.saturating_mul(2).min(shared.pace.retry_cap);
+            connected = &mut connected, if asking => {
+                asking = false;
+                shared.peers.are_connected(shared, connected, std::mem::take(&mut meanwhile));
             }
             event = events.next() => match event {
                 Some(PeerEvent::Message(incoming)) => received(shared, requests, incoming),
-                Some(PeerEvent::Online(peer)) => shared.peers.came(shared, peer),
-                Some(PeerEvent::Offline(peer)) => shared.peers.went(peer),
+                Some(PeerEvent::Online(peer)) => {
+                    shared.peers.came(shared, peer);
+                    meanwhile.extend(asking.then_some((peer, true)));
+                }
+                Some(PeerEvent::Offline(peer)) => {
+                    shared.peers.went(peer);
+                    meanwhile.extend(asking.then_some((peer, false)));
+                }
                 None => return,
             },
         }

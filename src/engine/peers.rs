@@ -1,9 +1,10 @@
 //! What peers offer, learned by `poll` and `request_poll`, and what we offer them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::Shared;
@@ -216,26 +217,40 @@ impl Peers {
         self.known().online.remove(&peer);
     }
 
-    /// Asks every connected peer, after the stream of messages has begun: what came before it was not heard. False: the
-    /// node does not tell who is connected.
-    pub(super) async fn refresh(&self, shared: &Arc<Shared>) -> bool {
-        match shared.messenger.connected().await {
-            Ok(connected) => {
-                self.known().online = connected.iter().copied().collect();
-                for peer in connected {
-                    tell(shared, peer, true);
-                }
-                true
-            }
-            Err(failure) => {
-                warn!(%failure, "the node does not tell who is connected; asking again");
-                false
-            }
+    /// Asks every connected peer, after the stream of messages has begun: what came before it was not heard. `meanwhile`:
+    /// who has come or gone since the node was asked.
+    pub(super) fn are_connected(
+        &self,
+        shared: &Arc<Shared>,
+        mut connected: Vec<NodeId>,
+        meanwhile: BTreeMap<NodeId, bool>,
+    ) {
+        connected.retain(|peer| !meanwhile.contains_key(peer));
+        connected.extend(meanwhile.into_iter().filter_map(|(peer, came)| came.then_some(peer)));
+        self.known().online = connected.iter().copied().collect();
+        for peer in connected {
+            tell(shared, peer, true);
         }
     }
 
     fn online(&self) -> Vec<NodeId> {
         self.known().online.iter().copied().collect()
+    }
+}
+
+/// Who is connected. The node is asked until it tells.
+pub(super) async fn connected(shared: &Shared) -> Vec<NodeId> {
+    let mut pause = shared.pace.retry_first;
+    let mut told = false;
+    loop {
+        match shared.messenger.connected().await {
+            Ok(connected) => return connected,
+            Err(failure) if told => debug!(%failure, "the node still does not tell who is connected"),
+            Err(failure) => warn!(%failure, "the node does not tell who is connected; it is asked again"),
+        }
+        told = true;
+        sleep(pause).await;
+        pause = pause.saturating_mul(2).min(shared.pace.retry_cap);
     }
 }
 

@@ -3,27 +3,20 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use super::Shared;
+use super::locks::Locks;
 use super::openings::Openings;
+use super::{Shared, locks};
 use crate::policy::PausedBy;
 use crate::ports::{Chain, ChainInfo, PortError, Wallet};
 use crate::protocol;
-use crate::swap::state::{Claim, Opening};
 use crate::swap::timelocks::Timelocks;
-use crate::swap::{Maker, State, Swap};
-use crate::tx::{self, Coin};
-use crate::units::{Asset, Blocks, OutPoint, Timestamp};
+use crate::units::{Asset, Blocks, Timestamp};
 
 /// How often a node that new swaps may not rely on is asked whether that is still so.
 const LOOK_AGAIN: Duration = Duration::from_secs(15);
-
-/// How long a node may be at work on a call that was given up. It may lock coins after we have looked: so long the locks
-/// are put in order at every block.
-const LATE: Duration = Duration::from_secs(10 * 60);
 
 /// How long a chain may be without a block before new swaps wait for the next one: ten blocks of Liquid, which come by
 /// the clock; on Bitcoin three hours, which chance alone takes once in years. Test chains have blocks when they like.
@@ -58,8 +51,8 @@ pub struct Side {
     health: Mutex<Health>,
     /// What the wallet makes just now.
     pub(super) openings: Openings,
-    /// The wallet's locks may not be what they should be.
-    locks_in_doubt: Notify,
+    /// Whether its locks are what they should be.
+    pub(super) locks: Locks,
 }
 
 impl Side {
@@ -89,22 +82,8 @@ impl Side {
                 witness_away: false,
             }),
             openings: Openings::default(),
-            locks_in_doubt: Notify::new(),
+            locks: Locks::default(),
         }
-    }
-
-    /// Passes on the answer to a call that locks coins. Where it was lost, coins may be locked that nobody knows of: the
-    /// locks are put in order as soon as the node answers.
-    pub(super) fn without_lost_locks<T>(&self, answer: Result<T, PortError>) -> Result<T, PortError> {
-        if let Err(PortError::Unreachable(_) | PortError::Broken(_)) = &answer {
-            self.locks_in_doubt.notify_one();
-        }
-        answer
-    }
-
-    /// Has the locks put in order: of what was locked not all is needed any more.
-    pub(super) fn tidy_locks(&self) {
-        self.locks_in_doubt.notify_one();
     }
 
     /// What the node said last that it is.
@@ -125,8 +104,9 @@ impl Side {
         })
     }
 
-    /// What a second node shows otherwise; None: they agree, or there is none.
-    pub(super) fn doubt(&self) -> Option<String> {
+    /// What a second node shows otherwise, now; None: they agree, or there is none.
+    pub(super) async fn doubt(&self) -> Option<String> {
+        self.ask_witness().await;
         self.health().doubt.clone()
     }
 
@@ -202,14 +182,14 @@ impl Side {
     }
 }
 
-/// Looks after a chain's node for as long as the daemon runs: whenever it has come (back), what it is, and that the
-/// coins of unpublished openings are locked in its wallet, which may keep locks in memory only.
+/// Looks after a chain's node and wallet for as long as the daemon runs.
 ///
 /// Ends the daemon when nobody follows the chain any more: it would take the last block for the newest one for ever, and
 /// the next start follows again.
 pub(super) async fn look_after(shared: Arc<Shared>, side: Arc<Side>) {
     tokio::select! {
-        () = notice_absences(&side) => {}
+        biased;
+        () = locks::keep(&shared, &side) => {}
         () = look(&shared, &side) => {}
     }
     let asset = side.chain.asset();
@@ -218,34 +198,19 @@ pub(super) async fn look_after(shared: Arc<Shared>, side: Arc<Side>) {
     ));
 }
 
-/// A node that was away may have forgotten its locks. Who is busy with the node would not notice an absence that is over
-/// by then.
-async fn notice_absences(side: &Side) {
-    let mut tips = side.chain.tips();
-    while tips.changed().await.is_ok() {
-        if tips.borrow_and_update().is_none() {
-            side.locks_in_doubt.notify_one();
-        }
-    }
-}
-
 async fn look(shared: &Shared, side: &Side) {
     let mut tips = side.chain.tips();
-    let (mut in_order, mut reorg, mut newest) = (false, Blocks(0), None);
-    // A call of a daemon that ran before this one may be among those that are late.
-    let mut doubted = Some(Instant::now());
+    let (mut known, mut reorg, mut newest) = (false, Blocks(0), None);
     loop {
         let tip = *tips.borrow_and_update();
         let answering = tip.is_some();
         // The first tip after a start is no news: its block may be old.
         let block = answering && newest.is_some() && tip != newest;
         newest = tip.or(newest);
-        in_order &= answering && !(block && doubted.is_some());
-        if answering && !in_order {
-            in_order = put_in_order(shared, side).await;
-            doubted = doubted.filter(|since| !in_order || !block || since.elapsed() < LATE);
-        } else if answering && side.info().unfit.is_some() {
-            told(side.look_again().await);
+        // An absence may be over before anybody sees it: the node is asked at every block as well.
+        known &= answering && !block;
+        if answering && !(known && side.info().unfit.is_none()) {
+            known = told(side.look_again().await, "the node does not say what it is");
         }
         if answering {
             side.ask_witness().await;
@@ -259,9 +224,8 @@ async fn look(shared: &Shared, side: &Side) {
             reorg = deepest;
             pause_after(shared, side.chain.asset(), deepest);
         }
-        tokio::select! {
-            changed = timeout(LOOK_AGAIN, tips.changed()) => if let Ok(Err(_gone)) = changed { return },
-            () = side.locks_in_doubt.notified() => (in_order, doubted) = (false, Some(Instant::now())),
+        if let Ok(Err(_gone)) = timeout(LOOK_AGAIN, tips.changed()).await {
+            return;
         }
     }
 }
@@ -279,57 +243,13 @@ fn pause_after(shared: &Shared, asset: Asset, undone: Blocks) {
     }
 }
 
-async fn put_in_order(shared: &Shared, side: &Side) -> bool {
-    let committed = || {
-        let running = shared.running();
-        let swaps = running.values().map(|running| running.swap.borrow());
-        swaps
-            .filter(|swap| swap.terms.asset == side.chain.asset())
-            .filter_map(|swap| unsettled(&swap))
-            .collect()
-    };
-    let locks = side.openings.keep_only(side.wallet.as_ref(), committed).await;
-    told(side.look_again().await) && told(locks)
-}
-
 /// Whether it was done; if not, the log tells why, unless the node is only away.
-fn told(done: Result<(), PortError>) -> bool {
+pub(super) fn told(done: Result<(), PortError>, failure: &str) -> bool {
     match done {
         Ok(()) => return true,
         Err(PortError::Unreachable(_)) => {}
-        Err(PortError::Refused(reason)) => warn!(reason, "the wallet's locks could not be put in order"),
+        Err(PortError::Refused(reason)) => warn!(reason, "{failure}"),
         Err(PortError::Broken(reason)) => error!(reason, "ALARM: the chain's node is not what it was"),
     }
     false
-}
-
-/// The opening whose coins must stay locked, with those of the child that pushes it, or of what voids it: committed, not
-/// known to be in a block.
-fn unsettled(swap: &Swap) -> Option<Opening> {
-    let State::Maker(_, maker) = &swap.state else {
-        return None;
-    };
-    let opened = maker.opened();
-    let confirmed = opened.is_some_and(|opened| opened.confirmed_at.is_some());
-    let mut opening = maker.opening().filter(|_| !confirmed).cloned()?;
-    let beside = match maker {
-        Maker::Voiding(voiding) => voiding.voids.last(),
-        Maker::AwaitingFee { .. }
-        | Maker::Funding { .. }
-        | Maker::Publishing { .. }
-        | Maker::Opened(_)
-        | Maker::ClaimingCoop { .. }
-        | Maker::ClaimingCsv { .. } => opened.and_then(|opened| opened.children.last()),
-    };
-    if let Some(beside) = beside {
-        opening.inputs.extend(inputs_of(swap, beside));
-    }
-    Some(opening)
-}
-
-/// What a transaction spends that pushes or voids the swap's opening.
-pub(super) fn inputs_of(swap: &Swap, child: &Claim) -> Vec<OutPoint> {
-    let coin = Coin::of(swap.terms.asset, swap.terms.policy_asset);
-    let inputs = coin.and_then(|coin| tx::inputs_of(coin, &child.tx));
-    inputs.expect("a transaction of ours, in the encoding of its chain")
 }

@@ -62,7 +62,7 @@ macro_rules! whole_contract {
                 chain between_blocks_nothing_is_called_but_the_long_poll
                 chain the_fee_rate_costs_no_call_per_swap
                 wallet an_opening_is_exact_and_costs_its_true_size
-                wallet funding_locks_coins_until_they_are_released
+                wallet funding_locks_coins_until_they_are_freed
                 wallet openings_made_together_share_no_coin
                 wallet too_little_money_is_refused_with_both_amounts
                 wallet only_coins_of_committed_openings_stay_locked
@@ -121,7 +121,7 @@ macro_rules! wallet_contract {
             contract! {
                 @on $name $bench;
                 wallet an_opening_is_exact_and_costs_its_true_size
-                wallet funding_locks_coins_until_they_are_released
+                wallet funding_locks_coins_until_they_are_freed
                 wallet openings_made_together_share_no_coin
                 wallet too_little_money_is_refused_with_both_amounts
                 wallet only_coins_of_committed_openings_stay_locked

@@ -230,7 +230,7 @@ pub async fn a_large_opening_takes_several_coins_of_both_kinds<H: Holder>(world:
 
 pub async fn locks_of_others_are_left_alone<H: Holder>(world: World<Beside<H>>) {
     let (opening, _) = world.opening(Amount::from_sat(200_000)).await;
-    world.wallet.release(&opening).await.unwrap();
+    world.wallet.keep_only(&[]).await.unwrap();
     let coin = opening.inputs[0];
     world.node.holder.lock_for_another(coin).await;
     for _ in 0..COINS - 1 {
@@ -242,7 +242,6 @@ pub async fn locks_of_others_are_left_alone<H: Holder>(world: World<Beside<H>>) 
         .fund(&foreign_output::<Beside<H>>(COIN / 2), BITCOIN_FEE_FLOOR)
         .await;
     assert!(matches!(refused, Err(PortError::Refused(_))), "{refused:?}");
-    world.wallet.release(&opening).await.unwrap();
     world.wallet.keep_only(&[]).await.unwrap();
     assert_eq!(world.node.holder.locked().await, HashSet::from([coin]));
     world.wallet.keep_only(&[opening]).await.unwrap();

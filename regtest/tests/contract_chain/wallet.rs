@@ -38,7 +38,7 @@ pub async fn an_opening_is_exact_and_costs_its_true_size<B: Bench>(world: World<
     }
 }
 
-pub async fn funding_locks_coins_until_they_are_released<B: Bench>(world: World<B>) {
+pub async fn funding_locks_coins_until_they_are_freed<B: Bench>(world: World<B>) {
     let whole = WalletBalance {
         spendable: all(),
         pending: Amount::ZERO,
@@ -55,7 +55,7 @@ pub async fn funding_locks_coins_until_they_are_released<B: Bench>(world: World<
     assert_eq!(world.wallet.balance().await.unwrap(), part);
     assert!(world.miner.mempool().await.unwrap().is_empty(), "nothing is published");
     for _ in 0..2 {
-        world.wallet.release(&opening).await.expect("also the second time");
+        world.wallet.keep_only(&[]).await.expect("also the second time");
         assert_eq!(world.wallet.balance().await.unwrap(), whole);
     }
 }
@@ -108,7 +108,7 @@ pub async fn only_coins_of_committed_openings_stay_locked<B: Bench>(world: World
         assert!(uncommitted.inputs.iter().all(|input| !locked.contains(input)));
     }
     // a lock that was lost is made again
-    world.wallet.release(&committed).await.unwrap();
+    world.wallet.keep_only(&[]).await.unwrap();
     world.wallet.keep_only(std::slice::from_ref(&committed)).await.unwrap();
     let locked = B::locked(&world).await;
     assert!(committed.inputs.iter().all(|input| locked.contains(input)));

@@ -114,7 +114,7 @@ impl GoMaker {
                 ensure!(chain(world).mempool().len() == 1, "the opening waits");
                 return Ok((opening, blinding));
             }
-            self.wallet.release(&opening).await?;
+            self.wallet.keep_only(&[]).await?;
         }
         anyhow::bail!("the swap's output never was the second one")
     }

@@ -70,13 +70,6 @@ impl<L: Ledger> Wallet for Backend<L> {
         Ok(())
     }
 
-    async fn release(&self, opening: &Opening) -> Result<(), PortError> {
-        for input in &opening.inputs {
-            tolerate_refusal(self.rpc.unlock(&[*input]).await)?;
-        }
-        Ok(())
-    }
-
     async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
         self.funder.void(opening, replaced, rate).await
     }

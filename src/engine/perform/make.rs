@@ -33,7 +33,7 @@ pub(super) async fn opening(task: &Task, effect: &Effect, hash: PaymentHash) {
         let side = task.side_now()?;
         let rate = side.chain.fee_rate().await?;
         let fund = || side.openings.fund(side.wallet.as_ref(), &output, rate);
-        let attempt = async || match side.without_lost_locks(fund().await) {
+        let attempt = async || match side.locks.after(fund().await) {
             Err(PortError::Refused(reason)) if may_be_funded_soon(task, &side).await? => {
                 Err(PortError::Unreachable(reason))
             }

@@ -37,11 +37,7 @@ pub(super) async fn push(task: &Task, effect: &Effect, wish: Option<Wish>) {
             let checked = check(opened, &child, stake.ceiling(rates.ceiling, wish), discounted);
             checked.map(|()| child).map_err(refused)
         });
-        if checked.is_err() {
-            // its coins may be locked for nothing
-            side.tidy_locks();
-        }
-        checked.map(|child| (child, making))
+        Ok((side.locks.after(checked)?, making))
     })
     .await;
     match made {

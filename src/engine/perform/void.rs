@@ -86,13 +86,11 @@ async fn sign(side: &Side, voiding: &Voiding, is_out: bool, bid: &Bid) -> Result
     };
     let before = voiding.voids.last();
     let signed = side.wallet.void(&opening, before, bid.rate_like(before)).await;
-    let void = side.without_lost_locks(signed)?;
-    if let Err(reason) = bid.check(&void.cost).and_then(|()| bid.check_ceiling(&void.cost)) {
-        // coins that it would have spent beside the opening's are locked for nothing
-        side.tidy_locks();
-        return Err(PortError::Refused(reason));
-    }
-    Ok(void)
+    let checked = signed.and_then(|void| {
+        let checked = bid.check(&void.cost).and_then(|()| bid.check_ceiling(&void.cost));
+        checked.map(|()| void).map_err(PortError::Refused)
+    });
+    side.locks.after(checked)
 }
 
 /// Refuses, in words, what would undo more than the opening, its push and the void before. Tells whether the opening is in

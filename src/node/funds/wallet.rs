@@ -94,10 +94,6 @@ impl<P: Purse> Wallet for NodeWallet<P> {
         Ok(())
     }
 
-    async fn release(&self, opening: &Opening) -> Result<(), PortError> {
-        self.funder.purse.unlock(&opening.inputs).await
-    }
-
     async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
         let replaced = replaced.map(|void| &void.cost);
         let fee = |vsize| {

@@ -125,13 +125,6 @@ impl Wallet for Watched<dyn Wallet> {
         done
     }
 
-    async fn release(&self, opening: &Opening) -> Result<(), PortError> {
-        let passage = self.knife.begin("release", &opening.inputs);
-        let done = self.port.release(opening).await;
-        passage.done();
-        done
-    }
-
     async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
         let passage = self.knife.always("void");
         let done = self.port.void(opening, replaced, rate).await;

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::ledger::{self, Ledger};
 use crate::liquid_bench::policy_asset;
 use crate::port::{Manner, Port};
+use crate::txs::{self, Tx};
 use crate::world::Backend;
 
 /// The most that an operator pays for a place in a block, in sat/kvB.
@@ -62,6 +63,15 @@ impl SimChain {
     }
 }
 
+/// An opening that spends a coin which this one would spend.
+fn rival(ledger: &Ledger, raw: &RawTx) -> Option<TxId> {
+    let opens = |tx: &Tx| tx.outputs.iter().any(|output| output.script.is_p2wsh());
+    let tx = txs::decode(ledger.asset, raw).ok().filter(opens)?;
+    let mut spenders = tx.inputs.iter().filter_map(|input| ledger.spender(input.point));
+    let rival = spenders.find(|other| other.tx.id != tx.id && opens(&other.tx))?;
+    Some(rival.tx.id)
+}
+
 #[async_trait]
 impl Chain for SimChain {
     fn asset(&self) -> Asset {
@@ -107,12 +117,15 @@ impl Chain for SimChain {
         }
         let (asset, who, tx) = (self.asset, self.port.who, tx.clone());
         let world = self.port.world.clone();
-        let submit = move |state: &mut crate::world::State, _| match state.ledger(asset).submit(&tx) {
-            Ok(id) => {
-                state.published(world.elapsed(), who, asset, id);
-                Ok(())
+        let submit = move |state: &mut crate::world::State, _| {
+            if let Some(other) = rival(state.ledger(asset), &tx) {
+                let fault = format!("{who:?} opens with a coin that opens already, in {other}");
+                state.evidence.complain(world.elapsed(), fault);
             }
-            Err(reason) => Err(PortError::Refused(reason)),
+            let taken = state.ledger(asset).submit(&tx);
+            let id = taken.map_err(PortError::Refused)?;
+            state.published(world.elapsed(), who, asset, id);
+            Ok(())
         };
         self.port.call(self.backend(), Manner::Acts, "broadcast", submit).await
     }

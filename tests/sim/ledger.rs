@@ -20,7 +20,7 @@ const BEGINNING: u32 = 100;
 const FINAL: Blocks = Blocks(3);
 
 pub struct Ledger {
-    asset: Asset,
+    pub asset: Asset,
     /// Whether outputs are confidential: Liquid, in a sample of the runs.
     pub confidential: bool,
     blocks: Vec<Block>,

@@ -111,6 +111,18 @@ fn no_coin_stays_locked_for_what_has_come_to_nothing() {
     }
 }
 
+/// In these runs both nodes' first answers are lost. Peers that were connected all the time were never known to be, once.
+#[test]
+fn who_is_connected_is_asked_until_the_node_tells() {
+    for seed in [5, 52, 55] {
+        let plan = Plan {
+            lost: 3_000,
+            ..Plan::fair(seed, 2)
+        };
+        play(plan).check();
+    }
+}
+
 /// CI plays 20,000: SIM_SWAPS=20000. `cargo regtest soak` plays them for hours.
 #[test]
 fn thousands_of_swaps_lose_nothing() {

@@ -354,16 +354,6 @@ impl Wallet for SimWallet {
         .await
     }
 
-    async fn release(&self, opening: &Opening) -> Result<(), PortError> {
-        let inputs = opening.inputs.clone();
-        self.act("release", move |state, who, asset| {
-            let locks = state.locks.entry((who, asset)).or_default();
-            locks.retain(|point| !inputs.contains(point));
-            Ok(())
-        })
-        .await
-    }
-
     async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {
         let (opening, replaced) = (opening.clone(), replaced.cloned());
         self.act("void", move |state, who, asset| {

@@ -17,7 +17,7 @@ const FEW: u32 = 6;
 const SEEDS: u64 = 8;
 
 /// Each mistake, and what the simulation says of it: a part of the fault's text.
-const MISTAKES: [(Mistake, &str); 18] = [
+const MISTAKES: [(Mistake, &str); 19] = [
     (Mistake::SyncsNothing, "which is not committed"),
     // Swaps that are begun anew, or forgotten: which of them comes first is chance.
     (Mistake::LosesLastCommits, ""),
@@ -25,6 +25,7 @@ const MISTAKES: [(Mistake, &str); 18] = [
     (Mistake::PublishesWhatItFunds, "which is not committed"),
     (Mistake::OpensOneSatoshiShort, "agreed"),
     (Mistake::FreesNoCoins, "locked for nothing"),
+    (Mistake::LocksNoCoins, "a coin that opens already"),
     (Mistake::PaysOutToStrangers, "has not got"),
     (Mistake::PublishesOnce, "not every swap has ended"),
     (Mistake::CountsOneBlockMore, "has not got the coins"),
@@ -50,6 +51,7 @@ fn plan(seed: u64, mistake: Mistake) -> Plan {
         Mistake::CountsOneBlockMore => (plan.reorg, plan.evicted) = (5_000, 9_000),
         Mistake::TakesOpenForPaid => plan.abort = 5_000,
         Mistake::FreesNoCoins => plan.lost = 600,
+        Mistake::LocksNoCoins => plan.slow = 8_000,
         Mistake::TakesInFlightForFailed => (plan.payment_slow, plan.abort) = (8_000, 8_000),
         Mistake::SyncsNothing
         | Mistake::PublishesWhatItFunds

@@ -39,6 +39,8 @@ pub enum Mistake {
     OpensOneSatoshiShort,
     /// Coins that were locked for what is of no use any more stay locked.
     FreesNoCoins,
+    /// Coins of openings that wait to be published are free.
+    LocksNoCoins,
     /// Payouts go to a script that is nobody's.
     PaysOutToStrangers,
     /// A transaction is published once, and never again.

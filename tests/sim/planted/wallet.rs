@@ -52,6 +52,9 @@ impl Wallet for Mistaken<SimWallet> {
             output.amount -= Amount::from_sat(1);
         }
         let opening = self.port.fund(&output, rate).await?;
+        if self.has(Mistake::LocksNoCoins) {
+            self.port.keep_only(&[]).await?;
+        }
         if self.has(Mistake::PublishesWhatItFunds) {
             self.publish(&opening).await;
         }
@@ -63,13 +66,6 @@ impl Wallet for Mistaken<SimWallet> {
             return Ok(());
         }
         self.port.keep_only(openings).await
-    }
-
-    async fn release(&self, opening: &Opening) -> Result<(), PortError> {
-        if self.has(Mistake::FreesNoCoins) {
-            return Ok(());
-        }
-        self.port.release(opening).await
     }
 
     async fn void(&self, opening: &Opening, replaced: Option<&Claim>, rate: FeeRate) -> Result<Claim, PortError> {

@@ -192,3 +192,6 @@ fn differ(before: &Swap, next: &Swap, event: &Event) -> bool {
     }
     locked != wanted
 }
+
+#[cfg(test)]
+mod tests;

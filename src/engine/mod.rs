@@ -10,6 +10,8 @@ mod answers;
 mod aside;
 mod desk;
 mod driver;
+#[cfg(test)]
+mod examples;
 mod guard;
 mod inbox;
 mod judging;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use tokio::sync::RwLock;
 
 use super::*;
 use crate::engine::desk::Desk;
+use crate::engine::examples::{example, maker};
 use crate::store::state_name;
 use crate::swap::event::{ChainView, EffectKind, Made, OpeningView, SpendPath, TxKind, Verdict};
 use crate::swap::fees::TxCost;
@@ -16,27 +16,6 @@ use crate::swap::{Now, Outgoing, Step, step};
 use crate::units::{FeeRate, Height, RawTx, Timestamp, TxId};
 
 const WISH: Wish = Wish { rate: Some(FeeRate(9)) };
-
-/// The example in that state.
-fn example(state: &str) -> Swap {
-    #[derive(Deserialize)]
-    struct Line {
-        record: Swap,
-    }
-    let lines = include_str!("../../../tests/data/swaps-schema-2.jsonl").lines();
-    let mut swaps = lines.map(|line| serde_json::from_str::<Line>(line).unwrap().record);
-    swaps.find(|swap| state_name(&swap.state) == state).unwrap()
-}
-
-/// The example of a maker's state, changed.
-fn maker(state: &str, change: impl FnOnce(&mut Maker)) -> Swap {
-    let mut swap = example(state);
-    let State::Maker(_, maker) = &mut swap.state else {
-        panic!("{state} is no maker's");
-    };
-    change(maker);
-    swap
-}
 
 /// An opening that waits for a block, with a child that has not helped.
 fn slow() -> Swap {

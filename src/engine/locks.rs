@@ -1,6 +1,7 @@
 //! Keeps the coins locked of what is committed and in no block yet, and no others.
 //!
-//! A wallet locks coins when it makes something; only here are they freed, while it makes nothing.
+//! A wallet locks coins when it makes something, and frees them if it fails. All others are freed only here, while it makes
+//! nothing.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,13 +57,10 @@ impl Locks {
         *self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Passes on the answer to a call that locks coins. What was refused may have left some locked; an answer that was
-    /// lost may be on its way.
+    /// Passes on the answer to a call that locks coins. Where it was lost, some may be locked, or will be.
     pub(super) fn after<T>(&self, answer: Result<T, PortError>) -> Result<T, PortError> {
-        match &answer {
-            Ok(_) => {}
-            Err(PortError::Refused(_)) => self.tidy(),
-            Err(PortError::Unreachable(_) | PortError::Broken(_)) => self.doubt(),
+        if let Err(PortError::Unreachable(_) | PortError::Broken(_)) = &answer {
+            self.doubt();
         }
         answer
     }

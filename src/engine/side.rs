@@ -49,6 +49,8 @@ pub struct Side {
     /// How long the chain may be without a block before new swaps wait for the next one; None: as long as it likes.
     patience: Option<Duration>,
     health: Mutex<Health>,
+    /// Held while the second node is asked.
+    asking: tokio::sync::Mutex<()>,
     /// What the wallet makes just now.
     pub(super) openings: Openings,
     /// Whether its locks are what they should be.
@@ -81,6 +83,7 @@ impl Side {
                 doubt: None,
                 witness_away: false,
             }),
+            asking: tokio::sync::Mutex::default(),
             openings: Openings::default(),
             locks: Locks::default(),
         }
@@ -102,12 +105,6 @@ impl Side {
             let health = self.health();
             health.doubt.clone().or_else(|| health.stalled.clone())
         })
-    }
-
-    /// What a second node shows otherwise, now; None: they agree, or there is none.
-    pub(super) async fn doubt(&self) -> Option<String> {
-        self.ask_witness().await;
-        self.health().doubt.clone()
     }
 
     /// Since when there is a problem; None when all is well, or when it has come this moment.
@@ -141,8 +138,11 @@ impl Side {
         changed
     }
 
-    /// Asks the second node, if there is one. While it does not answer, what it said last holds.
-    async fn ask_witness(&self) {
+    /// Asks the second node what it shows otherwise; None: they agree, or there is none. While it does not answer, what it
+    /// said last holds.
+    pub(super) async fn ask_witness(&self) -> Option<String> {
+        // an older answer must not take the place of a newer one
+        let _turn = self.asking.lock().await;
         let answer = self.chain.doubt().await;
         let mut health = self.health();
         match answer {
@@ -161,6 +161,7 @@ impl Side {
             }
             Err(_) => {}
         }
+        health.doubt.clone()
     }
 
     async fn look_again(&self) -> Result<(), PortError> {

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
+use tracing::warn;
 
+use super::PortError;
 use crate::swap::state::Opening;
 use crate::units::OutPoint;
 
 /// What takes the locks off coins.
 #[async_trait]
 pub(crate) trait Frees: Send + Sync + 'static {
-    /// Frees coins, as far as they are locked and the node answers.
-    async fn free(&self, coins: &[OutPoint]);
+    /// Frees coins, as far as they are locked. An error: the node does not answer, and they may be locked.
+    async fn free(&self, coins: &[OutPoint]) -> Result<(), PortError>;
 }
 
 /// An opening on its way to the caller. If the caller has gone, its coins are freed: also when it goes after the opening
@@ -43,7 +45,11 @@ impl<F: Frees> Drop for Untaken<F> {
     fn drop(&mut self) {
         if let Some(opening) = self.opening.take() {
             let funder = Arc::clone(&self.funder);
-            self.runtime.spawn(async move { funder.free(&opening.inputs).await });
+            self.runtime.spawn(async move {
+                if let Err(error) = funder.free(&opening.inputs).await {
+                    warn!(%error, "coins stay locked until the next start");
+                }
+            });
         }
     }
 }
@@ -61,8 +67,9 @@ mod tests {
 
     #[async_trait]
     impl Frees for Purse {
-        async fn free(&self, coins: &[OutPoint]) {
+        async fn free(&self, coins: &[OutPoint]) -> Result<(), PortError> {
             self.0.send(coins.to_vec()).unwrap();
+            Ok(())
         }
     }
 

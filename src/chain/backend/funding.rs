@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bitcoin::Amount;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::Ledger;
 use crate::chain::watch::ChainTx;
@@ -58,7 +58,7 @@ impl<L: Ledger> Funder<L> {
         let vouts = built.tx.outputs_to(&output.script);
         let inputs = built.tx.spends();
         let [vout] = vouts[..] else {
-            self.free(&inputs).await;
+            self.free(&inputs).await?;
             let reason = format!("{} outputs pay to the opening's script, wanted 1", vouts.len());
             return Err(self.rpc.broken("fundrawtransaction", reason).into());
         };
@@ -98,7 +98,7 @@ impl<L: Ledger> Funder<L> {
         while few < inputs.len() {
             match self.void_with(&inputs[..few], &paying, least_fee, rate).await {
                 Ok(built) if built.added.is_empty() => return Ok(built.into()),
-                Ok(built) => self.free(&built.added).await,
+                Ok(built) => self.free(&built.added).await?,
                 Err(PortError::Refused(reason)) => debug!(reason, few, "more inputs of the opening are taken"),
                 Err(error @ (PortError::Unreachable(_) | PortError::Broken(_))) => return Err(error),
             }
@@ -107,7 +107,7 @@ impl<L: Ledger> Funder<L> {
         let built = self.void_with(inputs, &paying, least_fee, rate).await?;
         // the wallet may count the opening's change as its own, which the void would make nothing of
         if built.added.iter().any(|coin| coin.txid == opening.outpoint.txid) {
-            self.free(&built.added).await;
+            self.free(&built.added).await?;
             let reason =
                 "the opening's inputs do not pay for taking it back, and what would help them is its own change";
             return Err(PortError::Refused(reason.into()));
@@ -128,7 +128,7 @@ impl<L: Ledger> Funder<L> {
         if first.cost.fee >= least {
             return Ok(first);
         }
-        self.free(&first.added).await;
+        self.free(&first.added).await?;
         let size = first.cost.size(self.ledger.discount());
         let rate = FeeRate(least.to_sat().saturating_mul(1000).div_ceil(size));
         self.build(spent, paying, rate).await
@@ -159,7 +159,7 @@ impl<L: Ledger> Funder<L> {
             Ok((tx, cost)) => Ok(Built { tx, cost, added }),
             Err(error) => {
                 let error: crate::chain::rpc::RpcError = error;
-                self.free(&added).await;
+                self.free(&added).await?;
                 Err(error.into())
             }
         }
@@ -168,13 +168,14 @@ impl<L: Ledger> Funder<L> {
 
 #[async_trait]
 impl<L: Ledger> Frees for Funder<L> {
-    async fn free(&self, coins: &[OutPoint]) {
+    async fn free(&self, coins: &[OutPoint]) -> Result<(), PortError> {
         for coin in coins {
-            if let Err(error) = self.rpc.unlock(&[*coin]).await
-                && error.code().is_none()
-            {
-                warn!(%error, txid = %coin.txid, vout = coin.vout, "coin stays locked until the wallet is put in order");
+            match self.rpc.unlock(&[*coin]).await {
+                // not locked, or spent
+                Err(error) if error.code().is_some() => debug!(%error, "lock left as it is"),
+                answer => answer?,
             }
         }
+        Ok(())
     }
 }

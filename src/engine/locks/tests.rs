@@ -87,6 +87,11 @@ fn a_block_that_holds_the_opening_frees_the_change_that_its_child_would_have_spe
     let [pushed, alone] = [vec![spending(&[9])], Vec::new()].map(|children| opened(None, children));
     assert!(!differ(&alone, &opened(block, Vec::new()), &NOTHING));
     assert!(differ(&pushed, &opened(block, Vec::new()), &NOTHING));
+    assert!(!differ(
+        &opened(block, Vec::new()),
+        &opened(block, Vec::new()),
+        &NOTHING
+    ));
     assert!(!differ(&opened(block, Vec::new()), &example("closed"), &NOTHING));
 }
 

@@ -145,7 +145,7 @@ async fn begun_before(task: &Task, hash: PaymentHash, away: PortError) -> Result
 /// The chain's height, unless a second node shows another chain: what is seen then is nothing to pay for.
 async fn height(task: &Task) -> Result<Height, PortError> {
     let side = task.side_now()?;
-    match side.doubt().await {
+    match side.ask_witness().await {
         Some(doubt) => Err(PortError::Unreachable(doubt)),
         None => Ok(side.chain.tip().await?.height),
     }

@@ -33,11 +33,15 @@ pub(super) async fn push(task: &Task, effect: &Effect, wish: Option<Wish>) {
             return Err(refused(UNWANTED.into()));
         }
         let signed = side.wallet.push(&opened.opening, opened.children.last(), rate).await;
-        let checked = signed.and_then(|child| {
+        let checked = side.locks.after(signed).and_then(|child| {
             let checked = check(opened, &child, stake.ceiling(rates.ceiling, wish), discounted);
             checked.map(|()| child).map_err(refused)
         });
-        Ok((side.locks.after(checked)?, making))
+        if checked.is_err() {
+            // the change may be locked for nothing
+            side.locks.tidy();
+        }
+        checked.map(|child| (child, making))
     })
     .await;
     match made {

@@ -20,7 +20,6 @@ pub(super) async fn make(task: &Task, effect: &Effect, wish: Option<Wish>) {
         let voiding = voiding.ok_or_else(|| PortError::Refused(UNWANTED.into()))?;
         let side = task.side_now()?;
         let chain = side.chain.as_ref();
-        let is_out = may_replace(chain, voiding).await?;
         let (rates, discounted) = (chain.fee_rates().await?, side.info().discount);
         // A first void pays for what it takes the place of, however small it is itself: for that it may pay the share of
         // the amount that an operator may allow, else an opening of many inputs could never be taken back.
@@ -34,6 +33,8 @@ pub(super) async fn make(task: &Task, effect: &Effect, wish: Option<Wish>) {
         if !task.is_wanted(effect) {
             return Err(PortError::Refused(UNWANTED.into()));
         }
+        // now: that may have taken minutes, and the void pays for what is in the mempool
+        let is_out = may_replace(chain, voiding).await?;
         let void = sign(&side, voiding, is_out, &bid).await?;
         Ok((void, making))
     })
@@ -86,11 +87,13 @@ async fn sign(side: &Side, voiding: &Voiding, is_out: bool, bid: &Bid) -> Result
     };
     let before = voiding.voids.last();
     let signed = side.wallet.void(&opening, before, bid.rate_like(before)).await;
-    let checked = signed.and_then(|void| {
-        let checked = bid.check(&void.cost).and_then(|()| bid.check_ceiling(&void.cost));
-        checked.map(|()| void).map_err(PortError::Refused)
-    });
-    side.locks.after(checked)
+    let void = side.locks.after(signed)?;
+    if let Err(reason) = bid.check(&void.cost).and_then(|()| bid.check_ceiling(&void.cost)) {
+        // coins that it would have spent beside the opening's are locked for nothing
+        side.locks.tidy();
+        return Err(PortError::Refused(reason));
+    }
+    Ok(void)
 }
 
 /// Refuses, in words, what would undo more than the opening, its push and the void before. Tells whether the opening is in

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bitcoin::{Address, Amount, Network, TxOut};
 use tokio::sync::{Mutex, oneshot};
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::selection::{self, CHANGE_SCRIPT, DUST, Selection, Wanted};
 use super::signing::{Signed, Unsigned};
@@ -188,7 +188,7 @@ impl<P: Purse> Funder<P> {
                 cost: signed.cost,
             }),
             Err(error) => {
-                self.free(&inputs).await;
+                self.free(&inputs).await?;
                 Err(error)
             }
         }
@@ -222,7 +222,7 @@ impl<P: Purse> Funder<P> {
                 Ok(()) => return Ok(chosen),
                 Err(error) => {
                     // some of them may be locked, or all, if only the answer was lost
-                    self.free(&coins).await;
+                    self.free(&coins).await?;
                     let PortError::Refused(_) = error else {
                         return Err(error);
                     };
@@ -332,10 +332,13 @@ impl<P: Purse> Funder<P> {
 
 #[async_trait]
 impl<P: Purse> Frees for Funder<P> {
-    async fn free(&self, coins: &[OutPoint]) {
-        if let Err(error) = self.purse.unlock(coins).await {
-            warn!(%error, coins = coins.len(), "coins stay locked until the wallet is put in order");
+    async fn free(&self, coins: &[OutPoint]) -> Result<(), PortError> {
+        match self.purse.unlock(coins).await {
+            // another program's, perhaps
+            Err(PortError::Refused(reason)) => debug!(reason, "locks left as they are"),
+            answer => answer?,
         }
+        Ok(())
     }
 }
 

@@ -7,9 +7,10 @@ use sluice::tx::{self, Coin};
 use sluice::units::{Asset, Blocks, FeeRate, OutPoint, RawTx, SwapId, TxId};
 use tokio::sync::watch;
 
-use crate::ledger::{self, Ledger};
+use crate::ledger::Ledger;
 use crate::liquid_bench::policy_asset;
 use crate::port::{Manner, Port};
+use crate::prices;
 use crate::txs::{self, Tx};
 use crate::world::Backend;
 
@@ -63,13 +64,15 @@ impl SimChain {
     }
 }
 
-/// An opening that spends a coin which this one would spend.
+/// An opening that spends a coin which this one would spend. What a reorg undid is none: its coins are free before its
+/// daemon hears of it.
 fn rival(ledger: &Ledger, raw: &RawTx) -> Option<TxId> {
     let opens = |tx: &Tx| tx.outputs.iter().any(|output| output.script.is_p2wsh());
     let tx = txs::decode(ledger.asset, raw).ok().filter(opens)?;
     let mut spenders = tx.inputs.iter().filter_map(|input| ledger.spender(input.point));
-    let rival = spenders.find(|other| other.tx.id != tx.id && opens(&other.tx))?;
-    Some(rival.tx.id)
+    let rival = spenders.find(|other| other.tx.id != tx.id && opens(&other.tx))?.tx.id;
+    let is_undone = [tx.id, rival].iter().any(|id| ledger.undone.contains(id));
+    (!is_undone).then_some(rival)
 }
 
 #[async_trait]
@@ -147,9 +150,9 @@ impl Chain for SimChain {
     async fn fee_rates(&self) -> Result<FeeRates, PortError> {
         let asset = self.asset;
         let rates = move |ledger: &mut Ledger| FeeRates {
-            asked: ledger.price.max(ledger::floor(asset)),
+            asked: ledger.price.max(prices::floor(asset)),
             estimated: asset == Asset::Btc,
-            least: ledger::floor(asset),
+            least: prices::floor(asset),
             ceiling: CEILING,
         };
         self.read("fee_rates", rates).await

@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use sluice::ports::{Found, Sighting, Tip, Watch};
 use sluice::units::{Asset, Blocks, FeeRate, Height, OutPoint, RawTx, TxId};
 
+use crate::prices::{floor, increment, usual_price};
 use crate::txs::{self, Output, Tx};
 use crate::wallet::Owned;
 use crate::world::Who;
@@ -34,6 +35,8 @@ pub struct Ledger {
     /// What a place in a block costs now.
     pub price: FeeRate,
     deepest_reorg: u32,
+    /// What reorgs took out of blocks.
+    pub undone: BTreeSet<TxId>,
     scripts: u64,
 }
 
@@ -65,6 +68,7 @@ impl Ledger {
             coins: [BTreeMap::new(), BTreeMap::new()],
             price: usual_price(asset),
             deepest_reorg: 0,
+            undone: BTreeSet::new(),
             scripts: 0,
         }
     }
@@ -302,6 +306,7 @@ impl Ledger {
         for id in &back {
             self.txs.get_mut(id).unwrap().at = None;
         }
+        self.undone.extend(&back);
         let later = std::mem::replace(&mut self.mempool, back.clone());
         self.mempool.extend(later);
         for id in back {
@@ -378,22 +383,4 @@ impl Ledger {
 
 fn hash(asset: Asset, height: u32, nonce: u64) -> BlockHash {
     BlockHash::hash(format!("{asset} {height} {nonce}").as_bytes())
-}
-
-/// The least that a node relays for.
-pub fn floor(asset: Asset) -> FeeRate {
-    match asset {
-        Asset::Btc => FeeRate(1_000),
-        Asset::Lbtc => FeeRate(100),
-    }
-}
-
-/// What a block costs when nothing is going on.
-pub fn usual_price(asset: Asset) -> FeeRate {
-    FeeRate(floor(asset).0 * 2)
-}
-
-/// What a replacement pays on top.
-pub fn increment(asset: Asset) -> FeeRate {
-    floor(asset)
 }

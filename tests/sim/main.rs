@@ -28,6 +28,7 @@ mod payments;
 mod plan;
 mod planted;
 mod port;
+mod prices;
 mod rescue;
 mod run;
 mod txs;

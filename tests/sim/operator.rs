@@ -11,7 +11,7 @@ use sluice::swap::{Kind, holds_channel};
 use sluice::units::{Asset, AssetChoice, FeeRate, Ppm, Scid, SwapId};
 use tokio::time::{sleep, timeout};
 
-use crate::ledger::usual_price;
+use crate::prices::usual_price;
 use crate::world::{Who, World};
 
 /// More than any peer asks for.

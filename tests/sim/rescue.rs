@@ -21,8 +21,8 @@ use sluice::units::{FeeRate, OutPoint, SwapId, TxId};
 use tokio::time::sleep;
 
 use crate::chain;
-use crate::ledger::{floor, usual_price};
 use crate::plan::Plan;
+use crate::prices::{floor, usual_price};
 use crate::txs;
 use crate::world::{State, Who, World};
 

@@ -14,8 +14,9 @@ use sluice::tx::OpeningOutput;
 use sluice::units::{Asset, FeeRate, OutPoint, RawTx, SwapSecret, TxId};
 
 use crate::assemble::{Paying, assemble, public};
-use crate::ledger::{Ledger, increment};
+use crate::ledger::Ledger;
 use crate::port::{Manner, Port};
+use crate::prices::increment;
 use crate::txs::{self, Output, Tx};
 use crate::world::{Backend, State, Who};
 
@@ -264,7 +265,7 @@ impl State {
         let least = replaced.map_or(Amount::ZERO, |child| {
             child.cost.fee + increment(asset).fee(draft.vsize + 2)
         });
-        let fee = together.max(least).max(crate::ledger::floor(asset).fee(draft.size));
+        let fee = together.max(least).max(crate::prices::floor(asset).fee(draft.size));
         let rest = change.checked_sub(fee).filter(|rest| *rest >= LEAST_CHANGE);
         let rest = rest.ok_or_else(|| refused("the opening's change is too little"))?;
         let child = txs::decode(asset, &assemble(self, asset, &[point], &paying(rest), fee)).unwrap();

@@ -9,8 +9,8 @@ use sluice::units::{Asset, FeeRate};
 use tokio::time::sleep;
 
 use crate::absence;
-use crate::ledger::{floor, usual_price};
 use crate::node::Machine;
+use crate::prices::{floor, usual_price};
 use crate::rescue;
 use crate::world::{Backend, State, Who, World};
 

@@ -179,6 +179,15 @@ impl Patient {
         operator.daemon.launch()
     }
 
+    /// The swap is over: nothing is cut any more.
+    pub(super) fn spare(&mut self) -> Result<()> {
+        self.orders.death = None;
+        if let DiskOrders::Refuses { .. } = self.orders.disk {
+            self.orders.disk = DiskOrders::Sound;
+        }
+        self.desk.give(&self.orders)
+    }
+
     /// Sets its clock ahead by so much more.
     pub(super) fn set_ahead(&mut self, secs: u64) -> Result<()> {
         self.orders.ahead_secs += secs;

@@ -139,7 +139,14 @@ pub(super) async fn play(
 
 impl Play<'_> {
     async fn run(&mut self, before: books::Balances) -> Result<()> {
-        let sights = self.drive().await?;
+        let mut sights = self.drive().await?;
+        for patient in &mut self.patients {
+            patient.spare()?;
+        }
+        if self.doomed()?.is_some() {
+            // struck by what is done once a swap has ended
+            sights = self.drive().await?;
+        }
         books::settle(self, before, &sights).await?;
         for side in Side::BOTH {
             let alarmed = self.has_failing_disk(side);

@@ -119,7 +119,8 @@ impl Wallet for Watched<dyn Wallet> {
     }
 
     async fn keep_only(&self, openings: &[Opening]) -> Result<(), PortError> {
-        let passage = self.knife.always("keep-locked");
+        // asked for at leisure, and at blocks
+        let passage = self.knife.begin("keep-locked", ());
         let done = self.port.keep_only(openings).await;
         passage.done();
         done

@@ -59,6 +59,31 @@ fn a_maker_knows_its_opening_once_it_is_signed_and_as_opened_once_it_is_out() {
 }
 
 #[test]
+fn a_taker_knows_the_opening_from_its_verification_until_its_claim_is_final() {
+    let opening_of = |case: &Case| match &case.swap.state {
+        State::Taker(_, taker) => taker.opening().cloned(),
+        other => panic!("{other:?}"),
+    };
+    let taker = || Case::taker(Kind::Out);
+    let unverified = [
+        taker().paying_fee(),
+        taker().awaiting_opening(),
+        taker().awaiting_confirmation(),
+        taker().coop_closing(),
+    ];
+    for case in unverified {
+        assert_eq!(opening_of(&case), None);
+    }
+    for case in [
+        taker().paying_claim(),
+        taker().abandoning_payment(),
+        taker().claiming_invoice(),
+    ] {
+        assert_eq!(opening_of(&case), Some(opening_tx()));
+    }
+}
+
+#[test]
 fn a_taker_knows_what_was_announced_until_the_end() {
     let taker = || Case::taker(Kind::Out);
     let nothing = [

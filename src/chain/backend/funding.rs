@@ -13,6 +13,7 @@ use bitcoin::Amount;
 use tracing::debug;
 
 use super::Ledger;
+use crate::chain::rpc::RpcError;
 use crate::chain::watch::ChainTx;
 use crate::ports::PortError;
 use crate::ports::untaken::Frees;
@@ -158,7 +159,7 @@ impl<L: Ledger> Funder<L> {
         match finished.await {
             Ok((tx, cost)) => Ok(Built { tx, cost, added }),
             Err(error) => {
-                let error: crate::chain::rpc::RpcError = error;
+                let error: RpcError = error;
                 self.free(&added).await?;
                 Err(error.into())
             }
@@ -170,12 +171,19 @@ impl<L: Ledger> Funder<L> {
 impl<L: Ledger> Frees for Funder<L> {
     async fn free(&self, coins: &[OutPoint]) -> Result<(), PortError> {
         for coin in coins {
-            match self.rpc.unlock(&[*coin]).await {
-                // not locked, or spent
-                Err(error) if error.code().is_some() => debug!(%error, "lock left as it is"),
-                answer => answer?,
-            }
+            tolerate_refusal(self.rpc.unlock(&[*coin]).await)?;
         }
         Ok(())
+    }
+}
+
+/// Locks and freedoms that are so already, or mean nothing any more, are no failure.
+pub(super) fn tolerate_refusal(answer: Result<(), RpcError>) -> Result<(), PortError> {
+    match answer {
+        Err(error) if error.code().is_some() => {
+            debug!(%error, "lock left as it is");
+            Ok(())
+        }
+        answer => Ok(answer?),
     }
 }

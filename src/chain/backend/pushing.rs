@@ -6,11 +6,9 @@
 //! ```
 
 use bitcoin::Amount;
-use tracing::debug;
 
 use super::Ledger;
-use super::funding::Funder;
-use crate::chain::rpc::RpcError;
+use super::funding::{Funder, tolerate_refusal};
 use crate::chain::watch::ChainTx;
 use crate::ports::PortError;
 use crate::swap::fees::fee_of_child;
@@ -122,13 +120,10 @@ impl<L: Ledger> Funder<L> {
     }
 
     /// Keeps the change for the child until it is out: an opening of another swap must not be funded with it.
-    async fn lock_change(&self, change: &Change) -> Result<(), RpcError> {
+    async fn lock_change(&self, change: &Change) -> Result<(), PortError> {
         for output in &change.outputs {
-            match self.rpc.lock(&[*output]).await {
-                // locked for the child that this one replaces, or spent by it
-                Err(error) if error.code().is_some() => debug!(%error, "lock left as it is"),
-                answer => answer?,
-            }
+            // refused: locked for the child that this one replaces, or spent by it
+            tolerate_refusal(self.rpc.lock(&[*output]).await)?;
         }
         Ok(())
     }

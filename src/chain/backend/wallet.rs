@@ -6,11 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bitcoin::Amount;
 use tokio::sync::oneshot;
-use tracing::debug;
 
+use super::funding::tolerate_refusal;
 use super::{Backend, Ledger};
-use crate::chain::rpc::{RpcError, code};
-use crate::ports::untaken::Untaken;
+use crate::chain::rpc::code;
+use crate::ports::untaken::{Frees, Untaken};
 use crate::ports::{Chain, PortError, SendError, Wallet, WalletBalance};
 use crate::swap::state::{Claim, Opening};
 use crate::swap::terms::Payout;
@@ -60,9 +60,8 @@ impl<L: Ledger> Wallet for Backend<L> {
             .flat_map(|opening| opening.inputs.iter().copied())
             .collect();
         let locked = self.rpc.locked().await?;
-        for freed in locked.iter().filter(|output| !wanted.contains(output)) {
-            tolerate_refusal(self.rpc.unlock(&[*freed]).await)?;
-        }
+        let needless: Vec<OutPoint> = locked.into_iter().filter(|output| !wanted.contains(output)).collect();
+        self.funder.free(&needless).await?;
         for kept in &wanted {
             // refused once the opening is known to the wallet: then its inputs count as spent
             tolerate_refusal(self.rpc.lock(&[*kept]).await)?;
@@ -122,15 +121,4 @@ impl<L: Ledger> Backend<L> {
 /// The wallet's words where its coins do not suffice (wallet/spend.cpp); the number for it is that of all its errors.
 fn is_too_little(reason: &str) -> bool {
     reason.contains("Insufficient funds") || reason.contains("exceeds your balance")
-}
-
-/// Locks and freedoms that are so already, or mean nothing any more, are no failure.
-fn tolerate_refusal(answer: Result<(), RpcError>) -> Result<(), PortError> {
-    match answer {
-        Err(error) if error.code().is_some() => {
-            debug!(%error, "lock left as it is");
-            Ok(())
-        }
-        answer => Ok(answer?),
-    }
 }

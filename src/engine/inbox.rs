@@ -7,9 +7,9 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
+use super::backoff::Backoff;
 use super::driver::Inbox;
 use super::{Shared, answers, peers, start};
 use crate::policy::limits::Offence;
@@ -39,18 +39,17 @@ pub(super) async fn listen(shared: Arc<Shared>) {
         waiting: Arc::new(Semaphore::new(REQUESTS_WAITING)),
         judged: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
     };
-    let mut pause = shared.pace.retry_first;
+    let mut backoff = Backoff::of(&shared.pace);
     loop {
         match shared.messenger.events().await {
             Ok(events) => {
-                pause = shared.pace.retry_first;
+                backoff = Backoff::of(&shared.pace);
                 hear(&shared, &requests, events).await;
                 warn!("the node ended the stream of messages; beginning again");
             }
             Err(failure) => warn!(%failure, "waiting for the node's messages"),
         }
-        sleep(pause).await;
-        pause = pause.saturating_mul(2).min(shared.pace.retry_cap);
+        backoff.pause().await;
     }
 }
 

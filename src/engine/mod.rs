@@ -8,6 +8,7 @@
 mod admit;
 mod answers;
 mod aside;
+mod backoff;
 mod desk;
 mod driver;
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 use super::Shared;
 use super::aside::aside;
+use super::backoff::Backoff;
 use crate::policy::limits;
 use crate::protocol::{self, Capability, Message, MessageType};
 use crate::store::{Seen, Store};
@@ -240,8 +240,7 @@ impl Peers {
 
 /// Who is connected. The node is asked until it tells.
 pub(super) async fn connected(shared: &Shared) -> Vec<NodeId> {
-    let mut pause = shared.pace.retry_first;
-    let mut told = false;
+    let (mut backoff, mut told) = (Backoff::of(&shared.pace), false);
     loop {
         match shared.messenger.connected().await {
             Ok(connected) => return connected,
@@ -249,8 +248,7 @@ pub(super) async fn connected(shared: &Shared) -> Vec<NodeId> {
             Err(failure) => warn!(%failure, "the node does not tell who is connected; it is asked again"),
         }
         told = true;
-        sleep(pause).await;
-        pause = pause.saturating_mul(2).min(shared.pace.retry_cap);
+        backoff.pause().await;
     }
 }
 

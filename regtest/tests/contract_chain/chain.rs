@@ -253,43 +253,29 @@ pub async fn a_block_costs_the_same_calls_whatever_is_watched<B: Bench>(world: W
     world.mine(1).await;
     let mut costs = Vec::new();
     let mut watched = 0;
+    let watch = |number: u8| Watch {
+        swap: SwapId([number; 32]),
+        script: script.clone(),
+        // every third one's opening is in a block, every third one's was never seen, and one has not been announced
+        opening: match number % 3 {
+            0 => Some(opening.outpoint.txid),
+            1 => Some(TxId(bitcoin::hashes::Hash::from_byte_array([number; 32]))),
+            _ => None,
+        },
+        tx: None,
+        inputs: vec![],
+        since,
+    };
     for wanted in [0, 1, 100] {
         while watched < wanted {
-            let swap = SwapId([watched; 32]);
-            // every third one's opening is in a block, every third one's was never seen, and one has not been announced
-            let opening_of = match watched % 3 {
-                0 => Some(opening.outpoint.txid),
-                1 => Some(TxId(bitcoin::hashes::Hash::from_byte_array([watched; 32]))),
-                _ => None,
-            };
-            let watch = Watch {
-                swap,
-                script: script.clone(),
-                opening: opening_of,
-                tx: None,
-                inputs: vec![],
-                since,
-            };
-            world.view(&watch).await;
+            world.view(&watch(watched)).await;
             watched += 1;
         }
         let before = world.adapter.rpc().calls();
         for _ in 0..3 {
             world.mine(1).await;
-            for number in 0..watched {
-                let opening = (number % 3 == 0).then_some(opening.outpoint.txid);
-                let swap = SwapId([number; 32]);
-                if number % 3 == 0 {
-                    let watch = Watch {
-                        swap,
-                        script: script.clone(),
-                        opening,
-                        tx: None,
-                        inputs: vec![],
-                        since,
-                    };
-                    assert!(world.view(&watch).await.opening.is_some());
-                }
+            for number in (0..watched).step_by(3) {
+                assert!(world.view(&watch(number)).await.opening.is_some());
             }
         }
         costs.push(calls_since::<B>(&before, &world.adapter));

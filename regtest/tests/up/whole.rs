@@ -8,32 +8,39 @@ use serde_json::{Value, json};
 
 use crate::program::{Runtime, post};
 
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// A node's channel with its peer, its lnd's files, and its sluiced are as they are told.
+fn node_answers(node: &Value, peer: &Value) {
+    let channel = &node["channels"][0];
+    assert_eq!(channel["peer_id"], peer["node_id"]);
+    assert_eq!(channel["capacity_sat"], 10_000_000);
+    assert!(channel["local_sat"].as_u64().unwrap() > 4_900_000);
+    for file in ["tls_cert", "macaroon"] {
+        assert!(Path::new(&text(&node["lnd"][file])).is_file());
+    }
+    let sluiced = &node["sluiced"];
+    assert!(Path::new(&text(&sluiced["data_dir"])).is_dir());
+    let token = std::fs::read_to_string(text(&sluiced["token_file"])).unwrap();
+    let url = text(&sluiced["rpc_url"]);
+    let info = post(&url, "", &format!("Bearer {}", token.trim()), "info", json!({}));
+    assert!(info.to_string().contains(&text(&node["node_id"])), "{info}");
+}
+
 #[test]
 fn everything_that_up_names_answers() {
     let runtime = Runtime::new();
     let up = runtime.start(&["up", "--bitcoin", "embedded"]);
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
     assert!(up.site["bitcoin"].is_null());
     let info = up.liquid("", "getblockchaininfo", json!([]));
     assert_eq!(info["blocks"], up.site["liquid"]["height"]);
 
     let nodes = up.site["nodes"].as_array().unwrap();
     assert_eq!(nodes.len(), 2);
-    for (node, peer) in [(&nodes[0], &nodes[1]), (&nodes[1], &nodes[0])] {
-        let channel = &node["channels"][0];
-        assert_eq!(channel["peer_id"], peer["node_id"]);
-        assert_eq!(channel["capacity_sat"], 10_000_000);
-        assert!(channel["local_sat"].as_u64().unwrap() > 4_900_000);
-        for file in ["tls_cert", "macaroon"] {
-            assert!(Path::new(&text(&node["lnd"][file])).is_file());
-        }
-        let sluiced = &node["sluiced"];
-        assert!(Path::new(&text(&sluiced["data_dir"])).is_dir());
-        let token = std::fs::read_to_string(text(&sluiced["token_file"])).unwrap();
-        let url = text(&sluiced["rpc_url"]);
-        let info = post(&url, "", &format!("Bearer {}", token.trim()), "info", json!({}));
-        assert!(info.to_string().contains(&text(&node["node_id"])), "{info}");
-    }
+    node_answers(&nodes[0], &nodes[1]);
+    node_answers(&nodes[1], &nodes[0]);
 
     // What env.sh defines works in a plain shell.
     let env = text(&up.site["env"]);

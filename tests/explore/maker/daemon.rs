@@ -59,6 +59,43 @@ impl World {
 
     fn perform(&self, machine: &mut Machine, effect: &Effect, moves: &mut Vec<Move<World>>) {
         let mut add = |who, by, to: World| moves.push(Move { who, by, to });
+        match effect {
+            Effect::MakeInvoice { .. }
+            | Effect::MakeOpening(_)
+            | Effect::MakeVoid(_)
+            | Effect::MakeClaim(..)
+            | Effect::MakePush(_) => self.make(machine, effect, moves),
+            Effect::Broadcast { kind, .. } => self.publish(machine, effect, *kind, moves),
+            Effect::WatchInvoice(kind, _) => {
+                add(Who::Us, "the node tells of the invoice", self.told(machine, *kind));
+            }
+            Effect::CancelInvoice(_) => {
+                let mut next = self.doing(machine, effect);
+                next.invoice = Some(match self.invoice {
+                    Some(InvoiceStatus::Paid) => InvoiceStatus::Paid,
+                    Some(InvoiceStatus::Open | InvoiceStatus::Closed) | None => InvoiceStatus::Closed,
+                });
+                add(
+                    Who::Us,
+                    "the node is asked to cancel the invoice",
+                    next.told(machine, InvoiceKind::Claim),
+                );
+            }
+            Effect::WakeAt(time) if self.now().time >= *time => {
+                add(Who::Us, "a deadline comes", self.taking(machine, Seen::Tick));
+            }
+            Effect::Send { message, .. } => {
+                let sent = Seen::Sent(message_kind(message));
+                let to = self.doing(machine, effect).taking(machine, sent);
+                add(Who::Us, "a message is sent", to);
+            }
+            Effect::WakeAt(_) | Effect::Pay(_) | Effect::WatchPayment(..) | Effect::WatchChain => {}
+        }
+    }
+
+    /// What is to be made is made, or refused.
+    fn make(&self, machine: &mut Machine, effect: &Effect, moves: &mut Vec<Move<World>>) {
+        let mut add = |who, by, to: World| moves.push(Move { who, by, to });
         let refused = |machine: &mut Machine, what| self.taking(machine, Seen::Refused(what));
         match effect {
             Effect::MakeInvoice { kind, .. } => {
@@ -104,31 +141,14 @@ impl World {
                     refused(machine, EffectKind::MakePush),
                 );
             }
-            Effect::Broadcast { kind, .. } => self.publish(machine, effect, *kind, moves),
-            Effect::WatchInvoice(kind, _) => {
-                add(Who::Us, "the node tells of the invoice", self.told(machine, *kind));
-            }
-            Effect::CancelInvoice(_) => {
-                let mut next = self.doing(machine, effect);
-                next.invoice = Some(match self.invoice {
-                    Some(InvoiceStatus::Paid) => InvoiceStatus::Paid,
-                    Some(InvoiceStatus::Open | InvoiceStatus::Closed) | None => InvoiceStatus::Closed,
-                });
-                add(
-                    Who::Us,
-                    "the node is asked to cancel the invoice",
-                    next.told(machine, InvoiceKind::Claim),
-                );
-            }
-            Effect::WakeAt(time) if self.now().time >= *time => {
-                add(Who::Us, "a deadline comes", self.taking(machine, Seen::Tick));
-            }
-            Effect::Send { message, .. } => {
-                let sent = Seen::Sent(message_kind(message));
-                let to = self.doing(machine, effect).taking(machine, sent);
-                add(Who::Us, "a message is sent", to);
-            }
-            Effect::WakeAt(_) | Effect::Pay(_) | Effect::WatchPayment(..) | Effect::WatchChain => {}
+            Effect::Broadcast { .. }
+            | Effect::WatchInvoice(..)
+            | Effect::CancelInvoice(_)
+            | Effect::WakeAt(_)
+            | Effect::Send { .. }
+            | Effect::Pay(_)
+            | Effect::WatchPayment(..)
+            | Effect::WatchChain => {}
         }
     }
 

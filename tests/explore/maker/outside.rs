@@ -46,30 +46,35 @@ impl World {
             };
             add(Who::Chance, "the input is there again", World { chain, ..*self });
         }
-        if let Some(faults) = self.faults.checked_sub(1) {
-            if let Some(chain) = self.chain.without_input() {
-                add(
-                    Who::Chance,
-                    "a reorg takes an input away",
-                    World { chain, faults, ..*self },
-                );
-            }
-            for chain in self.chain.reorgs() {
-                add(Who::Chance, "a reorg", World { chain, faults, ..*self });
-                // What a reorg takes out of the chain may be gone from every mempool.
-                if self.refund_out.is_some() && chain.spend.is_none() {
-                    let refund_out = None;
-                    let to = World {
-                        chain,
-                        faults,
-                        refund_out,
-                        ..*self
-                    };
-                    add(Who::Chance, "a reorg, and the network forgets the refund", to);
-                }
+        self.reorgs(moves);
+        self.blocks(machine, moves);
+    }
+
+    fn reorgs(&self, moves: &mut Vec<Move<World>>) {
+        let Some(faults) = self.faults.checked_sub(1) else {
+            return;
+        };
+        let mut add = |by, to| {
+            let who = Who::Chance;
+            moves.push(Move { who, by, to });
+        };
+        if let Some(chain) = self.chain.without_input() {
+            add("a reorg takes an input away", World { chain, faults, ..*self });
+        }
+        for chain in self.chain.reorgs() {
+            add("a reorg", World { chain, faults, ..*self });
+            // What a reorg takes out of the chain may be gone from every mempool.
+            if self.refund_out.is_some() && chain.spend.is_none() {
+                let refund_out = None;
+                let to = World {
+                    chain,
+                    faults,
+                    refund_out,
+                    ..*self
+                };
+                add("a reorg, and the network forgets the refund", to);
             }
         }
-        self.blocks(machine, moves);
     }
 
     fn blocks(&self, machine: &Machine, moves: &mut Vec<Move<World>>) {

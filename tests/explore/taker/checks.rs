@@ -8,26 +8,26 @@ use crate::chain::Place;
 use crate::rules::{Invariant, Machine, Violation, keeps_giving_key};
 use crate::seen::{By, Paid};
 
+impl Wrong {
+    fn breaks(self) -> (Invariant, &'static str) {
+        match self {
+            Wrong::SecondHtlc => (
+                Invariant::OneHtlc,
+                "an attempt begins before the last one's end is known",
+            ),
+            Wrong::PaidLate => (Invariant::PaidInTime, "a payment begins after the payment window"),
+            Wrong::NotAgreed => (Invariant::NeverPoorer, "what is paid for is not what was agreed"),
+            Wrong::Uncommitted => (Invariant::CommittedFirst, "something is done that is not committed"),
+        }
+    }
+}
+
 impl World {
     pub(super) fn judge(&self, machine: &Machine) -> Result<(), Violation> {
         let broken = |of, what: &str| Err(Violation::new(of, what));
-        match self.wrong {
-            Some(Wrong::SecondHtlc) => {
-                return broken(
-                    Invariant::OneHtlc,
-                    "an attempt begins before the last one's end is known",
-                );
-            }
-            Some(Wrong::PaidLate) => {
-                return broken(Invariant::PaidInTime, "a payment begins after the payment window");
-            }
-            Some(Wrong::NotAgreed) => {
-                return broken(Invariant::NeverPoorer, "what is paid for is not what was agreed");
-            }
-            Some(Wrong::Uncommitted) => {
-                return broken(Invariant::CommittedFirst, "something is done that is not committed");
-            }
-            None => {}
+        if let Some(wrong) = self.wrong {
+            let (of, what) = wrong.breaks();
+            return broken(of, what);
         }
         if self.pays == InvoiceKind::Fee {
             return self.judge_fee(machine);

@@ -1,8 +1,8 @@
 //! Swaps from end to end on the embedded world.
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{OutcomeKind, SwapRequest};
+use sluice::api::types::{OutcomeKind, SwapRequest, SwapTopic};
 use sluice::units::{Asset, Msat};
 use sluice_regtest::world::{Options, World};
 
@@ -56,5 +56,26 @@ async fn a_swap_out_moves_a_million_satoshi() -> Result<()> {
     let fee = alice.fee_invoice_sat.expect("a fee was paid");
     let after = world.lightning.local(1, scid).await?;
     assert_eq!(after, Msat(before.0 + (1_001_000 + fee) * 1000));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_hears_of_a_swap_that_a_peer_has_begun_before_its_first_step() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    let socket = world.bob.daemon.socket().await?;
+    let mut views = socket.swap_subscribe(SwapTopic::default()).await?;
+    let swap = world
+        .alice
+        .client()?
+        .swap_in(order(&world, 500_000, 2000))
+        .await?
+        .swap_id;
+    let first = views.next().await.context("the subscription goes on")??;
+    ensure!(first.swap_id == swap, "{} is not {swap}", first.swap_id);
+    ensure!(
+        first.state == "agreed, waiting for the peer's opening transaction",
+        "{}",
+        first.state
+    );
     Ok(())
 }

@@ -19,7 +19,7 @@ use sluice_regtest::world::{Options, PATIENCE, World};
 use super::books::Books;
 use super::messages::{id, request as asked};
 use super::moments::Moments;
-use super::orders::{chain, look, network, node, order, outcome, request, tails, wait_for_height};
+use super::orders::{chain, is_claimed, look, network, node, order, outcome, request, tails, wait_for_height};
 use super::rescue::{AMOUNT, is_rescued, keep, opening_is_known, rescue_file};
 
 /// How the record of the policy begins.
@@ -149,11 +149,7 @@ async fn a_running_swap_that_is_lost_is_named_with_its_rescue_file_and_the_other
     // alice's node is there to be paid, her daemon is not
     world.liquid.mine(2).await?;
     wait_for_height(&world.bob, chain(&world).tip().height).await?;
-    world
-        .wait_for_swap(&world.bob, other, "claimed", |view| {
-            view.timings_ms.spend_published.is_some()
-        })
-        .await?;
+    is_claimed(&world, &world.bob, other).await?;
     world.liquid.mine(2).await?;
     let over = world
         .wait_for_swap(&world.bob, other, "over", |view| view.outcome.is_some())

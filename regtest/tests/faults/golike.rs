@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bitcoin::Amount;
 use futures::StreamExt;
+use serde_json::Value;
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{OutcomeKind, PeerRef, Stage, SwapRef};
 use sluice::chain::backend::BackendConfig;
@@ -16,13 +17,13 @@ use sluice::swap::Kind;
 use sluice::swap::event::InvoiceStatus;
 use sluice::swap::state::Opening;
 use sluice::tx::{self, OpeningOutput};
-use sluice::units::{Blocks, CltvDelta, FeeRate, Msat, Preimage, PubKey, SwapSecret};
+use sluice::units::{Blocks, CltvDelta, FeeRate, Msat, PaymentHash, Preimage, PubKey, SwapSecret};
 use sluice_regtest::daemons::wait_for;
 use sluice_regtest::world::peer::RawPeer;
 use sluice_regtest::world::{Options, PATIENCE, World};
 
-use super::messages::{public, secret};
-use super::orders::{chain, look, network, node, order, outcome, tails};
+use super::messages::{id, public, secret};
+use super::orders::{chain, is_claimed, look, network, node, order, outcome, tails};
 
 const SWAPPED: Amount = Amount::from_sat(500_000);
 
@@ -118,6 +119,27 @@ impl GoMaker {
         }
         anyhow::bail!("the swap's output never was the second one")
     }
+
+    /// Publishes an opening for who asked. What tells of it, and the hash that it pays for.
+    async fn opening_told(&self, world: &World, request: &Value) -> Result<(String, PaymentHash)> {
+        let taker = request["pubkey"].as_str().context("a key")?.parse()?;
+        let swap_id = request["swap_id"].as_str().context("an id")?;
+        let claim = self.invoice([2; 32], SWAPPED.to_sat(), Some(CltvDelta(29))).await?;
+        let (opening, blinding) = self.open(world, &taker, &claim).await?;
+        let told = told_opening(
+            swap_id,
+            &claim,
+            &opening.outpoint.txid.to_string(),
+            &String::from(blinding),
+        );
+        Ok((told, invoice::read_invoice(&claim, "regtest")?.hash))
+    }
+}
+
+fn told_opening(swap_id: &str, claim: &str, txid: &str, blinding: &str) -> String {
+    format!(
+        "{{\"swap_id\":\"{swap_id}\",\"payreq\":\"{claim}\",\"tx_id\":\"{txid}\",\"script_out\":0,\"blinding_key\":\"{blinding}\"}}"
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,15 +149,8 @@ async fn a_go_maker_that_names_output_0_and_repeats_itself_is_paid_for_output_1(
     let swap = order(&world.alice, Kind::Out, go.peer.scid, SWAPPED.to_sat()).await?;
     let swap_id = swap.to_string();
     let request = go.peer.hear_of(MessageType::SwapOutRequest, &swap_id).await?;
-    let taker = request["pubkey"].as_str().context("a key")?.parse()?;
     go.agree(&swap_id).await?;
-    let claim = go.invoice([2; 32], SWAPPED.to_sat(), Some(CltvDelta(29))).await?;
-    let (opening, blinding) = go.open(&world, &taker, &claim).await?;
-    let announced = format!(
-        "{{\"swap_id\":\"{swap_id}\",\"payreq\":\"{claim}\",\"tx_id\":\"{}\",\"script_out\":0,\"blinding_key\":\"{}\"}}",
-        opening.outpoint.txid,
-        String::from(blinding)
-    );
+    let (announced, hash) = go.opening_told(&world, &request).await?;
     for blocks in [0, 1, 1, 0, 1, 1] {
         // Go repeats it every ten seconds, whatever has happened since.
         for _ in 0..3 {
@@ -144,21 +159,49 @@ async fn a_go_maker_that_names_output_0_and_repeats_itself_is_paid_for_output_1(
         go.peer.greet().await?;
         world.liquid.mine(blocks).await?;
         if chain(&world).tip().height >= 5 && blocks == 0 {
-            world
-                .wait_for_swap(&world.alice, swap, "claimed", |view| {
-                    view.timings_ms.spend_published.is_some()
-                })
-                .await?;
+            is_claimed(&world, &world.alice, swap).await?;
         }
     }
     let view = world
         .wait_for_swap(&world.alice, swap, "closed", |view| view.outcome.is_some())
         .await?;
     assert_eq!(outcome(&view), Some(OutcomeKind::ClaimedByInvoice));
-    let hash = invoice::read_invoice(&claim, "regtest")?.hash;
     assert_eq!(network(&world).htlcs_sent(hash), 1);
     assert_eq!(go.peer.count(MessageType::CoopClose, &swap_id), 0);
     assert_eq!(go.peer.count(MessageType::SwapOutRequest, &swap_id), 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_other_kinds_agreement_and_openings_told_too_early_spoil_neither_agreement_nor_opening() -> Result<()> {
+    let world = World::start(Options::default()).await?;
+    let go = GoMaker::join(&world).await?;
+    let swap = order(&world.alice, Kind::Out, go.peer.scid, SWAPPED.to_sat()).await?;
+    let swap_id = swap.to_string();
+    let request = go.peer.hear_of(MessageType::SwapOutRequest, &swap_id).await?;
+    let pubkey = public(&secret());
+    let other = format!("{{\"protocol_version\":7,\"swap_id\":\"{swap_id}\",\"pubkey\":\"{pubkey}\",\"premium\":0}}");
+    let dear = go.invoice([3; 32], 2 * SWAPPED.to_sat(), Some(CltvDelta(29))).await?;
+    let early = told_opening(&swap_id, &dear, &id(7), &String::from(secret()));
+    for _ in 0..2 {
+        go.peer.say(MessageType::SwapInAgreement, &other).await?;
+        go.peer.say(MessageType::OpeningTxBroadcasted, &early).await?;
+    }
+    go.peer.greet().await?;
+    go.agree(&swap_id).await?;
+    let (announced, hash) = go.opening_told(&world, &request).await?;
+    go.peer.say(MessageType::OpeningTxBroadcasted, &announced).await?;
+    world
+        .wait_for_swap(&world.alice, swap, "told", |view| view.opening.is_some())
+        .await?;
+    world.liquid.mine(2).await?;
+    is_claimed(&world, &world.alice, swap).await?;
+    world.liquid.mine(2).await?;
+    let view = world
+        .wait_for_swap(&world.alice, swap, "closed", |view| view.outcome.is_some())
+        .await?;
+    assert_eq!(outcome(&view), Some(OutcomeKind::ClaimedByInvoice));
+    assert_eq!(network(&world).htlcs_sent(hash), 1);
     Ok(())
 }
 

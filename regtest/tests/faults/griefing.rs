@@ -19,14 +19,14 @@ use super::messages::{id, request, secret};
 use super::orders::{chain, network, node, outcome};
 
 /// Mallory asks for a swap-out, and is given an invoice for its fee.
-async fn agreed(mallory: &RawPeer, scid: Scid, swap_id: &str) -> Result<String> {
+pub async fn agreed(mallory: &RawPeer, scid: Scid, swap_id: &str) -> Result<String> {
     let asked = request(swap_id, &scid.to_string(), &[]);
     mallory.say(MessageType::SwapOutRequest, asked).await?;
     let agreement = mallory.hear_of(MessageType::SwapOutAgreement, swap_id).await?;
     Ok(agreement["Payreq"].as_str().context("a fee invoice")?.to_owned())
 }
 
-async fn pay(mallory: &RawPeer, scid: Scid, bolt11: String) -> Result<()> {
+pub async fn pay(mallory: &RawPeer, scid: Scid, bolt11: String) -> Result<()> {
     let fee = invoice::read_invoice(&bolt11, "regtest")?;
     let spec = PaymentSpec {
         bolt11,

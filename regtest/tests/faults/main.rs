@@ -1,5 +1,6 @@
 //! Bad input and faults, against real `sluiced` processes on the embedded world.
 
+mod abuse;
 mod books;
 mod crash;
 mod damage;

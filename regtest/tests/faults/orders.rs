@@ -95,6 +95,13 @@ pub fn outcome(view: &SwapView) -> Option<OutcomeKind> {
     view.outcome.as_ref().map(|outcome| outcome.kind)
 }
 
+/// Waits until the taker has published its claim.
+pub async fn is_claimed(world: &World, taker: &Operator, swap: SwapId) -> Result<()> {
+    let claims = |view: &SwapView| view.timings_ms.spend_published.is_some();
+    world.wait_for_swap(taker, swap, "claimed", claims).await?;
+    Ok(())
+}
+
 /// Whether nothing but a block can bring a swap further, or it is over on both sides. `alice`'s and `bob`'s views.
 async fn is_idle(world: &World, swap: SwapId) -> Result<(bool, bool)> {
     let views = (look(&world.alice, swap).await, look(&world.bob, swap).await);

@@ -12,7 +12,7 @@ use sluice_regtest::daemons::wait_for;
 use sluice_regtest::world::operator::Operator;
 use sluice_regtest::world::{Options, PATIENCE, World};
 
-use super::orders::{chain, finish, look, network, order, outcome, wait_for_calls};
+use super::orders::{chain, finish, is_claimed, look, network, order, outcome, wait_for_calls};
 use super::rescue::{AMOUNT, opening_is_known, rescue_file};
 
 const FUND: &str = "fundrawtransaction";
@@ -53,10 +53,8 @@ async fn a_folder_that_cannot_be_written_stops_openings_and_no_swap_that_runs() 
     let world = World::start(options).await?;
     let folder = world.bob.daemon.data_dir().join("rescue");
     let address = world.bob.client()?.wallet_address(Default::default()).await?.address;
-    world
-        .liquid
-        .fund(&address, ::bitcoin::Amount::from_sat(5_000_000))
-        .await?;
+    let more = ::bitcoin::Amount::from_sat(5_000_000);
+    world.liquid.fund(&address, more).await?;
     world.liquid.mine(1).await?;
     let running = order(&world.alice, Kind::Out, world.channels[0], AMOUNT).await?;
     opening_is_known(&world, running).await?;
@@ -91,11 +89,7 @@ async fn a_folder_that_cannot_be_written_stops_openings_and_no_swap_that_runs() 
     refused.context("bob takes no new swaps")?;
     // the one that runs is paid, claimed and over
     world.liquid.mine(2).await?;
-    world
-        .wait_for_swap(&world.alice, running, "claimed", |view| {
-            view.timings_ms.spend_published.is_some()
-        })
-        .await?;
+    is_claimed(&world, &world.alice, running).await?;
     world.liquid.mine(2).await?;
     let over = world
         .wait_for_swap(&world.bob, running, "over", |view| view.outcome.is_some())

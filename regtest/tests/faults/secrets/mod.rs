@@ -12,7 +12,7 @@ use sluice::units::{Asset, SwapId};
 use sluice_regtest::world::operator::Operator;
 use sluice_regtest::world::{Options, World, bitcoin};
 
-use super::orders::{finish_of, mine, node, order_of, request_of};
+use super::orders::{finish_of, is_claimed, mine, node, order_of, request_of};
 use asked::Told;
 use known::{Secret, secrets};
 use written::{Search, When, Written};
@@ -64,10 +64,7 @@ async fn claim(world: &World, swaps: &[SwapId]) -> Result<()> {
     mine(world, Asset::Lbtc, 2).await?;
     mine(world, Asset::Btc, 3).await?;
     for ((kind, _), swap) in SWAPS.iter().zip(swaps) {
-        let claims = |view: &sluice::api::types::SwapView| view.timings_ms.spend_published.is_some();
-        world
-            .wait_for_swap(taker(world, *kind), *swap, "claiming", claims)
-            .await?;
+        is_claimed(world, taker(world, *kind), *swap).await?;
     }
     Ok(())
 }

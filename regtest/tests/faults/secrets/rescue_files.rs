@@ -9,7 +9,7 @@ use sluice_regtest::world::{Options, PATIENCE, World};
 
 use super::known::{What, secrets};
 use super::written::{Search, When, Written};
-use crate::orders::{finish, order};
+use crate::orders::{finish, is_claimed, order};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_can_be_read_in_a_rescue_file_of_either_side() -> Result<()> {
@@ -24,11 +24,7 @@ async fn no_secret_can_be_read_in_a_rescue_file_of_either_side() -> Result<()> {
         .wait_for_swap(&world.alice, swap, "opened", |view| view.opening.is_some())
         .await?;
     world.liquid.mine(2).await?;
-    world
-        .wait_for_swap(&world.alice, swap, "claiming", |view| {
-            view.timings_ms.spend_published.is_some()
-        })
-        .await?;
+    is_claimed(&world, &world.alice, swap).await?;
     let (mut files, mut plain) = (Written::default(), String::new());
     for operator in [&world.alice, &world.bob] {
         let path = operator.daemon.data_dir().join(format!("rescue/{swap}.rescue"));

@@ -22,6 +22,11 @@ fn offered_to(case: &Case) -> Option<&Offer> {
 }
 
 #[test]
+fn a_direction_is_named_as_the_api_names_it() {
+    assert_eq!([Kind::In, Kind::Out].map(|kind| kind.to_string()), ["in", "out"]);
+}
+
+#[test]
 fn the_maker_of_a_swap_in_and_the_taker_of_a_swap_out_have_made_the_request() {
     for (role, kind, made) in [
         (Role::Maker, Kind::In, true),

@@ -113,7 +113,12 @@ impl<S: Source> Shared<S> {
             info!(undone, height = tip.height.0, hash = %tip.hash, "chain reorganised");
         }
         if undone > 0 || tip.height.0.is_multiple_of(MEMPOOL_EVERY) {
+            self.mempool_is_due.store(true, Ordering::Relaxed);
+        }
+        // also after a look that failed: nobody undoes the same blocks again
+        if self.mempool_is_due.load(Ordering::Relaxed) {
             self.look_into_mempool().await?;
+            self.mempool_is_due.store(false, Ordering::Relaxed);
         }
         Ok(())
     }

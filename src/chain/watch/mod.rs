@@ -12,10 +12,11 @@ mod book;
 mod follow;
 mod lookup;
 mod matches;
+mod scan;
 mod source;
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::book::Book;
+use self::lookup::LookedUp;
+use self::scan::Pass;
 pub use self::source::{Block, ChainTx, Source, UnspentOutput};
 use crate::ports::{PortError, Sighting, Tip, Watch};
 use crate::units::{Blocks, SwapId, TxId};
@@ -42,6 +45,10 @@ struct Shared<S> {
     deepest_reorg: AtomicU32,
     /// One lookup at a time: the others' watches are looked up along with it.
     turn: tokio::sync::Mutex<()>,
+    /// The blocks that are read for watches of which a lookup does not tell.
+    pass: tokio::sync::Mutex<Pass>,
+    /// Blocks were undone, or it is time, and the mempool has not been looked into since.
+    mempool_is_due: AtomicBool,
     /// The mempool as it was soon after that tip was published.
     mempool: tokio::sync::Mutex<Option<(Tip, HashSet<TxId>)>>,
 }
@@ -75,6 +82,8 @@ impl<S: Source> Watcher<S> {
             tips,
             deepest_reorg: AtomicU32::new(0),
             turn: tokio::sync::Mutex::default(),
+            pass: tokio::sync::Mutex::default(),
+            mempool_is_due: AtomicBool::new(false),
             mempool: tokio::sync::Mutex::default(),
         });
         let task = tokio::spawn(follow::follow(Arc::clone(&shared), publisher));
@@ -145,8 +154,11 @@ impl<S: Source> Watcher<S> {
                 return Ok(sighting);
             }
             tips.mark_unchanged();
-            let mut refused = self.shared.look_up().await?;
+            let LookedUp { mut refused, to_scan } = self.shared.look_up().await?;
             drop(turn);
+            if to_scan.iter().any(|(open, _)| open.swap == watch.swap) {
+                refused.extend(self.shared.scan(to_scan).await?);
+            }
             if let Some(reason) = refused.remove(&watch.swap) {
                 // what the node says no to is not what this swap asked for: a block that it has pruned
                 return Err(PortError::Broken(reason));

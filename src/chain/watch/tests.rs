@@ -1,4 +1,4 @@
-//! Lookups at a node that has pruned its older blocks, and a follower that dies.
+//! Lookups at a node that has pruned its older blocks, or fails in between, and a follower that dies.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -49,6 +49,33 @@ struct Pruned {
     /// The oldest block that the node still has.
     oldest: AtomicU32,
     moved: tokio::sync::Notify,
+    /// The heights of the blocks that were asked for.
+    asked: Mutex<Vec<u32>>,
+    /// The block at this height is not answered: the first call is lost, or all wait while it is held.
+    lost: AtomicU32,
+    held: watch::Sender<Option<u32>>,
+    /// So many looks into the mempool are lost.
+    blind: AtomicU32,
+    waiting: Mutex<HashSet<TxId>>,
+}
+
+impl Default for Pruned {
+    fn default() -> Pruned {
+        Pruned {
+            tip: TIP.into(),
+            oldest: OLDEST.into(),
+            moved: tokio::sync::Notify::new(),
+            asked: Mutex::default(),
+            lost: AtomicU32::new(0),
+            held: watch::Sender::new(None),
+            blind: AtomicU32::new(0),
+            waiting: Mutex::default(),
+        }
+    }
+}
+
+fn away() -> PortError {
+    PortError::Unreachable("pruned is away".into())
 }
 
 impl Pruned {
@@ -87,6 +114,15 @@ impl Source for Pruned {
     }
     async fn block(&self, asked: BlockHash) -> Result<Block<Tx>, PortError> {
         let height = Height(u32::from(asked.to_byte_array()[0]));
+        self.asked.lock().expect("no holder panics").push(height.0);
+        let lost = self
+            .lost
+            .compare_exchange(height.0, 0, Ordering::SeqCst, Ordering::SeqCst);
+        if lost.is_ok() {
+            return Err(away());
+        }
+        let mut held = self.held.subscribe();
+        held.wait_for(|held| *held != Some(height.0)).await.expect("we hold it");
         if height.0 < self.oldest.load(Ordering::SeqCst) {
             return Err(PortError::Refused(format!("block {} is pruned", height.0)));
         }
@@ -116,11 +152,20 @@ impl Source for Pruned {
             block.to_byte_array()[0]
         )))
     }
-    async fn mempool_tx(&self, _: TxId) -> Result<Option<Tx>, PortError> {
-        Ok(None)
+    async fn mempool_tx(&self, txid: TxId) -> Result<Option<Tx>, PortError> {
+        let waits = self.waiting.lock().expect("no holder panics").contains(&txid);
+        Ok(waits.then(|| Tx(txid.0.to_byte_array()[0], Vec::new())))
     }
     async fn mempool(&self) -> Result<HashSet<TxId>, PortError> {
-        Ok(HashSet::new())
+        let less = |left: u32| left.checked_sub(1);
+        if self
+            .blind
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
+            .is_ok()
+        {
+            return Err(away());
+        }
+        Ok(self.waiting.lock().expect("no holder panics").clone())
     }
 }
 
@@ -136,11 +181,7 @@ fn watch(swap: u8, opening: u8, since: u32) -> Watch {
 }
 
 async fn follow() -> Watcher<Pruned> {
-    let watcher = Watcher::start(Pruned {
-        tip: TIP.into(),
-        oldest: OLDEST.into(),
-        moved: tokio::sync::Notify::new(),
-    });
+    let watcher = Watcher::start(Pruned::default());
     let mut tips = watcher.tips();
     tips.wait_for(Option::is_some).await.expect("it runs");
     watcher
@@ -185,4 +226,62 @@ async fn a_node_that_has_pruned_what_was_missed_is_followed_on_and_only_swaps_fr
     assert_eq!(lost, Err(PortError::Broken("block 6 is pruned".into())));
     let seen = watcher.view(&watch(4, 4, 145)).await.expect("its blocks are there");
     assert_eq!((seen.tip.height, seen.opening), (Height(150), None));
+}
+
+#[tokio::test]
+async fn a_call_that_fails_costs_no_block_that_was_read_before_it() {
+    let watcher = follow().await;
+    let node = watcher.source();
+    node.lost.store(8, Ordering::SeqCst);
+    let failed = watcher.view(&watch(1, 1, 6)).await;
+    assert_eq!(failed, Err(away()));
+    let seen = watcher.view(&watch(1, 1, 6)).await.expect("it answers again");
+    let heights = [seen.opening, seen.spend].map(|found| found.and_then(|found| found.at));
+    assert_eq!(heights, [Some(Height(7)), Some(Height(8))]);
+    let asked = node.asked.lock().expect("no holder panics");
+    let times = [6, 7, 8].map(|height| asked.iter().filter(|asked| **asked == height).count());
+    assert_eq!(times, [1, 1, 2], "{asked:?}");
+}
+
+#[tokio::test]
+async fn whose_blocks_are_read_keeps_nobody_waiting_who_needs_none() {
+    let watcher = Arc::new(follow().await);
+    let node = watcher.source();
+    node.held.send_replace(Some(7));
+    let reads = tokio::spawn({
+        let watcher = watcher.clone();
+        async move { watcher.view(&watch(1, 1, 6)).await }
+    });
+    while !node.asked.lock().expect("no holder panics").contains(&7) {
+        tokio::task::yield_now().await;
+    }
+    node.waiting.lock().expect("no holder panics").insert(txid(9));
+    let quick = tokio::time::timeout(Duration::from_secs(10), watcher.view(&watch(9, 9, 1))).await;
+    let seen = quick.expect("it does not wait").expect("it is in the mempool");
+    assert_eq!(seen.opening.map(|found| found.at), Some(None));
+    assert!(!reads.is_finished(), "its blocks are held");
+    node.held.send_replace(None);
+    let seen = reads.await.expect("no panic").expect("its blocks are there");
+    assert_eq!(seen.spend.and_then(|found| found.at), Some(Height(8)));
+}
+
+#[tokio::test]
+async fn a_look_into_the_mempool_that_fails_is_repeated() {
+    let watcher = follow().await;
+    let seen = watcher.view(&watch(4, 4, 6)).await.expect("its blocks are there");
+    assert_eq!(seen.opening, None);
+    let node = watcher.source();
+    node.waiting.lock().expect("no holder panics").insert(txid(4));
+    node.blind.store(1, Ordering::SeqCst);
+    let mut tips = watcher.tips();
+    node.go_to(30, OLDEST);
+    while node.blind.load(Ordering::SeqCst) > 0 {
+        tokio::task::yield_now().await;
+    }
+    // at this height nobody would look for its own sake
+    node.go_to(31, OLDEST);
+    let followed = tips.wait_for(|tip| tip.is_some_and(|tip| tip.height == Height(31)));
+    followed.await.expect("it runs");
+    let seen = watcher.view(&watch(4, 4, 6)).await.expect("it is known");
+    assert_eq!(seen.opening.map(|found| found.at), Some(None));
 }

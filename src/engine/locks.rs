@@ -17,7 +17,7 @@ use crate::swap::event::Made;
 use crate::swap::state::{Claim, Opening};
 use crate::swap::{Event, Maker, State, Swap};
 use crate::tx::{self, Coin};
-use crate::units::OutPoint;
+use crate::units::{OutPoint, TxId};
 
 /// How long a node may be at work on a call that was given up. It may lock coins after we have looked: so long the locks
 /// are put in order at every block.
@@ -123,6 +123,25 @@ fn committed(shared: &Shared, side: &Side) -> Vec<Opening> {
         .filter(|swap| swap.terms.asset == side.chain.asset())
         .filter_map(|swap| unsettled(&swap))
         .collect()
+}
+
+/// Whether an opening that is made, and not known to be with the network yet, spends an output of that transaction: no
+/// mempool tells of it.
+pub(super) fn is_built_on(shared: &Shared, side: &Side, txid: TxId) -> bool {
+    let builds = |opening: &Opening| opening.inputs.iter().any(|input| input.txid == txid);
+    // first these: one is forgotten only after it is committed
+    side.openings.uncommitted().iter().any(builds)
+        || shared
+            .running()
+            .values()
+            .any(|running| match &running.swap.borrow().state {
+                State::Maker(_, Maker::Publishing { opening, .. }) => builds(opening),
+                State::Maker(..)
+                | State::Taker(..)
+                | State::Requested { .. }
+                | State::Canceling { .. }
+                | State::Closed(_) => false,
+            })
 }
 
 /// The opening whose coins must stay locked, with those of the child that pushes it, or of what voids it: committed, not

@@ -41,6 +41,11 @@ impl Openings {
         self.list().retain(|other| other != opening);
     }
 
+    /// Those that were made and are not committed.
+    pub(super) fn uncommitted(&self) -> Vec<Opening> {
+        self.list().clone()
+    }
+
     /// Has the wallet lock the coins of the committed openings and of those being made, and free all others that it
     /// locked. `committed` is asked last: an opening leaves our list only after it is committed.
     pub(super) async fn keep_only(
@@ -49,7 +54,7 @@ impl Openings {
         committed: impl FnOnce() -> Vec<Opening>,
     ) -> Result<(), PortError> {
         let _quiet = self.making.write().await;
-        let mut kept = self.list().clone();
+        let mut kept = self.uncommitted();
         kept.extend(committed());
         wallet.keep_only(&kept).await
     }

@@ -74,6 +74,7 @@ macro_rules! whole_contract {
                 pushing a_push_takes_the_place_of_the_one_before
                 pushing what_cannot_be_pushed_is_refused_in_a_sentence
                 pushing a_push_undoes_no_other_transaction_of_the_wallet
+                pushing a_push_does_not_take_the_place_of_one_on_which_another_transaction_stands
                 voids a_void_takes_the_place_of_the_one_before
                 voids a_dear_void_takes_more_inputs_of_the_opening_and_no_other_coin
                 voids what_a_replacement_would_undo_is_counted
@@ -150,6 +151,7 @@ contract! {
     @on lnd_wallet_pushes crate::nodes::LndWallets;
     pushing a_child_pays_for_its_opening_and_confirms_with_it
     pushing a_push_takes_the_place_of_the_one_before
+    pushing a_push_does_not_take_the_place_of_one_on_which_another_transaction_stands
 }
 contract! {
     @on lightningd_wallet_pushes crate::nodes::ClnWallets;

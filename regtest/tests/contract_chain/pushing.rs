@@ -156,26 +156,43 @@ pub async fn a_push_undoes_no_other_transaction_of_the_wallet<B: Bench>(world: W
     assert!(reason.contains("another transaction"), "its coins are locked: {reason}");
 
     // the change goes another way, as into the opening of another swap
-    let spending = |output: OutPoint| Opening {
-        inputs: vec![output],
-        ..opening.clone()
-    };
-    let other = world.wallet.void(&spending(change), None, B::RATE).await.unwrap().tx;
+    let other = world
+        .wallet
+        .void(&spending(&opening, change), None, B::RATE)
+        .await
+        .unwrap()
+        .tx;
     world.adapter.broadcast(&other).await.unwrap();
     world.await_mempool(&other).await;
     let reason = refusal(world.wallet.push(&opening, None, rate).await);
     assert!(reason.contains("another transaction"), "{reason}");
+}
 
-    // what the first push left is spent further
+/// For the wallet to spend that output instead of the opening's inputs.
+fn spending(opening: &Opening, output: OutPoint) -> Opening {
+    Opening {
+        inputs: vec![output],
+        ..opening.clone()
+    }
+}
+
+pub async fn a_push_does_not_take_the_place_of_one_on_which_another_transaction_stands<B: Bench>(world: World<B>) {
+    let rate = times::<B>(10);
     let opening = waiting(&world).await;
     let child = world.wallet.push(&opening, None, rate).await.unwrap();
     world.adapter.broadcast(&child.tx).await.unwrap();
     world.await_mempool(&child.tx).await;
+    world.node.notice(child.txid).await;
     let left = OutPoint {
         txid: child.txid,
         vout: 0,
     };
-    let further = world.wallet.void(&spending(left), None, B::RATE).await.unwrap().tx;
+    let further = world
+        .wallet
+        .void(&spending(&opening, left), None, B::RATE)
+        .await
+        .unwrap()
+        .tx;
     world.adapter.broadcast(&further).await.unwrap();
     world.await_mempool(&further).await;
     let reason = refusal(world.wallet.push(&opening, Some(&child), times::<B>(50)).await);

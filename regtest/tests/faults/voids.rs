@@ -43,8 +43,8 @@ async fn opened() -> Result<(World, SwapId, TxId)> {
     opened_in(World::start(Options::default()).await?).await
 }
 
-/// The same; her wallet holds this little, and is given these coins more in the newest block.
-async fn opened_with(options: Options, coins: &[u64]) -> Result<(World, SwapId, TxId)> {
+/// A world whose alice's wallet holds this little, and is given these coins more in the newest block.
+async fn with_coins(options: Options, coins: &[u64]) -> Result<World> {
     let world = World::start(options).await?;
     let client = world.alice.client()?;
     let asset = WalletRef { asset: Asset::Lbtc };
@@ -54,7 +54,7 @@ async fn opened_with(options: Options, coins: &[u64]) -> Result<(World, SwapId, 
     }
     world.liquid.mine(1).await?;
     wait_for_height(&world.alice, chain(&world).tip().height).await?;
-    opened_in(world).await
+    Ok(world)
 }
 
 async fn opened_in(world: World) -> Result<(World, SwapId, TxId)> {
@@ -164,18 +164,98 @@ async fn a_payment_of_the_openings_change_is_not_undone_by_a_void_and_says_why_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_void_pays_for_a_large_opening_though_the_operator_allows_little_more_than_the_least() -> Result<()> {
+async fn another_swaps_opening_that_is_committed_and_in_no_mempool_is_not_undone_by_a_void() -> Result<()> {
+    let options = Options {
+        channels: 3,
+        wallet: Amount::from_sat(2_000_000),
+        ..Options::default()
+    };
+    let (mut world, swap, opening) = opened_in(with_coins(options, &[600_000]).await?).await?;
+    let invoices = node(&world, 0).invoices();
+    mine_nothing(&world, 57).await?;
+    // a coin is there for each alone: one of them is funded with the first one's change
+    chain(&world).set_stuck(&["fundrawtransaction"]);
+    let mut others = Vec::new();
+    for channel in [1, 2] {
+        others.push(order(&world.alice, Kind::In, world.channels[channel], 500_000).await?);
+    }
+    chain(&world).set_stuck(&["sendrawtransaction"]);
+    for other in others {
+        see(&world, other, "committed", |view| view.opening.is_some()).await?;
+    }
+    world.bob.daemon.kill();
+    for invoice in invoices {
+        node(&world, 0).expire_invoice(invoice.hash);
+    }
+    see(&world, swap, "not payable", |view| view.stage == Stage::Refunding).await?;
+    mine_nothing(&world, 3).await?;
+    see(&world, swap, "hindered", |view| {
+        view.state.contains("not published yet")
+    })
+    .await?;
+
+    chain(&world).set_stuck(&[]);
+    let opening = elements_txid(opening);
+    let all_three = |ids: &[elements::Txid]| ids.len() == 3 && ids.contains(&opening);
+    waits_for_a_block(&world, "the openings", all_three).await?;
+    mine_nothing(&world, 1).await?;
+    see(&world, swap, "still hindered", |view| {
+        view.state.contains("would undo it")
+    })
+    .await?;
+    assert!(all_three(&chain(&world).mempool()), "nothing is undone");
+    Ok(())
+}
+
+/// Her wallet has small coins only, and may hardly pay more than the least.
+async fn with_small_coins() -> Result<World> {
     let options = Options {
         wallet: Amount::from_sat(200_000),
         arguments: vec!["--set=liquid.fee_ceiling_sat_per_kvb=120".into()],
         ..Options::default()
     };
-    let (mut world, swap, opening) = opened_with(options, &[190_000; 6]).await?;
+    with_coins(options, &[190_000; 6]).await
+}
+
+async fn opened_of_many_inputs(world: World) -> Result<(World, SwapId, elements::Transaction)> {
+    let (world, swap, opening) = opened_in(world).await?;
     let tx = world.liquid.transaction(&elements_txid(opening)).await?;
-    assert!(tx.context("the opening")?.input.len() >= 5, "of many inputs");
+    let tx = tx.context("the opening")?;
+    assert!(tx.input.len() >= 5, "of many inputs");
+    Ok((world, swap, tx))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_void_that_was_made_before_the_opening_was_out_is_followed_by_one_that_pays_for_it() -> Result<()> {
+    let world = with_small_coins().await?;
+    let before = chain(&world).snapshot();
+    let (mut world, swap, opening) = opened_of_many_inputs(world).await?;
+    chain(&world).set_stuck(&["sendrawtransaction"]);
+    // as if it had never come to the mempool
+    chain(&world).revert(&before);
+    assert_eq!(chain(&world).mempool(), []);
+    run_out(&mut world, swap).await?;
+    see(&world, swap, "voided", may_bump).await?;
+    chain(&world)
+        .broadcast(&opening)
+        .map_err(|reject| anyhow::anyhow!("{reject:?}"))?;
+    chain(&world).set_stuck(&[]);
+    wait_for("the void in the opening's place", PATIENCE, || async {
+        mine_nothing(&world, 1).await?;
+        let waiting = chain(&world).mempool();
+        Ok((waiting.len() == 1 && waiting[0] != opening.txid()).then_some(()))
+    })
+    .await
+    .with_context(|| tails(&world))?;
+    ended_by_its_void(&world, swap).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_void_pays_for_a_large_opening_though_the_operator_allows_little_more_than_the_least() -> Result<()> {
+    let (mut world, swap, opening) = opened_of_many_inputs(with_small_coins().await?).await?;
     run_out(&mut world, swap).await?;
     waits_for_a_block(&world, "the void in the opening's place", |ids| {
-        ids.len() == 1 && ids[0] != elements_txid(opening)
+        ids.len() == 1 && ids[0] != opening.txid()
     })
     .await?;
     ended_by_its_void(&world, swap).await
@@ -188,7 +268,7 @@ async fn an_opening_is_taken_back_by_the_input_that_a_reorg_has_left() -> Result
         ..Options::default()
     };
     // the largest coin comes first
-    let (mut world, swap, opening) = opened_with(options, &[900_000]).await?;
+    let (mut world, swap, opening) = opened_in(with_coins(options, &[900_000]).await?).await?;
     let opening = world.liquid.transaction(&elements_txid(opening)).await?;
     let inputs = opening.context("the opening")?.input;
     assert_eq!(inputs.len(), 2);

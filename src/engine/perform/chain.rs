@@ -89,7 +89,7 @@ pub(super) async fn broadcast(task: &Task, kind: TxKind, transaction: &RawTx, pr
     loop {
         let given_at = *tips.borrow_and_update();
         let given = match kind {
-            TxKind::Void => void::publish(side.chain.as_ref(), &task.swap(), &transaction).await,
+            TxKind::Void => void::publish(task, &side, &transaction).await,
             TxKind::Opening | TxKind::Claim | TxKind::Push => side.chain.broadcast(&transaction).await,
         };
         let answer = match given {

@@ -1,6 +1,7 @@
 //! Getting an opening into a block sooner: a child is signed here, and published only once it is committed.
 
 use super::{Task, UNWANTED, until_answered};
+use crate::engine::locks;
 use crate::engine::versions::size_with_child;
 use crate::ports::PortError;
 use crate::swap::event::{EffectKind, Made};
@@ -31,6 +32,12 @@ pub(super) async fn push(task: &Task, effect: &Effect, wish: Option<Wish>) {
         let making = side.openings.making().await;
         if !task.is_wanted(effect) {
             return Err(refused(UNWANTED.into()));
+        }
+        let undone = opened.children.last().map(|child| child.txid);
+        if undone.is_some_and(|txid| locks::is_built_on(&task.shared, &side, txid)) {
+            return Err(refused(
+                "the opening of another swap spends what the last push left, and is not published yet".into(),
+            ));
         }
         let signed = side.wallet.push(&opened.opening, opened.children.last(), rate).await;
         let checked = side.locks.after(signed).and_then(|child| {

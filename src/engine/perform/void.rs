@@ -6,12 +6,13 @@ use bitcoin::Amount;
 
 use super::make::Bid;
 use super::{Task, UNWANTED, until_answered};
-use crate::engine::Side;
+use crate::engine::{Side, locks};
 use crate::ports::{Chain, PortError};
 use crate::swap::event::{ChainView, EffectKind, Made, OpeningView};
 use crate::swap::fees::Wish;
 use crate::swap::state::{Claim, Maker, Opening, TxCost, Voiding};
 use crate::swap::{Effect, Event, State, Swap};
+use crate::units::{RawTx, TxId};
 
 pub(super) async fn make(task: &Task, effect: &Effect, wish: Option<Wish>) {
     let made = until_answered(task, "void the opening", || async {
@@ -21,20 +22,21 @@ pub(super) async fn make(task: &Task, effect: &Effect, wish: Option<Wish>) {
         let side = task.side_now()?;
         let chain = side.chain.as_ref();
         let (rates, discounted) = (chain.fee_rates().await?, side.info().discount);
-        // A first void pays for what it takes the place of, however small it is itself: for that it may pay the share of
-        // the amount that an operator may allow, else an opening of many inputs could never be taken back.
-        let first = voiding.voids.is_empty().then_some(Wish {
-            rate: Some(rates.asked),
-        });
-        let wish = wish.or(first);
-        let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
-        let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be voided".into()))?;
         let making = side.openings.making().await;
         if !task.is_wanted(effect) {
             return Err(PortError::Refused(UNWANTED.into()));
         }
         // now: that may have taken minutes, and the void pays for what is in the mempool
-        let is_out = may_replace(chain, voiding).await?;
+        let is_out = may_replace(task, &side, voiding).await?;
+        // One that takes the place of the opening, and not of the last void, pays for all of that, however small it is
+        // itself: for that it may pay the share of the amount that an operator may allow, else an opening of many inputs
+        // could never be taken back.
+        let first = (is_out || voiding.voids.is_empty()).then_some(Wish {
+            rate: Some(rates.asked),
+        });
+        let wish = wish.or(first);
+        let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
+        let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be voided".into()))?;
         let void = sign(&side, voiding, is_out, &bid).await?;
         Ok((void, making))
     })
@@ -98,12 +100,12 @@ async fn sign(side: &Side, voiding: &Voiding, is_out: bool, bid: &Bid) -> Result
 
 /// Refuses, in words, what would undo more than the opening, its push and the void before. Tells whether the opening is in
 /// the mempool.
-async fn may_replace(chain: &dyn Chain, voiding: &Voiding) -> Result<bool, PortError> {
-    let is_out = may_be_published(chain, voiding).await?;
+async fn may_replace(task: &Task, side: &Side, voiding: &Voiding) -> Result<bool, PortError> {
+    let is_out = may_be_published(task, side, voiding).await?;
     let Some(before) = voiding.voids.last() else {
         return Ok(is_out);
     };
-    match chain.standing_on(before.txid).await? {
+    match standing_on(task, side, before.txid).await? {
         None | Some(0) => Ok(is_out),
         Some(_) => Err(PortError::Refused(
             "another transaction of the wallet spends what the last void left: it may not be undone".into(),
@@ -113,13 +115,13 @@ async fn may_replace(chain: &dyn Chain, voiding: &Voiding) -> Result<bool, PortE
 
 /// Refuses, in words, to take the place of an opening whose change another transaction of the wallet spends. Tells whether
 /// the opening is in the mempool.
-async fn may_be_published(chain: &dyn Chain, voiding: &Voiding) -> Result<bool, PortError> {
-    let Some(standing) = chain.standing_on(voiding.opening.outpoint.txid).await? else {
-        return Ok(false);
-    };
+async fn may_be_published(task: &Task, side: &Side, voiding: &Voiding) -> Result<bool, PortError> {
     let pushed = match voiding.children.last() {
-        Some(child) => chain.standing_on(child.txid).await?.map_or(0, |_| 1),
+        Some(child) => standing_on(task, side, child.txid).await?.map_or(0, |_| 1),
         None => 0,
+    };
+    let Some(standing) = standing_on(task, side, voiding.opening.outpoint.txid).await? else {
+        return Ok(false);
     };
     if standing > pushed {
         return Err(PortError::Refused(
@@ -132,12 +134,26 @@ async fn may_be_published(chain: &dyn Chain, voiding: &Voiding) -> Result<bool, 
     Ok(true)
 }
 
-/// Hands a void to the network, unless that would undo another transaction: one may have come since it was made.
-pub(super) async fn publish(chain: &dyn Chain, swap: &Swap, void: &crate::units::RawTx) -> Result<(), PortError> {
-    if let Some(voiding) = voiding_of(swap) {
-        may_be_published(chain, voiding).await?;
+/// How many transactions in the mempool stand on one; None: it is not there. Refuses, in words, while another swap's opening
+/// spends it that no mempool has yet.
+async fn standing_on(task: &Task, side: &Side, txid: TxId) -> Result<Option<u32>, PortError> {
+    // first this: once it is published the mempool tells of it
+    if locks::is_built_on(&task.shared, side, txid) {
+        return Err(PortError::Refused(
+            "the opening of another swap spends what would be undone, and is not published yet: that waits until it is, \
+             or is given up"
+                .into(),
+        ));
     }
-    chain.broadcast(void).await
+    side.chain.standing_on(txid).await
+}
+
+/// Hands a void to the network, unless that would undo another transaction: one may have come since it was made.
+pub(super) async fn publish(task: &Task, side: &Side, void: &RawTx) -> Result<(), PortError> {
+    if let Some(voiding) = voiding_of(&task.swap()) {
+        may_be_published(task, side, voiding).await?;
+    }
+    side.chain.broadcast(void).await
 }
 
 /// Whether all inputs of an opening that is being voided have vanished from the chain: while one is there, spending it

@@ -45,6 +45,30 @@ impl<P: Purse> NodeWallet<P> {
     }
 }
 
+impl<P: Purse> NodeWallet<P> {
+    /// Refuses to take the place of a push whose output is spent: the node may spend what is in no block yet.
+    async fn check_undone(&self, replaced: &Claim) -> Result<(), PortError> {
+        match self.chain.standing_on(replaced.txid).await? {
+            None | Some(0) => Ok(()),
+            Some(_) => Err(PortError::Refused(
+                "another transaction of the wallet spends what the last push left: it may not be undone".into(),
+            )),
+        }
+    }
+
+    /// Keeps the change for the first push. One that replaces another finds it spent by that, for the node.
+    async fn lock_change(&self, change: &Coin) -> Result<(), PortError> {
+        let locked = self.funder.purse.lock(&[change.outpoint]).await;
+        locked.map_err(|error| match error {
+            PortError::Refused(reason) => PortError::Refused(format!(
+                "{} does not let go of the opening's change, of which it may not know before a block holds it: {reason}",
+                P::DAEMON
+            )),
+            other => other,
+        })
+    }
+}
+
 #[async_trait]
 impl<P: Purse> Wallet for NodeWallet<P> {
     fn holder(&self) -> String {
@@ -113,16 +137,9 @@ impl<P: Purse> Wallet for NodeWallet<P> {
             let reason = "the opening has no change of this wallet to push it with";
             return Err(PortError::Refused(reason.into()));
         };
-        // what it replaces spends the change already, which the node counts as gone
-        if replaced.is_none() {
-            let locked = self.funder.purse.lock(&[change.outpoint]).await;
-            locked.map_err(|error| match error {
-                PortError::Refused(reason) => PortError::Refused(format!(
-                    "{} does not let go of the opening's change, of which it may not know before a block holds it: {reason}",
-                    P::DAEMON
-                )),
-                other => other,
-            })?;
+        match replaced {
+            Some(replaced) => self.check_undone(replaced).await?,
+            None => self.lock_change(&change).await?,
         }
         let fee = |vsize| {
             let child = TxCost {

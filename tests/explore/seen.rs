@@ -19,11 +19,13 @@ pub enum Seen {
     Agreed,
     /// For a satoshi more than may be asked for: as a fee where there is one, otherwise as a premium.
     AgreedDear,
+    /// To a swap in the other direction.
+    AgreedToOther,
     Announced,
     /// With a claim invoice that asks for more than was agreed.
     AnnouncedDear,
-    /// An announcement that cannot be read.
-    Malformed,
+    /// A message of that kind that cannot be read.
+    Malformed(MessageKind),
     Cancel,
     Key,
     WrongKey,
@@ -42,6 +44,28 @@ pub enum Seen {
     Accepted(TxKind),
     Refused(EffectKind),
 }
+
+/// All that a peer may say of a swap, at any time.
+pub const SAID: [(&str, Seen); 12] = [
+    ("the peer agrees", Seen::Agreed),
+    ("the peer agrees, and asks for too much", Seen::AgreedDear),
+    ("the peer agrees to a swap in the other direction", Seen::AgreedToOther),
+    ("the peer announces an opening", Seen::Announced),
+    ("the peer announces, and asks for too much", Seen::AnnouncedDear),
+    ("the peer cancels", Seen::Cancel),
+    ("the peer gives its key", Seen::Key),
+    ("the peer gives a wrong key", Seen::WrongKey),
+    (
+        "an agreement that nobody can read",
+        Seen::Malformed(MessageKind::Agreement),
+    ),
+    (
+        "an announcement that nobody can read",
+        Seen::Malformed(MessageKind::Opening),
+    ),
+    ("a cancel that nobody can read", Seen::Malformed(MessageKind::Cancel)),
+    ("a key that nobody can read", Seen::Malformed(MessageKind::CoopClose)),
+];
 
 /// What the node knows of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,9 +123,13 @@ pub fn event(swap: &Swap, seen: Seen) -> Event {
         Seen::Tick => Event::Tick,
         Seen::Agreed => agreement(swap.kind),
         Seen::AgreedDear => agreed_dear(swap.kind),
+        Seen::AgreedToOther => agreement(match swap.kind {
+            Kind::In => Kind::Out,
+            Kind::Out => Kind::In,
+        }),
         Seen::Announced => announced(swap.kind, swap.terms.asset),
         Seen::AnnouncedDear => Event::Peer(PeerMessage::Opening(dear(swap))),
-        Seen::Malformed => malformed(MessageKind::Opening),
+        Seen::Malformed(kind) => malformed(kind),
         Seen::Cancel => cancel(),
         Seen::Key => coop_close(),
         Seen::WrongKey => coop_close_with(other_key()),

@@ -8,25 +8,22 @@ use super::World;
 use crate::chain::{Chain, Place};
 use crate::graph::{Move, Who};
 use crate::rules::Machine;
-use crate::seen::{By, Seen, message_kind};
+use crate::seen::{By, SAID, Seen, message_kind};
 
 impl World {
     pub(super) fn daemon(&self, machine: &mut Machine, moves: &mut Vec<Move<World>>) {
         let mut add = |who, by, to| moves.push(Move { who, by, to });
-        let chain = Seen::Chain(self.chain);
-        add(Who::Us, "the daemon looks at the chain", self.taking(machine, chain));
-        if matches!(machine.swap(self.running).state, State::Requested { .. }) {
-            add(Who::Peer, "the taker agrees", self.taking(machine, Seen::Agreed));
-            let dear = self.taking(machine, Seen::AgreedDear);
-            add(Who::Peer, "the taker agrees, and asks for too much", dear);
+        if machine.wants(self.running).contains(&Effect::WatchChain) {
+            let chain = Seen::Chain(self.chain);
+            add(Who::Us, "the daemon looks at the chain", self.taking(machine, chain));
         }
-        let mut given = self.taking(machine, Seen::Key);
-        given.key_given |=
-            matches!(&machine.swap(self.running).state, State::Maker(_, maker) if maker.opening().is_some());
-        add(Who::Peer, "the taker gives its key", given);
-        let wrong = self.taking(machine, Seen::WrongKey);
-        add(Who::Peer, "the taker gives a wrong key", wrong);
-        add(Who::Peer, "the taker cancels", self.taking(machine, Seen::Cancel));
+        for (by, seen) in SAID {
+            let mut to = self.taking(machine, seen);
+            let opened =
+                matches!(&machine.swap(self.running).state, State::Maker(_, maker) if maker.opening().is_some());
+            to.key_given |= seen == Seen::Key && opened;
+            add(Who::Peer, by, to);
+        }
         add(Who::Operator, "the operator aborts", self.taking(machine, Seen::Abort));
         if let Some(bumps) = self.bumps.checked_sub(1) {
             let to = World {

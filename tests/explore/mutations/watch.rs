@@ -1,6 +1,6 @@
 //! Shortcuts of Go PeerSwap in how the chain is watched, and in what is done once it has been seen.
 
-use sluice::swap::event::{ChainView, Event, OpeningView};
+use sluice::swap::event::{ChainView, EffectKind, Event, OpeningView};
 use sluice::swap::state::{State, Swap, Taker};
 use sluice::swap::timelocks::Timelocks;
 use sluice::swap::{Effect, Now, Outgoing, Step, step, wants};
@@ -55,6 +55,24 @@ pub fn failure_then_confirmation(swap: &Swap, now: Now, event: &Event) -> Step {
         }
     }
     step(swap, now, event)
+}
+
+/// Its error was written down, and nobody watches again.
+pub fn watch_has_ended(swap: &Swap) -> Vec<Effect> {
+    let all = wants(swap).into_iter();
+    all.filter(|effect| *effect != Effect::WatchChain).collect()
+}
+
+/// A wallet that cannot sign in the moment before the payment ends the swap.
+pub fn hiccup_is_the_end(swap: &Swap, now: Now, event: &Event) -> Step {
+    match (&swap.state, event) {
+        (State::Taker(_, Taker::PayingClaim { paying, .. }), Event::Refused(EffectKind::MakeClaim, _))
+            if paying.claim.is_none() =>
+        {
+            give_key(swap, &paying.offer)
+        }
+        _ => step(swap, now, event),
+    }
 }
 
 /// A timer of the payment's state waits for the machine's lock, and fires in the next state.

@@ -1,7 +1,6 @@
 //! What the taker's daemon does, and what reaches it.
 
 use sluice::swap::event::{EffectKind, Failure, InvoiceKind, TxKind};
-use sluice::swap::state::State;
 use sluice::swap::{Effect, Payee};
 
 use super::{Call, LAST, World, Wrong};
@@ -9,29 +8,18 @@ use crate::chain::Place;
 use crate::fixtures::{FEE_BOUND, due};
 use crate::graph::{Move, Who};
 use crate::rules::Machine;
-use crate::seen::{Paid, Seen, message_kind};
+use crate::seen::{Paid, SAID, Seen, message_kind};
 
 impl World {
     pub(super) fn daemon(&self, machine: &mut Machine, moves: &mut Vec<Move<World>>) {
         let mut add = |who, by, to| moves.push(Move { who, by, to });
-        let chain = Seen::Chain(self.chain);
-        add(Who::Us, "the daemon looks at the chain", self.taking(machine, chain));
-        if matches!(machine.swap(self.running).state, State::Requested { .. }) {
-            add(Who::Peer, "the maker agrees", self.taking(machine, Seen::Agreed));
-            let dear = self.taking(machine, Seen::AgreedDear);
-            add(Who::Peer, "the maker agrees, and asks for too much", dear);
+        if machine.wants(self.running).contains(&Effect::WatchChain) {
+            let chain = Seen::Chain(self.chain);
+            add(Who::Us, "the daemon looks at the chain", self.taking(machine, chain));
         }
-        let announced = self.taking(machine, Seen::Announced);
-        add(Who::Peer, "the maker announces", announced);
-        let dear = self.taking(machine, Seen::AnnouncedDear);
-        add(Who::Peer, "the maker announces, and asks for too much", dear);
-        let malformed = self.taking(machine, Seen::Malformed);
-        add(
-            Who::Peer,
-            "the maker announces in words that nobody can read",
-            malformed,
-        );
-        add(Who::Peer, "the maker cancels", self.taking(machine, Seen::Cancel));
+        for (by, seen) in SAID {
+            add(Who::Peer, by, self.taking(machine, seen));
+        }
         add(Who::Operator, "the operator aborts", self.taking(machine, Seen::Abort));
         if let Some(bumps) = self.bumps.checked_sub(1) {
             let to = World {

@@ -38,6 +38,11 @@ impl World {
             to.chain.bad = true;
             add(Who::Peer, "the maker publishes what was not agreed", to);
         }
+        if self.chain.opening == Place::Mempool {
+            let mut to = *self;
+            to.chain.opening = Place::Dead;
+            add(Who::Peer, "the maker spends the opening's inputs elsewhere", to);
+        }
         // Nothing stays in a socket for a minute, and the daemon is back before the last step.
         let may_pass = self.clock < LAST && !self.may_call_come();
         if may_pass && (self.up || self.clock + 1 < LAST) {
@@ -55,15 +60,6 @@ impl World {
                     ..*self
                 };
                 add(Who::Chance, "a reorg", to);
-                if chain.opening == Place::Mempool {
-                    let mut to = to;
-                    to.chain.opening = Place::Dead;
-                    add(
-                        Who::Peer,
-                        "a reorg, and the maker spends the opening's inputs elsewhere",
-                        to,
-                    );
-                }
             }
         }
         self.blocks(is_busy, moves);

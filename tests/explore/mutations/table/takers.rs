@@ -163,6 +163,19 @@ pub fn rows() -> Vec<Mutation> {
                 CanEnd,
             )
         },
+        taker_wants(
+            "Go: an error ends the watch of the chain",
+            watch::watch_has_ended,
+            CanEnd,
+        ),
+        Mutation {
+            breaks: None,
+            ..taker_steps(
+                "Go: a wallet that cannot sign ends the swap (harmless: nothing is paid for before that)",
+                watch::hiccup_is_the_end,
+                NeverPoorer,
+            )
+        },
         taker_steps(
             "Go: what has failed is confirmed all the same",
             watch::failure_then_confirmation,

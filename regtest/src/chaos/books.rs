@@ -11,9 +11,10 @@ use sluice::units::{Asset, Scid};
 
 use super::patient::Sight;
 use super::play::{AMOUNT, Play, operator};
+use super::script::Ending;
 use crate::daemons::wait_for;
 use crate::lightning::proto::lnrpc::invoice::InvoiceState;
-use crate::play::Ending;
+use crate::play;
 use crate::play::ledger::{Balance, Facts};
 use crate::play::script::premium;
 use crate::world::World;
@@ -58,6 +59,7 @@ fn ending(play: &Play<'_>, sights: &[Sight; 2]) -> Result<Ending> {
         Ending::Paid => (OutcomeKind::ClaimPaid, OutcomeKind::ClaimedByInvoice),
         Ending::Coop => (OutcomeKind::ClaimedByCoop, OutcomeKind::CoopClosed),
         Ending::Csv => (OutcomeKind::ClaimedByCsv, OutcomeKind::CoopClosed),
+        Ending::Void => (OutcomeKind::Canceled, OutcomeKind::CoopClosed),
         Ending::Cancel => (OutcomeKind::Canceled, OutcomeKind::Canceled),
     };
     if found == (Some(wanted.0), Some(wanted.1)) {
@@ -87,6 +89,7 @@ fn facts(play: &Play<'_>, ending: Ending, sights: &[Sight; 2]) -> Result<Facts> 
         }
         Ok(seen.or(told).context(what)?.try_into()?)
     };
+    let is_mined = ending != Ending::Void;
     let opening = view(Role::Maker).and_then(|view| view.opening.as_ref()?.fee_sat);
     let spent = |view: &SwapView| view.spend.as_ref()?.fee_sat;
     let spend = [Role::Maker, Role::Taker]
@@ -96,12 +99,22 @@ fn facts(play: &Play<'_>, ending: Ending, sights: &[Sight; 2]) -> Result<Facts> 
     ensure!(opened == invoiced.is_some(), "the fee invoice is {invoiced:?} sat");
     Ok(Facts {
         kind: script.kind(),
-        ending,
+        ending: match ending {
+            Ending::Paid => play::Ending::Paid,
+            Ending::Coop => play::Ending::Coop,
+            // what took the opening's place brought its coins back, as a refund does
+            Ending::Csv | Ending::Void => play::Ending::Csv,
+            Ending::Cancel => play::Ending::Cancel,
+        },
         maker,
         amount: AMOUNT.to_sat().try_into()?,
         premium: premium(AMOUNT)?,
         fee_invoice: invoiced.unwrap_or(0).try_into()?,
-        opening_fee: fee(play.opening.as_ref().map(|tx| tx.fee_sat), opening, "no opening")?,
+        opening_fee: if is_mined {
+            fee(play.opening.as_ref().map(|tx| tx.fee_sat), opening, "no opening")?
+        } else {
+            0
+        },
         spend_fee: fee(
             play.spend.as_ref().map(|tx| tx.fee_sat),
             spend,

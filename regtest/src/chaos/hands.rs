@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use bitcoin::Amount;
 use sluice::api::types::Stage;
 use sluice::protocol;
@@ -11,6 +11,8 @@ use sluice::swap::timelocks::Timelocks;
 
 use super::patient::Sight;
 use super::play::{AMOUNT, Play, operator_mut};
+use super::script::Ending;
+use crate::world::lightning::Lightning;
 use crate::world::side::Side;
 
 /// Blocks mined at a time, so that everything else in this process goes on meanwhile.
@@ -43,7 +45,11 @@ impl Play<'_> {
             self.expired = true;
             return self.skip();
         }
-        if self.opening.is_some() && self.idle_blocks < IDLE_BLOCKS && calm >= self.tempo.calm {
+        // the next block would take an opening that none is to take
+        let is_kept_out = self.script.ending == Ending::Void && self.spend.is_none();
+        // a taker that has been away for a day of blocks looks at what it missed, and then at the next one
+        let few = self.idle_blocks < IDLE_BLOCKS || self.ran_out;
+        if self.opening.is_some() && !is_kept_out && few && calm >= self.tempo.calm {
             self.idle_blocks += 1;
             return self.mine(1).await;
         }
@@ -75,15 +81,48 @@ impl Play<'_> {
         Ok(())
     }
 
+    fn limits(&self) -> Result<&'static Timelocks> {
+        Timelocks::of(self.script.asset, protocol::VERSION).context("an asset without timelocks")
+    }
+
     /// The taker is gone when the opening is in no block yet, and stays away until the coins are taken back.
     pub(super) async fn leave(&mut self) -> Result<()> {
         let taker = self.script.side(Role::Taker);
         operator_mut(self.world, taker).daemon.kill();
         self.patients[taker.index()].away = true;
         self.left = true;
-        let limits = Timelocks::of(self.script.asset, protocol::VERSION);
+        if self.script.ending == Ending::Void {
+            return self.expire_invoices();
+        }
         // the opening is in the first of them, and the refund fits into the block after the last
-        self.mine(limits.context("an asset without timelocks")?.csv.0).await
+        self.mine(self.limits()?.csv.0).await
+    }
+
+    /// Nobody can pay the maker any more.
+    fn expire_invoices(&mut self) -> Result<()> {
+        let Lightning::Embedded { nodes, .. } = &self.world.lightning else {
+            bail!("the time of a real node's invoices passes by the clock");
+        };
+        let maker = &nodes[self.script.side(Role::Maker).index()];
+        for invoice in maker.invoices() {
+            maker.expire_invoice(invoice.hash);
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_refunding(&self, sights: &[Sight; 2]) -> bool {
+        self.view(sights, Role::Maker)
+            .is_some_and(|view| view.stage == Stage::Refunding)
+    }
+
+    /// Blocks come without the opening, until it is too late for it.
+    pub(super) async fn run_out(&mut self) -> Result<()> {
+        for _ in 0..self.limits()?.window.0 {
+            self.world.chains().mine_empty(self.script.asset).await?;
+        }
+        self.ran_out = true;
+        self.shown.clear();
+        Ok(())
     }
 
     pub(super) fn is_refunded(&self, sights: &[Sight; 2]) -> bool {
@@ -92,7 +131,11 @@ impl Play<'_> {
         away && maker.is_some_and(|view| view.outcome.is_some())
     }
 
-    pub(super) fn come_back(&mut self) -> Result<()> {
+    pub(super) async fn come_back(&mut self) -> Result<()> {
+        if self.script.ending == Ending::Void {
+            // so long it waits for an opening of which it was told
+            self.mine(self.limits()?.day.0).await?;
+        }
         let taker = self.script.side(Role::Taker);
         let cut = self.cut.filter(|cut| cut.role == Role::Taker);
         self.patients[taker.index()].come_back(operator_mut(self.world, taker), cut)

@@ -26,13 +26,14 @@ use clap::ValueEnum;
 use sluice::swap::Role;
 use sluice::units::Asset;
 
-use crate::play::{Direction, Ending};
+use crate::play::Direction;
 use crate::world::backends::{Backends, name_of};
+use crate::world::lightning;
 use knife::Boundary;
 use plan::Plan;
 use script::Script;
 
-pub use script::Manner;
+pub use script::{Ending, Manner};
 pub use table::Report;
 
 /// The command under which this program is the daemon.
@@ -83,14 +84,16 @@ impl Args {
         self.asset.is_none_or(|asset| asset == script.asset)
             && self.direction.is_none_or(|direction| direction == script.direction)
             && (self.ending.is_empty() || self.ending.contains(&script.ending))
+            && script.is_played_on(self.backends.lightning)
     }
 }
 
-/// The commands that together make every cut there is: each kind of swap in one manner, then each in the next.
+/// The commands that together make every cut there is on such nodes: each kind of swap in one manner, then each in the next.
 #[must_use]
-pub fn commands() -> Vec<String> {
+pub fn commands(lightning: lightning::Kind) -> Vec<String> {
     let manners = Manner::value_variants().iter().map(name_of);
-    let of_manner = |manner| Script::all().map(move |script| format!("chaos {} --manner {manner}", script.options()));
+    let scripts = || Script::all().filter(move |script| script.is_played_on(lightning));
+    let of_manner = |manner| scripts().map(move |script| format!("chaos {} --manner {manner}", script.options()));
     manners.flat_map(of_manner).collect()
 }
 

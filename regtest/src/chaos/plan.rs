@@ -13,9 +13,8 @@ use sluice::units::Asset;
 use super::Args;
 use super::knife::{Act, Entry};
 use super::play::{Played, Tempo};
-use super::script::{Cut, Manner, Script};
+use super::script::{Cut, Ending, Manner, Script};
 use super::table::{Report, Row, Violation};
-use crate::play::Ending;
 use crate::world::side::Side;
 
 /// How often a cut is tried again whose boundary the run did not pass: runs differ by what two threads do at once.
@@ -79,14 +78,19 @@ impl Plan {
             .iter()
             .flat_map(|script| roles.iter().map(|role| Row::new(*script, *role)));
         let rows = rows.collect();
-        let queue: VecDeque<Task> = scripts
-            .iter()
-            .map(|script| Task {
-                script: *script,
-                cut: None,
-                attempt: 0,
-            })
-            .collect();
+        let whole = |script| Task {
+            script,
+            cut: None,
+            attempt: 0,
+        };
+        let mut queue: VecDeque<Task> = scripts.iter().copied().map(whole).collect();
+        // of one whose taker is away nothing is learned of the pace
+        if let Some(first) = scripts.first().filter(|_| scripts.iter().all(Script::is_left)) {
+            queue.push_front(whole(Script {
+                ending: Ending::Paid,
+                ..*first
+            }));
+        }
         Plan {
             roles,
             manners,
@@ -158,8 +162,8 @@ impl Plan {
                 state.violations.push(Violation { command, why });
             }
             Ok(played) => {
-                // who takes coins back alone is busy for long with a week of blocks
-                if task.cut.is_none() && task.script.ending != Ending::Csv {
+                // who takes coins back alone is busy for long with many blocks
+                if task.cut.is_none() && !task.script.is_left() {
                     state.longest_wait = state.longest_wait.max(Some(played.longest_wait));
                 }
                 self.note(&mut state, task, &played);
@@ -181,6 +185,10 @@ impl Plan {
 
     /// Puts what was passed, and was not known, into the queue.
     fn note(&self, state: &mut State, task: &Task, played: &Played) {
+        let script = task.script.to_string();
+        if !state.rows.iter().any(|row| row.script == script) {
+            return; // it was played for its pace alone
+        }
         for side in Side::BOTH {
             let role = task.script.role(side);
             if !self.roles.contains(&role) {
@@ -195,7 +203,7 @@ impl Plan {
                         at: entry.boundary.clone(),
                     };
                     let wanted = self.only.as_ref().is_none_or(|only| *only == cut.at);
-                    if wanted && state.known.insert((task.script.to_string(), cut.clone())) {
+                    if wanted && state.known.insert((script.clone(), cut.clone())) {
                         state.queue.push_back(Task {
                             script: task.script,
                             cut: Some(cut),

@@ -20,8 +20,7 @@ use sluice::units::{Scid, SwapId};
 use super::books;
 use super::knife::Entry;
 use super::patient::{Patient, Sight};
-use super::script::{Cut, Script};
-use crate::play::Ending;
+use super::script::{Cut, Ending, Script};
 use crate::world::World;
 use crate::world::operator::Operator;
 use crate::world::seen::{Onlooker, Seen};
@@ -77,6 +76,8 @@ pub(super) struct Play<'a> {
     /// The request went nowhere, and its time has passed.
     pub(super) expired: bool,
     pub(super) left: bool,
+    /// The time is over in which the opening could have been paid for.
+    pub(super) ran_out: bool,
     pub(super) idle_blocks: u32,
     blocks_since_spend: u32,
     pub(super) skips: usize,
@@ -117,6 +118,7 @@ pub(super) async fn play(
         drained_sat: 0,
         expired: false,
         left: false,
+        ran_out: false,
         idle_blocks: 0,
         blocks_since_spend: 0,
         skips: 0,
@@ -224,13 +226,16 @@ impl Play<'_> {
         let announced = announced(Role::Maker) && announced(Role::Taker);
         match self.script.ending {
             Ending::Coop if self.drained_sat == 0 && self.opening.is_some() => return self.drain().await,
-            Ending::Csv if !self.left && announced && calm >= self.tempo.calm => return self.leave().await,
-            Ending::Csv if !self.left => {}
-            Ending::Csv if self.is_refunded(sights) => return self.come_back(),
-            Ending::Paid | Ending::Coop | Ending::Csv | Ending::Cancel => {}
+            Ending::Csv | Ending::Void if !self.left && announced && calm >= self.tempo.calm => {
+                return self.leave().await;
+            }
+            Ending::Csv | Ending::Void if !self.left => {}
+            Ending::Csv | Ending::Void if self.is_refunded(sights) => return self.come_back().await,
+            Ending::Void if !self.ran_out && self.is_refunding(sights) => return self.run_out().await,
+            Ending::Paid | Ending::Coop | Ending::Csv | Ending::Void | Ending::Cancel => {}
         }
-        let waits_for_leaving = self.script.ending == Ending::Csv && !self.left && announced;
-        if !waits_for_leaving && self.needs_block(sights) && self.all_know_the_tip().await? {
+        let waits_for_leaving = self.script.is_left() && !self.left && announced;
+        if !waits_for_leaving && self.needs_block(sights, calm) && self.all_know_the_tip().await? {
             self.blocks_since_spend += u32::from(self.spend.is_some());
             return self.mine(1).await;
         }
@@ -280,9 +285,18 @@ impl Play<'_> {
             }
             return Ok(());
         };
-        if let Some(spend) = onlooker.spend_of(opening).await? {
-            self.spend = Some(spend);
-        }
+        let spend = match self.script.ending {
+            // what takes its place, of which another version may take the place
+            Ending::Void if self.ran_out => {
+                let waiting = onlooker.mempool().await?;
+                match waiting.into_iter().find(|id| *id != opening.id) {
+                    Some(id) => Some(onlooker.waiting(id).await?),
+                    None => None,
+                }
+            }
+            _ => onlooker.spend_of(opening).await?,
+        };
+        self.spend = spend.or(self.spend.take());
         Ok(())
     }
 
@@ -310,8 +324,12 @@ impl Play<'_> {
     }
 
     /// Whether nothing but a block can bring the swap further.
-    fn needs_block(&self, sights: &[Sight; 2]) -> bool {
+    fn needs_block(&self, sights: &[Sight; 2], calm: Duration) -> bool {
         let (maker, taker) = (self.view(sights, Role::Maker), self.view(sights, Role::Taker));
+        if self.ran_out {
+            let is_out = self.spend.is_some() && calm >= self.tempo.calm;
+            return is_out && self.blocks_since_spend < FINAL && maker.is_some_and(|view| view.outcome.is_none());
+        }
         let published = |view: Option<&SwapView>| view.is_some_and(|view| view.timings_ms.spend_published.is_some());
         if self.spend.is_some() {
             // one that has been away reads a thousand blocks first: more of them in that time is none's need

@@ -7,9 +7,25 @@ use sluice::swap::{Kind, Role};
 use sluice::units::Asset;
 
 use super::knife::{Act, Boundary, Entry, Phase, Refusal, SYNC, WRITE};
-use crate::play::{Direction, Ending};
+use crate::play::Direction;
 use crate::world::backends::name_of;
+use crate::world::lightning;
 use crate::world::side::Side;
+
+/// How a swap ends that is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ending {
+    /// The taker pays and claims the coins
+    Paid,
+    /// The taker's node cannot pay: its key goes to the maker, who takes the coins back at once
+    Coop,
+    /// The taker is gone until the maker has taken its coins back after the timelock
+    Csv,
+    /// The same, and no miner takes the opening: the maker takes it back; on embedded Lightning only
+    Void,
+    /// The responder wants more premium than the initiator allows: nothing is opened
+    Cancel,
+}
 
 /// A kind of swap, which alice orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,21 +62,30 @@ pub(super) struct Cut {
 }
 
 const KINDS: [Direction; 2] = [Direction::Out, Direction::In];
-const ENDINGS: [Ending; 4] = [Ending::Paid, Ending::Coop, Ending::Csv, Ending::Cancel];
 
 impl Script {
     /// Every kind of swap there is.
     pub(super) fn all() -> impl Iterator<Item = Script> {
         let kinds = |asset| {
-            ENDINGS.into_iter().flat_map(move |ending| {
+            Ending::value_variants().iter().flat_map(move |ending| {
                 KINDS.map(|direction| Script {
                     asset,
                     direction,
-                    ending,
+                    ending: *ending,
                 })
             })
         };
         Asset::ALL.into_iter().flat_map(kinds)
+    }
+
+    /// Whether the taker is away while the maker takes its coins back.
+    pub(super) fn is_left(&self) -> bool {
+        matches!(self.ending, Ending::Csv | Ending::Void)
+    }
+
+    /// Whether it can be played on such nodes: an invoice's time cannot be made to pass on real ones.
+    pub(super) fn is_played_on(&self, lightning: lightning::Kind) -> bool {
+        self.ending != Ending::Void || lightning == lightning::Kind::Embedded
     }
 
     /// As the command line names it.

@@ -13,7 +13,6 @@ use super::knife::{Act, Desk, Orders};
 use super::plan::{Plan, Task};
 use super::play::{self, Played, Tempo};
 use super::{Args, SLUICED};
-use crate::play::Ending;
 use crate::world::sluiced::Executable;
 use crate::world::{Options, World};
 
@@ -62,7 +61,7 @@ impl Bench {
             Some(world) => world,
             none => none.insert(start(self.options.clone()).await?),
         };
-        if task.script.ending == Ending::Csv {
+        if task.script.is_left() {
             self.epoch += 1;
             pardon(world, self.epoch).await?;
         }

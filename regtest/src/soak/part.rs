@@ -9,6 +9,7 @@ use super::turn::Turn;
 use super::{Place, WORKSPACE};
 use crate::chaos;
 use crate::daemons;
+use crate::world::lightning;
 
 /// Swaps of one turn of the simulation, about a minute. Seeds of turns are as far from each other: no run is played
 /// twice.
@@ -95,10 +96,10 @@ impl Part {
             Part::Simulation => Turn::cargo("test --workspace --test sim thousands -- --nocapture")
                 .with("SIM_SWAPS", SIMULATED)
                 .with("SIM_SEED", FIRST_SEED + number * SIMULATED),
-            Part::Chaos => regtest(&chaos_of(number)),
+            Part::Chaos => regtest(&chaos_of(lightning::Kind::Embedded, number)),
             Part::ChaosOnDaemons => regtest(&format!(
                 "{} --liquid elementsd --bitcoin bitcoind --lightning lnd",
-                chaos_of(number)
+                chaos_of(lightning::Kind::Lnd, number)
             )),
             Part::Faults => Turn::cargo("test --workspace --test faults"),
             Part::Matrix => regtest("matrix"),
@@ -107,8 +108,8 @@ impl Part {
     }
 }
 
-fn chaos_of(number: u64) -> String {
-    let mut all = chaos::commands();
+fn chaos_of(nodes: lightning::Kind, number: u64) -> String {
+    let mut all = chaos::commands(nodes);
     let count = u64::try_from(all.len()).expect("a hundred");
     all.swap_remove(usize::try_from(number % count).expect("below their count"))
 }
@@ -144,14 +145,16 @@ mod tests {
 
     #[test]
     fn turns_of_chaos_cut_every_kind_of_swap_in_every_manner_before_any_is_cut_again() {
-        let all = 16 * 6;
-        let first: BTreeSet<String> = (0..all).map(chaos_of).collect();
-        assert_eq!(first.len(), usize::try_from(all).expect("a few"));
-        assert_eq!(chaos_of(all), chaos_of(0));
-        assert_eq!(
-            chaos_of(0),
-            "chaos --asset lbtc --direction out --ending paid --manner kill"
-        );
+        for (nodes, kinds) in [(lightning::Kind::Embedded, 20), (lightning::Kind::Lnd, 16)] {
+            let all = kinds * 6;
+            let first: BTreeSet<String> = (0..all).map(|number| chaos_of(nodes, number)).collect();
+            assert_eq!(first.len(), usize::try_from(all).expect("a few"));
+            assert_eq!(chaos_of(nodes, all), chaos_of(nodes, 0));
+            assert_eq!(
+                chaos_of(nodes, 0),
+                "chaos --asset lbtc --direction out --ending paid --manner kill"
+            );
+        }
     }
 
     #[test]

@@ -139,10 +139,13 @@ async fn a_hash_has_one_invoice() {
     );
 }
 
+/// Makes a good invoice a bad one.
+type Spoil = fn(&mut Invoice);
+
 #[tokio::test]
 async fn an_invoice_that_makes_no_sense_is_refused() {
     let pair = Pair::new().await;
-    let cases: [(fn(&mut Invoice), &str); 7] = [
+    let cases: [(Spoil, &str); 7] = [
         (
             |asked| asked.cltv_expiry = 17,
             "CLTV delta of 17 must be greater than minimum of 18",

@@ -36,7 +36,7 @@ pub(super) struct Book {
 }
 
 /// What a lookup found of one watch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) swap: SwapId,
     /// The tip it holds for.
@@ -164,6 +164,13 @@ impl Book {
         let Some(entry) = self.entries.get_mut(&answer.swap).filter(|entry| entry.watch == *watch) else {
             return true; // forgotten or changed meanwhile: nobody wants it
         };
+        if entry.resolved {
+            // two answers were on their way: reading blocks takes minutes, and tells nothing of the mempool
+            if answer.mempool.is_some() && entry.opening().is_none() {
+                entry.mempool = answer.mempool;
+            }
+            return true;
+        }
         if as_of.height < entry.from.height {
             return false;
         }

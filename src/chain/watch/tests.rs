@@ -244,6 +244,20 @@ async fn a_call_that_fails_costs_no_block_that_was_read_before_it() {
 }
 
 #[tokio::test]
+async fn a_call_that_fails_costs_no_block_either_where_another_swaps_blocks_are_pruned() {
+    let watcher = follow().await;
+    let node = watcher.source();
+    node.lost.store(8, Ordering::SeqCst);
+    assert_eq!(watcher.view(&watch(1, 1, 6)).await, Err(away()));
+    let lost = watcher.view(&watch(3, 3, 4)).await;
+    assert_eq!(lost, Err(PortError::Broken("block 4 is pruned".into())));
+    watcher.view(&watch(1, 1, 6)).await.expect("it answers again");
+    let asked = node.asked.lock().expect("no holder panics");
+    let times = [6, 7].map(|height| asked.iter().filter(|asked| **asked == height).count());
+    assert_eq!(times, [1, 1], "{asked:?}");
+}
+
+#[tokio::test]
 async fn whose_blocks_are_read_keeps_nobody_waiting_who_needs_none() {
     let watcher = Arc::new(follow().await);
     let node = watcher.source();

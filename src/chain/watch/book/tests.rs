@@ -226,3 +226,26 @@ fn a_spend_of_the_openings_change_is_not_a_spend_of_the_swap() {
     hits.extend(index.hits(block(3, 0), &[Tx(CLAIM, vec![output(OPENING, 0)])]));
     assert!(is_spent(&hits, watch.swap));
 }
+
+#[test]
+fn what_one_lookup_has_seen_in_the_mempool_is_not_forgotten_for_another_that_read_blocks() {
+    let read_blocks = Answer {
+        swap: watch().swap,
+        as_of: block(10, 0).hash,
+        hits: vec![],
+        mempool: None,
+    };
+    let looked = || Answer {
+        mempool: Some(opening().raw()),
+        ..read_blocks.clone()
+    };
+    for answers in [[read_blocks.clone(), looked()], [looked(), read_blocks.clone()]] {
+        let mut book = Book::default();
+        book.restart(block(10, 0));
+        book.register(&watch(), block(10, 0));
+        for answer in answers {
+            assert!(book.resolve(&watch(), answer));
+        }
+        assert!(book.in_mempool(watch().swap));
+    }
+}

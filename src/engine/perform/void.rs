@@ -34,7 +34,8 @@ pub(super) async fn make(task: &Task, effect: &Effect, wish: Option<Wish>) {
         let first = (is_out || voiding.voids.is_empty()).then_some(Wish {
             rate: Some(rates.asked),
         });
-        let wish = wish.or(first);
+        // also for an operator who wants another one and names no rate
+        let wish = wish.filter(|wish| wish.rate.is_some()).or(first).or(wish);
         let bid = Bid::of(&swap, task.shared.tip(swap.terms.asset), rates, wish, discounted);
         let bid = bid.ok_or_else(|| PortError::Refused("nothing is there to be voided".into()))?;
         let void = sign(&side, voiding, is_out, &bid).await?;
@@ -88,7 +89,9 @@ async fn sign(side: &Side, voiding: &Voiding, is_out: bool, bid: &Bid) -> Result
         ..voiding.opening.clone()
     };
     let before = voiding.voids.last();
-    let signed = side.wallet.void(&opening, before, bid.rate_like(before)).await;
+    // as for a first one: what it takes the place of is the opening
+    let like = before.filter(|_| !is_out);
+    let signed = side.wallet.void(&opening, before, bid.rate_like(like)).await;
     let void = side.locks.after(signed)?;
     if let Err(reason) = bid.check(&void.cost).and_then(|()| bid.check_ceiling(&void.cost)) {
         // coins that it would have spent beside the opening's are locked for nothing

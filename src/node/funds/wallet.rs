@@ -1,5 +1,7 @@
 //! The port [`Wallet`].
 
+mod pushing;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -42,30 +44,6 @@ impl<P: Purse> NodeWallet<P> {
             choosing: Mutex::default(),
         });
         Self { funder, chain, network }
-    }
-}
-
-impl<P: Purse> NodeWallet<P> {
-    /// Refuses to take the place of a push whose output is spent: the node may spend what is in no block yet.
-    async fn check_undone(&self, replaced: &Claim) -> Result<(), PortError> {
-        match self.chain.standing_on(replaced.txid).await? {
-            None | Some(0) => Ok(()),
-            Some(_) => Err(PortError::Refused(
-                "another transaction of the wallet spends what the last push left: it may not be undone".into(),
-            )),
-        }
-    }
-
-    /// Keeps the change for the first push. One that replaces another finds it spent by that, for the node.
-    async fn lock_change(&self, change: &Coin) -> Result<(), PortError> {
-        let locked = self.funder.purse.lock(&[change.outpoint]).await;
-        locked.map_err(|error| match error {
-            PortError::Refused(reason) => PortError::Refused(format!(
-                "{} does not let go of the opening's change, of which it may not know before a block holds it: {reason}",
-                P::DAEMON
-            )),
-            other => other,
-        })
     }
 }
 

@@ -14,8 +14,8 @@ use sluice_regtest::lightning::ChannelSpec;
 use sluice_regtest::world::PATIENCE;
 use sluice_regtest::world::peer::RawPeer;
 
-use super::hostile::{DISK, quarantined, seen, taken, with_mallory};
-use super::messages::{id, request, secret};
+use super::hostile::{DISK, quarantined, seen, taken};
+use super::messages::{id, request, secret, with_mallory};
 use super::orders::{chain, network, node, outcome};
 
 /// Mallory asks for a swap-out, and is given an invoice for its fee.
@@ -42,7 +42,7 @@ pub async fn pay(mallory: &RawPeer, scid: Scid, bolt11: String) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quarantine_leaves_running_swaps_alone() -> Result<()> {
-    let (world, mallory) = with_mallory().await?;
+    let (world, mallory) = with_mallory(true).await?;
     let swap_id = id(1);
     let bolt11 = agreed(&mallory, mallory.scid, &swap_id).await?;
     let request = PeerQuarantine {
@@ -79,7 +79,7 @@ async fn a_quarantine_leaves_running_swaps_alone() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_and_never_pays_with_a_word_or_without_is_quarantined_and_each_try_leaves_a_few_kilobytes()
 -> Result<()> {
-    let (world, mallory) = with_mallory().await?;
+    let (world, mallory) = with_mallory(true).await?;
     let before = taken(&world)?[1];
     let tries = usize::try_from(Offence::Abandoned.threshold().count)?;
     for number in 1..=tries {
@@ -120,7 +120,7 @@ const CSV: u32 = 10_080;
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_openings_made_and_vanishes_is_quarantined_once_the_timelock_has_had_to_pass_three_times() -> Result<()>
 {
-    let (world, mallory) = with_mallory().await?;
+    let (world, mallory) = with_mallory(true).await?;
     let spec = ChannelSpec::new(Amount::from_sat(2_000_000), Amount::from_sat(1_000_000));
     let mut scids = vec![mallory.scid];
     while scids.len() < usize::try_from(Offence::Stranded.threshold().count)? {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use jsonrpsee::core::ClientError;
 use sluice::api::SluiceApiClient;
 use sluice::api::error::Code;
-use sluice::api::types::{OutcomeKind, PeerRef, PeerView, PolicyChange, SwapFilter};
+use sluice::api::types::{OutcomeKind, PeerRef, PeerView, SwapFilter};
 use sluice::policy::Cause;
 use sluice::policy::limits::Offence;
 use sluice::protocol::MessageType;
@@ -14,10 +14,10 @@ use sluice::store::FILE_NAME;
 use sluice::swap::Kind;
 use sluice_regtest::daemons::wait_for;
 use sluice_regtest::world::peer::RawPeer;
-use sluice_regtest::world::{Options, PATIENCE, World};
+use sluice_regtest::world::{PATIENCE, World};
 
-use super::messages::{id, request};
-use super::orders::{finish, look, network, node, order, outcome};
+use super::messages::{id, request, with_mallory};
+use super::orders::{finish, look, node, order, outcome};
 
 /// Messages of each sort in a flood.
 const MANY: usize = 10_000;
@@ -37,18 +37,6 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 const SLOWER: u32 = 10;
 /// The longest that the API may take to answer while all that goes on, on a machine that builds beside it.
 const ANSWER: Duration = Duration::from_secs(5);
-
-pub async fn with_mallory() -> Result<(World, RawPeer)> {
-    let world = World::start(Options::default()).await?;
-    let mallory = RawPeer::join(network(&world), "mallory", node(&world, 0)).await?;
-    let allowed = PolicyChange {
-        allow: vec![mallory.id()],
-        ..PolicyChange::default()
-    };
-    world.alice.client()?.policy_set(allowed).await?;
-    mallory.greet().await?;
-    Ok((world, mallory))
-}
 
 pub async fn seen(world: &World, mallory: &RawPeer) -> Result<PeerView> {
     let peer = mallory.id();
@@ -131,7 +119,7 @@ async fn answering<T>(world: &World, work: impl Future<Output = Result<T>>) -> R
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_costs_little_holds_nobody_up_and_quarantines_who_sent_it() -> Result<()> {
-    let (mut world, mallory) = with_mallory().await?;
+    let (mut world, mallory) = with_mallory(true).await?;
     let before_the_flood = order(&world.alice, Kind::Out, world.channels[0], 300_000).await?;
     let began = Instant::now();
     finish(&world, &[before_the_flood]).await?;
@@ -240,7 +228,7 @@ async fn refused_both_ways(world: &World, mallory: &RawPeer) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_breaks_a_rule_each_time_is_an_offence_and_what_passes_is_none() -> Result<()> {
-    let (world, mallory) = with_mallory().await?;
+    let (world, mallory) = with_mallory(true).await?;
     let scid = mallory.scid.to_string();
     mallory
         .say(MessageType::SwapInRequest, request(&id(1), &scid, &[]))

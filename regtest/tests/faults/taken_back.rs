@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use sluice::api::SluiceApiClient;
-use sluice::api::types::{OutcomeKind, PolicyChange, SwapFilter, SwapRef};
+use sluice::api::types::{OutcomeKind, SwapFilter, SwapRef};
 use sluice::protocol::MessageType;
 use sluice::swap::Kind;
 use sluice_regtest::daemons::wait_for;
@@ -10,21 +10,8 @@ use sluice_regtest::world::peer::RawPeer;
 use sluice_regtest::world::{Options, PATIENCE, World};
 
 use super::golike::GoMaker;
-use super::messages::{id, public, request, secret};
+use super::messages::{id, public, request, secret, with_mallory};
 use super::orders::{look, network, node, order, outcome};
-
-/// A world whose alice allows mallory, with whom she has a channel.
-async fn with_mallory() -> Result<(World, RawPeer)> {
-    let world = World::start(Options::default()).await?;
-    let mallory = RawPeer::join(network(&world), "mallory", node(&world, 0)).await?;
-    let change = PolicyChange {
-        allow: vec![mallory.id()],
-        ..PolicyChange::default()
-    };
-    world.alice.client()?.policy_set(change).await?;
-    mallory.greet().await?;
-    Ok((world, mallory))
-}
 
 fn cancel(swap_id: &str) -> String {
     format!("{{\"swap_id\":{swap_id:?},\"message\":\"never mind\"}}")
@@ -56,7 +43,7 @@ async fn answered(peer: &RawPeer, kind: MessageType, said: String, answer: Messa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_is_taken_back_while_it_is_judged_leaves_the_channel_free() -> Result<()> {
-    let (world, mallory) = with_mallory().await?;
+    let (world, mallory) = with_mallory(true).await?;
     let scid = mallory.scid.to_string();
     for (number, kind) in [(1, MessageType::SwapOutRequest), (2, MessageType::SwapInRequest)] {
         let swap_id = id(number);
@@ -96,7 +83,7 @@ async fn a_request_that_is_taken_back_while_it_is_judged_leaves_the_channel_free
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_of_a_swap_that_is_canceled_or_unknown_is_answered_by_a_cancel_and_a_cancel_by_nothing() -> Result<()>
 {
-    let (world, mallory) = with_mallory().await?;
+    let (world, mallory) = with_mallory(true).await?;
     let swap = order(&world.alice, Kind::In, mallory.scid, 500_000).await?;
     let swap_id = swap.to_string();
     mallory.hear_of(MessageType::SwapInRequest, &swap_id).await?;

@@ -45,6 +45,8 @@ pub(super) struct Driver {
     signals: mpsc::Sender<Signal>,
     /// Whether the swap's rescue file is on the disk.
     kept: watch::Receiver<bool>,
+    /// The block at which a confirmation was seen last: the chain is looked at more than once in a block.
+    confirming_at: Option<Height>,
 }
 
 /// Drives a swap until it is closed or the daemon stops. `resumed`: it comes from the store of an earlier run.
@@ -64,6 +66,7 @@ pub(super) async fn drive(
         desk: Desk::new(),
         signals,
         kept,
+        confirming_at: None,
     };
     if resumed && !driver.observe(&Event::Started) {
         return;
@@ -172,13 +175,14 @@ impl Driver {
             time: self.shared.clock.now(),
             tip: self.shared.tip(swap.terms.asset),
         };
-        let stepped = step(&swap, now, event);
-        let next = match stepped {
+        let confirming_at = confirming_at(&swap, event);
+        let is_confirming = confirming_at.is_some_and(|tip| self.confirming_at.replace(tip) != Some(tip));
+        let next = match step(&swap, now, event) {
             Step::Stay => {
                 alarm_about_nonsense(&swap, event);
                 self.note_published(&swap, event);
                 locks::stepped(&self.shared, &swap, &swap, event);
-                if is_confirming(&swap, event) {
+                if is_confirming {
                     self.shared.announce(swap);
                 }
                 return true;
@@ -223,11 +227,11 @@ impl Driver {
     }
 }
 
-/// Whether a block has brought the opening or its spend another confirmation that counts: it changes nothing, but people
+/// The block that has brought the opening or its spend another confirmation that counts: it changes nothing, but people
 /// watch it come.
-fn is_confirming(swap: &Swap, event: &Event) -> bool {
+fn confirming_at(swap: &Swap, event: &Event) -> Option<Height> {
     let (Event::Chain(view), Some(limits)) = (event, swap.terms.timelocks()) else {
-        return false;
+        return None;
     };
     let opening = match &view.opening {
         OpeningView::Confirmed { at, .. } => Some(*at),
@@ -238,7 +242,7 @@ fn is_confirming(swap: &Swap, event: &Event) -> bool {
         depth.is_some_and(|depth| depth <= limits.confirmations)
     };
     let spend = view.spend.as_ref().map(|spend| spend.at);
-    opening.into_iter().chain(spend).any(counts)
+    opening.into_iter().chain(spend).any(counts).then_some(view.tip)
 }
 
 /// What cannot be: it changes nothing, and the operator must know.

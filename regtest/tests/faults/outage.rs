@@ -129,3 +129,26 @@ async fn an_opening_of_lbtc_does_not_wait_for_a_bitcoind_that_does_not_answer() 
     finish(&world, &[lbtc]).await?;
     finish_of(&world, Asset::Btc, &[btc]).await
 }
+
+/// The chain may stand still for long: what it shows already is enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taker_that_finds_its_opening_taken_back_ends_its_swap_without_another_block() -> Result<()> {
+    let options = Options {
+        bitcoin: Some(bitcoin::Kind::Embedded),
+        ..Options::default()
+    };
+    let mut world = World::start(options).await?;
+    let request = request_of(Asset::Btc, world.channels[0], 500_000);
+    let swap = order_of(&world.alice, Kind::Out, request).await?;
+    super::rescue::opening_is_known(&world, swap).await?;
+    world.alice.daemon.kill();
+    world.mine(Asset::Btc, 1_009).await?;
+    let refunding = |view: &SwapView| view.timings_ms.spend_published.is_some();
+    world.wait_for_swap(&world.bob, swap, "refunded", refunding).await?;
+    world.mine(Asset::Btc, 3).await?;
+    let closed = |view: &SwapView| view.outcome.is_some();
+    world.wait_for_swap(&world.bob, swap, "closed", closed).await?;
+    world.alice.daemon.begin().await?;
+    world.wait_for_swap(&world.alice, swap, "closed", closed).await?;
+    Ok(())
+}

@@ -42,17 +42,10 @@ pub(super) async fn watch(task: &Task) {
                 continue;
             }
         }
-        // Again at the next tip, or as soon as there is something else to look for.
-        let changed = async {
-            while swaps.changed().await.is_ok() {
-                if sight::watch(&swaps.borrow_and_update()) != sought {
-                    break;
-                }
-            }
-        };
+        // Again at the next tip, or once the swap has changed: what is there already may be all that it waits for now.
         tokio::select! {
             outcome = tips.changed() => if outcome.is_err() { return },
-            () = changed => {}
+            outcome = swaps.changed() => if outcome.is_err() { return },
         }
     }
 }

@@ -117,8 +117,14 @@ impl<S: Source> Shared<S> {
         }
         // also after a look that failed: nobody undoes the same blocks again
         if self.mempool_is_due.load(Ordering::Relaxed) {
-            self.look_into_mempool().await?;
-            self.mempool_is_due.store(false, Ordering::Relaxed);
+            match self.look_into_mempool().await {
+                // it says no to this call, whenever it is asked: what is in its blocks must be seen all the same
+                Err(PortError::Refused(reason)) => warn!(reason, "the mempool is not to be had"),
+                looked => {
+                    looked?;
+                    self.mempool_is_due.store(false, Ordering::Relaxed);
+                }
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Lookups at a node that has pruned its older blocks, or fails in between, and a follower that dies.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use bitcoin::hashes::Hash;
@@ -56,6 +56,8 @@ struct Pruned {
     held: watch::Sender<Option<u32>>,
     /// So many looks into the mempool are lost.
     blind: AtomicU32,
+    /// It says no to whoever asks for its mempool.
+    secretive: AtomicBool,
     waiting: Mutex<HashSet<TxId>>,
 }
 
@@ -69,6 +71,7 @@ impl Default for Pruned {
             lost: AtomicU32::new(0),
             held: watch::Sender::new(None),
             blind: AtomicU32::new(0),
+            secretive: AtomicBool::new(false),
             waiting: Mutex::default(),
         }
     }
@@ -157,6 +160,9 @@ impl Source for Pruned {
         Ok(waits.then(|| Tx(txid.0.to_byte_array()[0], Vec::new())))
     }
     async fn mempool(&self) -> Result<HashSet<TxId>, PortError> {
+        if self.secretive.load(Ordering::SeqCst) {
+            return Err(PortError::Refused("forbidden".into()));
+        }
         let less = |left: u32| left.checked_sub(1);
         if self
             .blind
@@ -298,4 +304,17 @@ async fn a_look_into_the_mempool_that_fails_is_repeated() {
     followed.await.expect("it runs");
     let seen = watcher.view(&watch(4, 4, 6)).await.expect("it is known");
     assert_eq!(seen.opening.map(|found| found.at), Some(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_does_not_show_its_mempool_shows_its_blocks_all_the_same() {
+    let watcher = follow().await;
+    let seen = watcher.view(&watch(4, 4, 6)).await.expect("its blocks are there");
+    assert_eq!(seen.opening, None);
+    let node = watcher.source();
+    node.secretive.store(true, Ordering::SeqCst);
+    let mut tips = watcher.tips();
+    node.go_to(30, OLDEST);
+    tips.changed().await.expect("it runs");
+    assert_eq!(tips.borrow().map(|tip| tip.height), Some(Height(30)));
 }

@@ -181,13 +181,14 @@ pub(super) fn is_first_publication(swap: &Swap, effect: &Effect) -> bool {
 pub(super) fn begin(shared: Arc<Shared>, swap: watch::Receiver<Arc<Swap>>) -> watch::Receiver<bool> {
     let (kept, told) = watch::channel(false);
     let keeper = Keeper {
-        shared,
+        shared: shared.clone(),
         swap,
         kept,
         own: None,
         ahead: None,
     };
-    tokio::spawn(keeper.keep().in_current_span());
+    // without it nothing is published or paid: a daemon whose keeper has died must not go on
+    shared.run(keeper.keep().in_current_span());
     told
 }
 
@@ -244,7 +245,7 @@ impl Keeper {
         }
     }
 
-    /// Brings the file up to date with the committed swap.
+    /// Brings the file up to date with the committed swap. An error: it is to be tried again.
     async fn write(&mut self, swap: &Swap) -> Result<(), ()> {
         let side = self.shared.side(swap.terms.asset).map(|side| side.info().chain);
         let Some(chain) = side.or_else(|| self.own.as_ref().map(|own| own.chain.clone())) else {
@@ -267,7 +268,7 @@ impl Keeper {
         self.put(&record).await?;
         self.kept.send_replace(true);
         if may_refund && record.signed.is_empty() {
-            self.ahead = self.refund(&record).await;
+            self.ahead = self.refund(&record).await?;
             record.signed.extend(self.ahead.clone());
             self.put(&record).await?;
         }
@@ -288,10 +289,10 @@ impl Keeper {
         Ok(())
     }
 
-    /// The refund, if it can be signed now; it is tried again at the next change.
-    async fn refund(&self, record: &Record) -> Option<Signed> {
-        let side = self.shared.side(record.asset)?;
-        let rate = side.chain.fee_rate().await.ok()?;
+    /// The refund, if it can be signed. An error: not now, since the chain's node does not tell what it would cost.
+    async fn refund(&self, record: &Record) -> Result<Option<Signed>, ()> {
+        let side = self.shared.side(record.asset).ok_or(())?;
+        let rate = side.chain.fee_rate().await.map_err(drop)?;
         let basis = if side.info().discount {
             FeeBasis::Discounted
         } else {
@@ -300,13 +301,13 @@ impl Keeper {
         let (record, shared) = (record.clone(), self.shared.clone());
         let rate = FeeRate(rate.0.saturating_mul(RATE_AHEAD));
         let sign = move || sign_refund(&record, &shared.seed, (rate, basis), &mut shared.entropy.rng());
-        let signed = aside(sign).await;
-        match signed.ok()? {
-            Ok(signed) => Some(signed),
-            Err(reason) => {
+        match aside(sign).await {
+            Ok(Ok(signed)) => Ok(Some(signed)),
+            Ok(Err(reason)) => {
                 warn!(%reason, "the refund could not be signed ahead; the rescue file holds what it is made of");
-                None
+                Ok(None)
             }
+            Err(_) => Ok(None),
         }
     }
 

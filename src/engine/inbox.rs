@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::backoff::Backoff;
@@ -27,6 +29,9 @@ const REQUESTS_AT_ONCE: usize = 16;
 /// more than these, and no operator has as many channels that begin to swap in the same second.
 const REQUESTS_WAITING: usize = 512;
 
+/// A stream of messages that lived for so long was a sound one: the next is asked for at once.
+const STEADY: Duration = Duration::from_secs(10);
+
 /// Places for requests.
 struct Requests {
     waiting: Arc<Semaphore>,
@@ -43,8 +48,11 @@ pub(super) async fn listen(shared: Arc<Shared>) {
     loop {
         match shared.messenger.events().await {
             Ok(events) => {
-                backoff = Backoff::of(&shared.pace);
+                let begun = Instant::now();
                 hear(&shared, &requests, events).await;
+                if begun.elapsed() > STEADY {
+                    backoff = Backoff::of(&shared.pace);
+                }
                 warn!("the node ended the stream of messages; beginning again");
             }
             Err(failure) => warn!(%failure, "waiting for the node's messages"),

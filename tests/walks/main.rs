@@ -220,6 +220,18 @@ fn check_step(before: &Swap, now: Now, event: &Event, after: &Swap) -> Result<()
     Ok(())
 }
 
+/// Whether a look at the chain that shows nothing new changes nothing more, or soon will not.
+fn comes_to_rest(swap: &Swap, now: Now, look: &Event) -> bool {
+    let mut swap = swap.clone();
+    (0..4).any(|_| match step(&swap, now, look) {
+        Step::Stay => true,
+        Step::To(next) => {
+            swap = *next;
+            false
+        }
+    })
+}
+
 fn walk(mut swap: Swap, moments: Vec<Moment>) -> Result<(), TestCaseError> {
     check_state(&swap)?;
     for (now, event) in moments {
@@ -228,6 +240,11 @@ fn walk(mut swap: Swap, moments: Vec<Moment>) -> Result<(), TestCaseError> {
         if let Step::To(next) = stepped {
             check_step(&swap, now, &event, &next)?;
             check_state(&next)?;
+            prop_assert!(
+                !matches!(event, Event::Chain(_)) || comes_to_rest(&next, now, &event),
+                "the same look changes {:?} for ever",
+                next.state
+            );
             swap = *next;
         }
     }

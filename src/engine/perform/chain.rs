@@ -5,6 +5,7 @@ use tokio::sync::watch::Receiver;
 use super::{Task, void};
 use crate::engine::sight::{self, Judge};
 use crate::ports::{Chain, PortError, Tip, Watch};
+use crate::store::state_name;
 use crate::swap::event::{ChainView, EffectKind, OpeningView, TxKind};
 use crate::swap::{Event, Swap};
 use crate::tx;
@@ -42,10 +43,21 @@ pub(super) async fn watch(task: &Task) {
                 continue;
             }
         }
-        // Again at the next tip, or once the swap has changed: what is there already may be all that it waits for now.
+        // Again at the next tip, as soon as there is something else to look for, or once the swap is in another state:
+        // what is there already may be all that this one waits for. Not after each change: one that notes what is to wait
+        // for the next block would be told of this block again, and forget it, for ever.
+        let changed = async {
+            while swaps.changed().await.is_ok() {
+                let now = swaps.borrow_and_update();
+                if state_name(&now.state) != state_name(&swap.state) || sight::watch(&now) != sought {
+                    return true;
+                }
+            }
+            false
+        };
         tokio::select! {
             outcome = tips.changed() => if outcome.is_err() { return },
-            outcome = swaps.changed() => if outcome.is_err() { return },
+            going_on = changed => if !going_on { return },
         }
     }
 }

@@ -32,9 +32,11 @@ pub(super) const AMOUNT: Amount = Amount::from_sat(1_000_000);
 const LIMIT_PPM: i64 = 2_000;
 /// What she pays at most in a swap that shall be refused.
 const LOW_LIMIT_PPM: i64 = 1_000;
-/// How long a swap may take, and how many times as long as it takes to be sure that nothing goes on.
+/// How long nothing may happen before the end, such as while ten thousand blocks are read, and how many times as long as it
+/// takes to be sure that nothing goes on; the whole may take so many times as long.
 const PATIENCE: Duration = Duration::from_secs(120);
 const CALMS: u32 = 60;
+const STAGES: u32 = 5;
 /// Blocks after which a spend is surely final.
 const FINAL: u32 = 6;
 /// How long an order may take to be answered.
@@ -173,7 +175,7 @@ impl Play<'_> {
             }
             self.act(&sights).await?;
             let patience = PATIENCE + self.tempo.calm * CALMS;
-            if self.began.elapsed() > patience {
+            if self.shown_since.elapsed() > patience || self.began.elapsed() > patience * STAGES {
                 if let Some(side) = doomed {
                     bail!("{} was struck and lives after {patience:?}", side.name());
                 }

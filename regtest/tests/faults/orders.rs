@@ -196,6 +196,14 @@ pub async fn mine(world: &World, asset: Asset, blocks: u32) -> Result<()> {
     wait_for_block(&world.bob, asset, height).await
 }
 
+/// Blocks come that take nothing, and alice has seen the last of them.
+pub async fn mine_nothing(world: &World, asset: Asset, blocks: u32) -> Result<()> {
+    for _ in 0..blocks {
+        world.chains().mine_empty(asset).await?;
+    }
+    wait_for_block(&world.alice, asset, world.chains().height(asset).await?).await
+}
+
 /// Waits until a daemon has seen a block of the Liquid chain.
 pub async fn wait_for_height(operator: &Operator, height: u32) -> Result<()> {
     wait_for_block(operator, Asset::Lbtc, height).await

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use sluice::api::SluiceApiClient;
 use sluice::api::types::{Stage, SwapRef, WalletRef};
 use sluice::swap::Kind;
-use sluice::units::{PaymentHash, SwapId};
+use sluice::units::{Asset, PaymentHash, SwapId};
 use sluice_regtest::daemons::wait_for;
 use sluice_regtest::lightning::proto::lnrpc::invoice::InvoiceState;
 use sluice_regtest::lightning::{Hold, HoldAt, Release};
@@ -12,7 +12,7 @@ use sluice_regtest::liquid::Orphans;
 use sluice_regtest::world::{Options, PATIENCE, World};
 
 use super::books::Books;
-use super::orders::{chain, finish, look, network, node, order, tails, wait_for_height};
+use super::orders::{chain, finish, look, mine_nothing, network, node, order, tails};
 
 /// A world in which alice is the taker of a swap-out that she ordered and of a swap-in that bob ordered, both with
 /// their claim payments on the way.
@@ -124,8 +124,7 @@ async fn paying_over_a_dead_channel() -> Result<(World, SwapId)> {
 /// Alice has looked at some blocks, one after the other.
 async fn look_at_blocks(world: &World) -> Result<()> {
     for _ in 0..5 {
-        world.liquid.mine_empty().await?;
-        wait_for_height(&world.alice, world.liquid.height().await?).await?;
+        mine_nothing(world, Asset::Lbtc, 1).await?;
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ use sluice_regtest::world::peer::RawPeer;
 use sluice_regtest::world::{Options, PATIENCE, World, bitcoin};
 
 use super::messages::{id, request};
-use super::orders::{look, mine, network, node, order_of, outcome, request_of, tails, wait_for_block};
+use super::orders::{look, mine, mine_nothing, network, node, order_of, outcome, request_of, tails};
 
 /// What alice's wallet gets beside the rest: a coin for each opening.
 const COIN: Amount = Amount::from_sat(2_000_000);
@@ -74,7 +74,7 @@ impl Unpaid {
         let before = holdings(&world, asset).await?;
         let csv = strand(&mallory, asset, mallory.scid, 1).await?;
         mine(&world, asset, 1).await?;
-        pass(&world, asset, timelock(asset) - LAST).await?;
+        mine_nothing(&world, asset, timelock(asset) - LAST).await?;
         let coop = opened(&world, asset, 0, Kind::In).await?;
         let given = opened(&world, asset, 1, Kind::Out).await?;
         mine(&world, asset, 1).await?;
@@ -104,7 +104,7 @@ impl Unpaid {
             let unpayable = |view: &SwapView| view.stage == Stage::Refunding;
             self.see(alice, swap, "not payable", unpayable).await?;
         }
-        pass(&self.world, self.asset, LAST).await?;
+        mine_nothing(&self.world, self.asset, LAST).await?;
         self.see(alice, self.csv, "refunded", is_refunded).await?;
         wait_for("three refunds and a void, and no opening", PATIENCE, || async {
             let view = look(alice, self.void).await.context("alice's swap")?;
@@ -229,14 +229,6 @@ async fn give_keys(world: &World, coop: SwapId, given: SwapId) -> Result<()> {
     }
     let told = |view: &SwapView| view.state.contains("the peer has our key");
     world.wait_for_swap(alice, given, "given back", told).await.map(drop)
-}
-
-/// Blocks come that take nothing, and alice sees them.
-async fn pass(world: &World, asset: Asset, blocks: u32) -> Result<()> {
-    for _ in 0..blocks {
-        world.chains().mine_empty(asset).await?;
-    }
-    wait_for_block(&world.alice, asset, world.chains().height(asset).await?).await
 }
 
 /// Orders a swap from alice's daemon, and waits until both know its opening.

@@ -12,7 +12,7 @@ use sluice_regtest::daemons::wait_for;
 use sluice_regtest::liquid::{FeeMarket, Orphans};
 use sluice_regtest::world::{Options, PATIENCE, World};
 
-use super::orders::{chain, elements_txid, node, order, outcome, tails, wait_for_height};
+use super::orders::{chain, elements_txid, mine_nothing, node, order, outcome, tails, wait_for_height};
 
 const AMOUNT: u64 = 1_000_000;
 /// No miner's rate.
@@ -20,13 +20,6 @@ const NEVER: u64 = 1_000_000_000;
 
 async fn see(world: &World, id: SwapId, what: &str, fits: impl Fn(&SwapView) -> bool) -> Result<SwapView> {
     world.wait_for_swap(&world.alice, id, what, fits).await
-}
-
-async fn mine_nothing(world: &World, blocks: u32) -> Result<()> {
-    for _ in 0..blocks {
-        world.liquid.mine_empty().await?;
-    }
-    wait_for_height(&world.alice, chain(world).tip().height).await
 }
 
 /// Waits until the mempool is what it should be; in any order.
@@ -75,7 +68,7 @@ async fn run_out(world: &mut World, swap: SwapId) -> Result<()> {
         alice.expire_invoice(invoice.hash);
     }
     see(world, swap, "not payable", |view| view.stage == Stage::Refunding).await?;
-    mine_nothing(world, 60).await
+    mine_nothing(world, Asset::Lbtc, 60).await
 }
 
 fn may_bump(view: &SwapView) -> bool {
@@ -96,7 +89,7 @@ async fn a_void_that_waits_is_replaced_by_itself_and_by_a_bump_and_the_coins_are
     let first = chain(&world).mempool();
     wait_for("another void", PATIENCE, || async {
         // one by one: blocks that come at once are one look
-        mine_nothing(&world, 1).await?;
+        mine_nothing(&world, Asset::Lbtc, 1).await?;
         let waiting = chain(&world).mempool();
         Ok((waiting.len() == 1 && waiting != first).then_some(()))
     })
@@ -152,7 +145,7 @@ async fn a_payment_of_the_openings_change_is_not_undone_by_a_void_and_says_why_i
     run_out(&mut world, swap).await?;
     let waiting = see(&world, swap, "hindered", |view| view.state.contains("would undo it")).await?;
     assert!(!may_bump(&waiting), "{waiting:?}");
-    mine_nothing(&world, 20).await?;
+    mine_nothing(&world, Asset::Lbtc, 20).await?;
     assert_eq!(chain(&world).mempool(), both, "nothing is undone");
 
     // both are mined, and the opening's coins wait for the timelock
@@ -172,7 +165,7 @@ async fn another_swaps_opening_that_is_committed_and_in_no_mempool_is_not_undone
     };
     let (mut world, swap, opening) = opened_in(with_coins(options, &[600_000]).await?).await?;
     let invoices = node(&world, 0).invoices();
-    mine_nothing(&world, 57).await?;
+    mine_nothing(&world, Asset::Lbtc, 57).await?;
     // a coin is there for each alone: one of them is funded with the first one's change
     chain(&world).set_stuck(&["fundrawtransaction"]);
     let mut others = Vec::new();
@@ -188,7 +181,7 @@ async fn another_swaps_opening_that_is_committed_and_in_no_mempool_is_not_undone
         node(&world, 0).expire_invoice(invoice.hash);
     }
     see(&world, swap, "not payable", |view| view.stage == Stage::Refunding).await?;
-    mine_nothing(&world, 3).await?;
+    mine_nothing(&world, Asset::Lbtc, 3).await?;
     see(&world, swap, "hindered", |view| {
         view.state.contains("not published yet")
     })
@@ -198,7 +191,7 @@ async fn another_swaps_opening_that_is_committed_and_in_no_mempool_is_not_undone
     let opening = elements_txid(opening);
     let all_three = |ids: &[elements::Txid]| ids.len() == 3 && ids.contains(&opening);
     waits_for_a_block(&world, "the openings", all_three).await?;
-    mine_nothing(&world, 1).await?;
+    mine_nothing(&world, Asset::Lbtc, 1).await?;
     see(&world, swap, "still hindered", |view| {
         view.state.contains("would undo it")
     })
@@ -241,7 +234,7 @@ async fn a_void_that_was_made_before_the_opening_was_out_is_followed_by_one_that
         .map_err(|reject| anyhow::anyhow!("{reject:?}"))?;
     chain(&world).set_stuck(&[]);
     wait_for("the void in the opening's place", PATIENCE, || async {
-        mine_nothing(&world, 1).await?;
+        mine_nothing(&world, Asset::Lbtc, 1).await?;
         let waiting = chain(&world).mempool();
         Ok((waiting.len() == 1 && waiting[0] != opening.txid()).then_some(()))
     })

@@ -13,7 +13,8 @@ use sluice_regtest::world::{Options, PATIENCE, World, bitcoin};
 
 use super::books::Books;
 use super::moments::Moments;
-use super::orders::{chain, finish, finish_of, mine, node, order, order_of, request_of};
+use super::orders::{chain, finish, finish_of, mine, mine_nothing, node, order, order_of, request_of, wait_for_block};
+use super::proxy::{Backend, way};
 
 /// Waits until a daemon knows that its chain's node is away, or is there again.
 async fn wait_for_chain(operator: &Operator, away: bool) -> Result<()> {
@@ -150,5 +151,37 @@ async fn a_taker_that_finds_its_opening_taken_back_ends_its_swap_without_another
     world.wait_for_swap(&world.bob, swap, "closed", closed).await?;
     world.alice.daemon.begin().await?;
     world.wait_for_swap(&world.alice, swap, "closed", closed).await?;
+    Ok(())
+}
+
+/// Blocks after which a daemon looks into the mempool again for openings that no block holds.
+const LOOKED_AT: u32 = 30;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_forbids_its_mempool_to_a_daemon_shows_it_its_blocks_all_the_same() -> Result<()> {
+    let options = Options {
+        bitcoin: Some(bitcoin::Kind::Embedded),
+        proxied: true,
+        ..Options::default()
+    };
+    let world = World::start(options).await?;
+    for asset in Asset::ALL {
+        let books = Books::open_in(&world, asset).await?;
+        let request = request_of(asset, world.channels[0], 600_000);
+        let swap = order_of(&world.alice, Kind::In, request).await?;
+        let told = |view: &SwapView| view.opening.is_some();
+        world
+            .wait_for_swap(&world.bob, swap, "told of the opening", told)
+            .await?;
+        let forbidding = way(&world, 1, Backend::Chain(asset))?;
+        forbidding.suffer_in("getrawmempool", Fault::Status(403));
+        let height = world.chains().height(asset).await?;
+        let look = (height + 1).next_multiple_of(LOOKED_AT);
+        mine_nothing(&world, asset, look - height).await?;
+        forbidding.wait_for_befallen(1, PATIENCE).await?;
+        wait_for_block(&world.bob, asset, look).await?;
+        finish_of(&world, asset, &[swap]).await?;
+        books.balance(&world, &[swap]).await?;
+    }
     Ok(())
 }

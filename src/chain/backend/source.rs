@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bitcoin::BlockHash;
 
 use super::Ledger;
+use crate::chain::rpc::RpcError;
 use crate::chain::watch::{Block, Source, UnspentOutput};
 use crate::ports::{PortError, Tip};
 use crate::units::{Height, OutPoint, RawTx, TxId};
@@ -79,7 +80,11 @@ impl<L: Ledger> Source for Node<L> {
     }
 
     async fn mempool(&self) -> Result<HashSet<TxId>, PortError> {
-        Ok(self.rpc.mempool().await?.into_iter().collect())
+        match self.rpc.mempool().await {
+            // blocks are read without it: the node is not away for that
+            Err(error @ RpcError::Forbidden { .. }) => Err(PortError::Refused(error.to_string())),
+            ids => Ok(ids?.into_iter().collect()),
+        }
     }
 }
 

@@ -35,6 +35,14 @@ pub enum RpcError {
         /// What happened.
         reason: String,
     },
+    /// The node lets this user or address call other methods at most (`rpcwhitelist`, `rpcallowip`; HTTP 403, httprpc.cpp).
+    #[error("{daemon} {method}: this user or address may not call it (HTTP 403)")]
+    Forbidden {
+        /// The program called.
+        daemon: &'static str,
+        /// The method called.
+        method: &'static str,
+    },
     /// The node answered no.
     #[error("{daemon} {method}: {message} ({code})")]
     Refused {
@@ -65,7 +73,7 @@ impl RpcError {
     pub fn code(&self) -> Option<i32> {
         match self {
             RpcError::Refused { code, .. } => Some(*code),
-            RpcError::Unreachable { .. } | RpcError::Broken { .. } => None,
+            RpcError::Unreachable { .. } | RpcError::Forbidden { .. } | RpcError::Broken { .. } => None,
         }
     }
 
@@ -103,7 +111,7 @@ impl RpcError {
     pub(in crate::chain) fn http(daemon: &'static str, method: &'static str, status: u16) -> Self {
         match status {
             401 => Self::unreachable(daemon, method, "user or password is wrong (HTTP 401)"),
-            403 => Self::unreachable(daemon, method, "this user or address may not call it (HTTP 403)"),
+            403 => RpcError::Forbidden { daemon, method },
             503 => Self::unreachable(daemon, method, "too many calls are waiting at the node (HTTP 503)"),
             500.. => Self::unreachable(daemon, method, format!("HTTP {status}")),
             _ => Self::broken(daemon, method, format!("HTTP {status}: is this the address of a node?")),
@@ -124,7 +132,8 @@ impl From<RpcError> for PortError {
     fn from(error: RpcError) -> PortError {
         let text = error.to_string();
         match error {
-            RpcError::Unreachable { .. } => PortError::Unreachable(text),
+            // the operator may allow it again: it had no effect, and is no answer to what was asked
+            RpcError::Unreachable { .. } | RpcError::Forbidden { .. } => PortError::Unreachable(text),
             RpcError::Refused { .. } => PortError::Refused(text),
             RpcError::Broken { .. } => PortError::Broken(text),
         }

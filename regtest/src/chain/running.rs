@@ -132,9 +132,7 @@ impl<L: Shown> EmbeddedChain<L> {
 
     /// Mines so many blocks; fees go to the faucet.
     pub fn mine(&self, blocks: u32) -> Vec<L::BlockHash> {
-        let mut node = self.node();
-        let script = mining_script(&node);
-        (0..blocks).map(|_| node.mine(&script)).collect()
+        mine_for_faucet(&mut self.node(), blocks)
     }
 
     /// Mines so many blocks to an address.
@@ -173,8 +171,7 @@ impl<L: Shown> EmbeddedChain<L> {
             Orphans::Mined => Mempool::default(),
             Orphans::Waiting | Orphans::Dropped => std::mem::take(&mut node.state.mempool),
         };
-        let script = mining_script(&node);
-        let blocks = (0..=depth).map(|_| node.mine(&script)).collect();
+        let blocks = mine_for_faucet(&mut node, depth + 1);
         if orphans == Orphans::Waiting {
             node.state.mempool = waiting;
         }
@@ -353,10 +350,11 @@ fn fresh<L: Shown>(seed: [u8; 32], release: L::Release) -> Result<(Node<L>, [u8;
     Ok((node, seed))
 }
 
-/// What blocks pay when nobody says otherwise; to derive it takes as long as all the rest of an empty block.
-fn mining_script<L: Shown>(node: &Node<L>) -> ScriptBuf {
+/// Mines so many blocks as nobody says whom they pay. To derive their script takes as long as all the rest of an empty one.
+fn mine_for_faucet<L: Shown>(node: &mut Node<L>, blocks: u32) -> Vec<L::BlockHash> {
     let faucet = node.state.wallets.get(FAUCET);
-    faucet.map_or_else(op_true, Wallet::mining_script)
+    let script = faucet.map_or_else(op_true, Wallet::mining_script);
+    (0..blocks).map(|_| node.mine(&script)).collect()
 }
 
 async fn mine_by_itself<L: Shown>(endpoint: Arc<Endpoint<L>>, every: Duration) {
@@ -364,9 +362,7 @@ async fn mine_by_itself<L: Shown>(endpoint: Arc<Endpoint<L>>, every: Duration) {
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let mut node = lock_node(&endpoint);
-        let script = mining_script(&node);
-        node.mine(&script);
+        mine_for_faucet(&mut lock_node(&endpoint), 1);
     }
 }
 
